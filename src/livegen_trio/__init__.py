@@ -1,0 +1,1 @@
+"""Live, two-way voice, video and text conversations with Gemini's Live API, on Trio."""

@@ -1,0 +1,57 @@
+"""What a backend is: where to dial, as whom, and how its models are named."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from ..transports.base import MAX_MESSAGE_SIZE
+from ..transports.trio_websocket import open_websocket
+
+if TYPE_CHECKING:
+    import trio
+
+    from ..transports.base import Endpoint, Progress, Transport
+    from ..types import Setup
+
+
+class Backend(ABC):
+    """A way to reach a Live server. Immutable, so that many sessions can share it."""
+
+    @abstractmethod
+    def resource_name(self, model: str) -> str:
+        """The name that `setup.model` carries for a model's short or full name.
+
+        Raises:
+            ConfigError: The name can't be one of this backend's models.
+        """
+
+    def check_setup(self, setup: Setup) -> None:  # noqa: B027 - most backends refuse nothing
+        """Refuse what this backend is known not to support, before anything is dialled.
+
+        Raises:
+            ConfigError: The message names the field, the backend and the fix.
+        """
+
+    @abstractmethod
+    async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
+        """Open a connection whose background tasks, if any, live in *nursery*.
+
+        Raises:
+            HandshakeError: The peer could not be reached, or refused the connection.
+        """
+
+
+class WebSocketBackend(Backend):
+    """A backend that is reached over a WebSocket at an endpoint."""
+
+    @abstractmethod
+    async def endpoint(self) -> Endpoint:
+        """Where to dial now. Called on every dial, so that keys and tokens are always fresh."""
+
+    async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
+        """Open a WebSocket to `endpoint()`."""
+        endpoint = await self.endpoint()
+        return await open_websocket(
+            endpoint, nursery=nursery, progress=progress, max_message_size=MAX_MESSAGE_SIZE
+        )

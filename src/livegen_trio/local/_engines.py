@@ -1,0 +1,84 @@
+"""What the embedded server needs in order to hear, think and speak: one small protocol each.
+
+PCM here is always signed 16-bit little-endian mono; the rate is named beside it. Engines know nothing of the Live
+protocol. Methods marked *blocking* are called in worker threads, never on the event loop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..types import Content, FunctionDeclaration
+
+
+class VoiceDetector(Protocol):
+    """Tells speech from silence in one stream of audio. Stateful: one a conversation; quick: runs on the event loop."""
+
+    @property
+    def frame_seconds(self) -> float:
+        """The length of audio that one probability speaks for."""
+        ...
+
+    def feed(self, pcm: bytes) -> Sequence[float]:
+        """Take the next audio, of any length; return the probability of speech for each frame completed by it."""
+        ...
+
+
+class SpeechRecognizer(Protocol):
+    """Speech to text."""
+
+    def transcribe(self, pcm: bytes, rate: int) -> str:
+        """The words of one utterance; empty if there were none. *Blocking*; may be called by several threads."""
+        ...
+
+
+class SpeechSynthesizer(Protocol):
+    """Text to speech."""
+
+    def synthesize(self, text: str) -> bytes:
+        """One sentence, spoken: PCM at 24 kHz. *Blocking*; may be called by several threads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A reply in words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """A reply that needs a declared function first."""
+
+    name: str
+    args: Mapping[str, object]
+
+
+class Responder(Protocol):
+    """Decides what to answer. Pure and quick: runs on the event loop."""
+
+    def respond(
+        self,
+        history: Sequence[Content],
+        *,
+        functions: Sequence[FunctionDeclaration],
+        system_instruction: Content | None,
+    ) -> Say | Sequence[CallTool]:
+        """Answer the last turn of *history*; function responses in it are results of earlier `CallTool`s."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What one server hears, thinks and speaks with. Without ears and a voice it converses in text."""
+
+    responder: Responder
+    open_detector: Callable[[int], VoiceDetector]
+    """Makes a detector for one stream of audio at the given rate in Hz."""
+    recognizer: SpeechRecognizer | None = None
+    synthesizer: SpeechSynthesizer | None = None

@@ -1,0 +1,1 @@
+"""What carries frames: the seam (`base`), WebSocket (`trio_websocket`) and memory (`memory`)."""

@@ -1,0 +1,75 @@
+"""The base of every struct, and the two kinds of field that JSON has no word for.
+
+Nothing here knows how JSON is written; `_codec` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, TypeAlias, dataclass_transform
+
+import msgspec
+
+_NEVER: Final = 0
+"""A length or value that no field may stay under and none may reach: see `LocalInt`."""
+
+LocalInt: TypeAlias = Annotated[int, msgspec.Meta(ge=_NEVER + 1, le=_NEVER, extra={"local": True})]
+"""A number of this library's own. Its bounds contradict each other, and msgspec checks bounds only when it
+decodes: so no peer can set the field."""
+
+LocalMapping: TypeAlias = Annotated[
+    Mapping[str, object], msgspec.Meta(min_length=_NEVER + 1, max_length=_NEVER, extra={"local": True})
+]
+"""A mapping of this library's own, which no peer can set; see `LocalInt`."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Model(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    repr_omit_defaults=True,
+    rename="camel",
+    forbid_unknown_fields=True,
+):
+    """Base of the wire's structs: immutable, keyword only, snake_case in Python and camelCase on the wire.
+
+    `None` and empty lists, mappings and bytes mean "absent"; a default is always the wire's own default.
+    """
+
+
+class Guarded(Model):
+    """Base of structs with fields that don't belong in logs: secrets, and kilobytes of media."""
+
+    _guarded: ClassVar[frozenset[str]] = frozenset()
+
+    def __repr__(self) -> str:
+        shown = {name: _Stand(_describe(value)) for name in self._guarded if (value := getattr(self, name))}
+        return Model.__repr__(msgspec.structs.replace(self, **shown))
+
+
+class _Stand(str):
+    """Stands for a value in a repr, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _describe(value: object) -> str:
+    return f"<{len(value)} bytes>" if isinstance(value, bytes) else "<hidden>"
+
+
+class Duration(float):
+    """Seconds. On the wire a string such as `"13.160s"`, with at most nine digits after the point.
+
+    A duration that cannot be read counts as 0, as in Firebase's SDKs: none of them is worth losing a message for.
+    """
+
+    __slots__ = ()
+
+
+class Empty(Model):
+    """An empty message, whose presence alone says something."""

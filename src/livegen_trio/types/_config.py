@@ -1,0 +1,191 @@
+"""Configuration of a session: what a setup is made of, but for the tools.
+
+Which field a backend or model takes differs; the docstrings say what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ._base import Empty, Guarded, Model
+from ._enums import (
+    ActivityHandling,
+    EndSensitivity,
+    HarmBlockMethod,
+    HarmBlockThreshold,
+    HarmCategory,
+    StartSensitivity,
+    TranscriptionMode,
+    TurnCoverage,
+)
+
+
+class AutomaticActivityDetection(Model):
+    """How the service tells speech from silence.
+
+    Attributes:
+        disabled: Whether the client says so itself, with `ActivityStart` and `ActivityEnd`.
+        start_of_speech_sensitivity: How readily speech begins.
+        end_of_speech_sensitivity: How readily speech ends.
+        prefix_padding_ms: Milliseconds of speech before it counts.
+        silence_duration_ms: Milliseconds of silence before speech is over.
+    """
+
+    disabled: bool | None = None
+    start_of_speech_sensitivity: StartSensitivity | None = None
+    end_of_speech_sensitivity: EndSensitivity | None = None
+    prefix_padding_ms: int | None = None
+    silence_duration_ms: int | None = None
+
+
+class RealtimeInputConfig(Model):
+    """How streamed input is cut into turns.
+
+    Attributes:
+        automatic_activity_detection: On by default.
+        activity_handling: Whether the user may cut in on the model.
+        turn_coverage: What belongs to a turn.
+        interim_transcript_timestamp_enabled: In google-genai 3.4.0 only; undocumented.
+    """
+
+    automatic_activity_detection: AutomaticActivityDetection | None = None
+    activity_handling: ActivityHandling | None = None
+    turn_coverage: TurnCoverage | None = None
+    interim_transcript_timestamp_enabled: bool | None = None
+
+
+class LanguageHints(Model):
+    """Deprecated by the service: `AudioTranscriptionConfig.language_codes` has taken its place."""
+
+    language_codes: Sequence[str] = []
+
+
+class AudioTranscriptionConfig(Model):
+    """Asks for transcripts; `AudioTranscriptionConfig()` is enough.
+
+    Uncertain on the Gemini API: its reference of mid-2026 lists no fields at all.
+
+    Attributes:
+        language_codes: BCP-47 hints; none means that the language is found out.
+        custom_vocabulary: Words to listen for.
+        mode: Word for word, or tidied up.
+        word_timestamp: Whether each word gets its time. Not with mode `SMART`.
+        diarization: Whether speakers are told apart. Not with mode `SMART`.
+        source_text: What mode `SMART` rewrites.
+        adaptation_phrases: Deprecated by the service.
+        language_auto: Deprecated by the service.
+        language_hints: Deprecated by the service.
+    """
+
+    language_codes: Sequence[str] = []
+    custom_vocabulary: Sequence[str] = []
+    mode: TranscriptionMode | None = None
+    word_timestamp: bool | None = None
+    diarization: bool | None = None
+    source_text: str | None = None
+    adaptation_phrases: Sequence[str] = []
+    language_auto: Empty | None = None
+    language_hints: LanguageHints | None = None
+
+
+class SessionResumptionConfig(Guarded):
+    """Asks for handles by which a later connection takes up this session; `SessionResumptionConfig()` is enough.
+
+    Attributes:
+        handle: Of the session to take up; None starts a new one.
+        transparent: Whether the service says which messages it has taken in. Vertex only: the Gemini API closes
+            with 1007.
+    """
+
+    _guarded: ClassVar[frozenset[str]] = frozenset({"handle"})
+
+    handle: str | None = None
+    transparent: bool | None = None
+
+
+class SlidingWindow(Model):
+    """Compression that forgets the oldest turns.
+
+    Attributes:
+        target_tokens: What is left; half of the trigger by default.
+    """
+
+    target_tokens: int | None = None
+
+
+class ContextWindowCompressionConfig(Model):
+    """Lets a session outlast its context window.
+
+    Attributes:
+        trigger_tokens: When to compress; 80 % of the window by default, 5,000 to 128,000 on Vertex.
+        sliding_window: How; `SlidingWindow()` turns it on.
+    """
+
+    trigger_tokens: int | None = None
+    sliding_window: SlidingWindow | None = None
+
+
+class ProactivityConfig(Model):
+    """Lets the model decide when to speak.
+
+    Attributes:
+        proactive_audio: Whether it may stay silent. Always so on Gemini 3.8, where False is an error.
+        proactive_video: Whether pictures alone may make it speak; needs `proactive_audio`.
+    """
+
+    proactive_audio: bool | None = None
+    proactive_video: bool | None = None
+
+
+class HistoryConfig(Model):
+    """How the history before the conversation comes in.
+
+    Attributes:
+        initial_history_in_client_content: Whether the first client contents, up to one with `turn_complete`, are
+            history and get no answer. Gemini API; uncertain on Vertex.
+    """
+
+    initial_history_in_client_content: bool | None = None
+
+
+class CustomizedAvatar(Model):
+    """An avatar with a look of its own.
+
+    Attributes:
+        image_mime_type: Such as `image/jpeg`.
+        image_data: Upright 9:16, at least 704 by 1280 pixels.
+    """
+
+    image_mime_type: str | None = None
+    image_data: bytes = b""
+
+
+class AvatarConfig(Model):
+    """Who speaks in the video that the model answers with. Vertex; uncertain on the Gemini API.
+
+    Attributes:
+        avatar_name: One of the service's.
+        customized_avatar: One of the caller's.
+        audio_bitrate_bps: Bits a second.
+        video_bitrate_bps: Bits a second.
+    """
+
+    avatar_name: str | None = None
+    customized_avatar: CustomizedAvatar | None = None
+    audio_bitrate_bps: int | None = None
+    video_bitrate_bps: int | None = None
+
+
+class SafetySetting(Model):
+    """Blocks one kind of content.
+
+    Attributes:
+        category: Which kind.
+        threshold: From which degree on.
+        method: What the degree measures. Vertex only.
+    """
+
+    category: HarmCategory | None = None
+    threshold: HarmBlockThreshold | None = None
+    method: HarmBlockMethod | None = None

@@ -1,0 +1,231 @@
+"""The protocol's enums, all of them open: a value that this version doesn't know is kept as it came.
+
+Names are those of google-genai 3.4.0's schema unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Modality: TypeAlias = Literal["MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO"] | str
+"""What a model may answer with. `VIDEO` is the avatar, on Vertex only."""
+
+MediaModality: TypeAlias = (
+    Literal["MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT"] | str
+)
+"""What tokens stand for in a usage report."""
+
+MediaResolution: TypeAlias = (
+    Literal[
+        "MEDIA_RESOLUTION_UNSPECIFIED",
+        "MEDIA_RESOLUTION_LOW",
+        "MEDIA_RESOLUTION_MEDIUM",
+        "MEDIA_RESOLUTION_HIGH",
+        "MEDIA_RESOLUTION_ULTRA_HIGH",
+    ]
+    | str
+)
+"""How many tokens an image is worth. `MEDIA_RESOLUTION_ULTRA_HIGH` is for single parts only."""
+
+StartSensitivity: TypeAlias = (
+    Literal["START_SENSITIVITY_UNSPECIFIED", "START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"] | str
+)
+"""How readily speech is taken to have begun. The default is HIGH on the Gemini API and LOW on Vertex."""
+
+EndSensitivity: TypeAlias = (
+    Literal["END_SENSITIVITY_UNSPECIFIED", "END_SENSITIVITY_HIGH", "END_SENSITIVITY_LOW"] | str
+)
+"""How readily speech is taken to have ended. The default is HIGH on the Gemini API and LOW on Vertex."""
+
+ActivityHandling: TypeAlias = (
+    Literal["ACTIVITY_HANDLING_UNSPECIFIED", "START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"] | str
+)
+"""Whether the user may cut in on the model; `START_OF_ACTIVITY_INTERRUPTS` is the default."""
+
+TurnCoverage: TypeAlias = (
+    Literal[
+        "TURN_COVERAGE_UNSPECIFIED",
+        "TURN_INCLUDES_ONLY_ACTIVITY",
+        "TURN_INCLUDES_ALL_INPUT",
+        "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO",
+    ]
+    | str
+)
+"""What input belongs to the user's turn. The default depends on the model."""
+
+Behavior: TypeAlias = Literal["UNSPECIFIED", "BLOCKING", "NON_BLOCKING"] | str
+"""Whether the model waits for a function's response. Live only; the default depends on the model."""
+
+FunctionResponseScheduling: TypeAlias = (
+    Literal["SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"] | str
+)
+"""When a non-blocking function's response is taken up; `WHEN_IDLE` is the default."""
+
+InteractionStatus: TypeAlias = (
+    Literal["INTERACTION_STATUS_UNSPECIFIED", "IN_PROGRESS", "REQUIRES_ACTION", "IDLE"] | str
+)
+"""Whether more turns follow without further input. Seen from extended-thinking models only."""
+
+SpeechState: TypeAlias = Literal["SPEECH_STATE_UNSPECIFIED", "NON_SPEECH", "SPEECH"] | str
+"""Whether somebody speaks. In Vertex's reference only; uncertain."""
+
+VadSignalType: TypeAlias = (
+    Literal["VAD_SIGNAL_TYPE_UNSPECIFIED", "VAD_SIGNAL_TYPE_SOS", "VAD_SIGNAL_TYPE_EOS"] | str
+)
+"""Start and end of speech, as `VoiceActivityDetectionSignal` names them."""
+
+VoiceActivityType: TypeAlias = Literal["TYPE_UNSPECIFIED", "ACTIVITY_START", "ACTIVITY_END"] | str
+"""Start and end of speech, as `VoiceActivity` names them."""
+
+ThinkingLevel: TypeAlias = (
+    Literal["THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"] | str
+)
+"""How much a model may think before it answers."""
+
+TranscriptionMode: TypeAlias = Literal["MODE_UNSPECIFIED", "VERBATIM", "SMART"] | str
+"""Word for word, which is the default, or tidied up."""
+
+FunctionCallingMode: TypeAlias = Literal["MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED"] | str
+"""Whether the model may, must or must not call functions."""
+
+Outcome: TypeAlias = (
+    Literal["OUTCOME_UNSPECIFIED", "OUTCOME_OK", "OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED"] | str
+)
+"""How code that the model wrote has ended."""
+
+Language: TypeAlias = Literal["LANGUAGE_UNSPECIFIED", "PYTHON"] | str
+"""The language of code that the model wrote."""
+
+UrlRetrievalStatus: TypeAlias = (
+    Literal[
+        "URL_RETRIEVAL_STATUS_UNSPECIFIED",
+        "URL_RETRIEVAL_STATUS_SUCCESS",
+        "URL_RETRIEVAL_STATUS_ERROR",
+        "URL_RETRIEVAL_STATUS_PAYWALL",
+        "URL_RETRIEVAL_STATUS_UNSAFE",
+    ]
+    | str
+)
+"""What came of fetching a page for the URL context tool."""
+
+TrafficType: TypeAlias = (
+    Literal[
+        "TRAFFIC_TYPE_UNSPECIFIED",
+        "ON_DEMAND",
+        "ON_DEMAND_PRIORITY",
+        "ON_DEMAND_FLEX",
+        "ON_DEMAND_OFFPEAK",
+        "PROVISIONED_THROUGHPUT",
+    ]
+    | str
+)
+"""How a request is billed on Vertex."""
+
+ServiceTier: TypeAlias = Literal["unspecified", "flex", "standard", "priority"] | str
+"""How a request was served on the Gemini API; the one enum in lower case."""
+
+HarmCategory: TypeAlias = (
+    Literal[
+        "HARM_CATEGORY_UNSPECIFIED",
+        "HARM_CATEGORY_HARASSMENT",
+        "HARM_CATEGORY_HATE_SPEECH",
+        "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+        "HARM_CATEGORY_DANGEROUS_CONTENT",
+        "HARM_CATEGORY_CIVIC_INTEGRITY",
+        "HARM_CATEGORY_JAILBREAK",
+        "HARM_CATEGORY_IMAGE_HATE",
+        "HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT",
+        "HARM_CATEGORY_IMAGE_HARASSMENT",
+        "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT",
+    ]
+    | str
+)
+"""A kind of content that a safety setting blocks."""
+
+HarmBlockThreshold: TypeAlias = (
+    Literal[
+        "HARM_BLOCK_THRESHOLD_UNSPECIFIED",
+        "BLOCK_LOW_AND_ABOVE",
+        "BLOCK_MEDIUM_AND_ABOVE",
+        "BLOCK_ONLY_HIGH",
+        "BLOCK_NONE",
+        "OFF",
+    ]
+    | str
+)
+"""From which degree on a safety setting blocks."""
+
+HarmBlockMethod: TypeAlias = Literal["HARM_BLOCK_METHOD_UNSPECIFIED", "SEVERITY", "PROBABILITY"] | str
+"""What the degree of a safety setting measures. Vertex only."""
+
+PhishBlockThreshold: TypeAlias = (
+    Literal[
+        "PHISH_BLOCK_THRESHOLD_UNSPECIFIED",
+        "BLOCK_LOW_AND_ABOVE",
+        "BLOCK_MEDIUM_AND_ABOVE",
+        "BLOCK_HIGH_AND_ABOVE",
+        "BLOCK_HIGHER_AND_ABOVE",
+        "BLOCK_VERY_HIGH_AND_ABOVE",
+        "BLOCK_ONLY_EXTREMELY_HIGH",
+    ]
+    | str
+)
+"""From which confidence on a search leaves out suspicious sites. Vertex only."""
+
+ToolType: TypeAlias = (
+    Literal[
+        "TOOL_TYPE_UNSPECIFIED",
+        "GOOGLE_SEARCH_WEB",
+        "GOOGLE_SEARCH_IMAGE",
+        "URL_CONTEXT",
+        "GOOGLE_MAPS",
+        "FILE_SEARCH",
+        "MEDIA_PROCESSING",
+    ]
+    | str
+)
+"""A tool that the server runs by itself."""
+
+MediaProcessing: TypeAlias = Literal["MEDIA_PROCESSING_UNSPECIFIED", "STATIC", "AGENTIC"] | str
+"""How the model goes through a video."""
+
+SchemaType: TypeAlias = (
+    Literal["TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"] | str
+)
+"""The type of a value in a function's schema."""
+
+TurnCompleteReason: TypeAlias = (
+    Literal[
+        "TURN_COMPLETE_REASON_UNSPECIFIED",
+        "MALFORMED_FUNCTION_CALL",
+        "RESPONSE_REJECTED",
+        "NEED_MORE_INPUT",
+        "PROHIBITED_INPUT_CONTENT",
+        "IMAGE_PROHIBITED_INPUT_CONTENT",
+        "INPUT_TEXT_CONTAIN_PROMINENT_PERSON_PROHIBITED",
+        "INPUT_IMAGE_CELEBRITY",
+        "INPUT_IMAGE_PHOTO_REALISTIC_CHILD_PROHIBITED",
+        "INPUT_TEXT_NCII_PROHIBITED",
+        "INPUT_OTHER",
+        "INPUT_IP_PROHIBITED",
+        "BLOCKLIST",
+        "UNSAFE_PROMPT_FOR_IMAGE_GENERATION",
+        "GENERATED_IMAGE_SAFETY",
+        "GENERATED_CONTENT_SAFETY",
+        "GENERATED_AUDIO_SAFETY",
+        "GENERATED_VIDEO_SAFETY",
+        "GENERATED_CONTENT_PROHIBITED",
+        "GENERATED_CONTENT_BLOCKLIST",
+        "GENERATED_IMAGE_PROHIBITED",
+        "GENERATED_IMAGE_CELEBRITY",
+        "GENERATED_IMAGE_PROMINENT_PEOPLE_DETECTED_BY_REWRITER",
+        "GENERATED_IMAGE_IDENTIFIABLE_PEOPLE",
+        "GENERATED_IMAGE_MINORS",
+        "OUTPUT_IMAGE_IP_PROHIBITED",
+        "GENERATED_OTHER",
+        "MAX_REGENERATION_REACHED",
+        "TOO_MANY_TOOL_CALLS",
+    ]
+    | str
+)
+"""Why a turn is over, where it is not simply done. `TOO_MANY_TOOL_CALLS` is from another SDK's list."""

@@ -1,0 +1,136 @@
+"""Media in messages: blobs, files, and what is said about a part's media."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from ._base import Duration, Guarded, Model
+from ._enums import MediaResolution
+
+OUTPUT_SAMPLE_RATE: Final = 24_000
+"""Hertz. What a model's speech has when its MIME type names no rate, as on Vertex."""
+
+
+class Blob(Guarded):
+    """Bytes with a MIME type; base64 on the wire.
+
+    Attributes:
+        mime_type: `audio/pcm;rate=16000` and `image/jpeg` are what a client sends.
+        data: Audio is 16-bit little-endian mono PCM both ways.
+        display_name: A label, in prompts only.
+    """
+
+    _guarded: ClassVar[frozenset[str]] = frozenset({"data"})
+
+    mime_type: str = ""
+    data: bytes = b""
+    display_name: str | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples a second by the MIME type's `rate`, else 24,000: the rate of the model's speech."""
+        for parameter in self.mime_type.split(";")[1:]:
+            name, _, value = parameter.strip().partition("=")
+            if name.lower() == "rate" and value.isascii() and value.isdigit():
+                return int(value)
+        return OUTPUT_SAMPLE_RATE
+
+
+class FileData(Model):
+    """Media that the service fetches by itself."""
+
+    file_uri: str = ""
+    mime_type: str = ""
+    display_name: str | None = None
+
+
+class VideoMetadata(Model):
+    """Which stretch of a video counts, and how closely it is looked at.
+
+    Attributes:
+        start_offset: Seconds.
+        end_offset: Seconds.
+        fps: Frames a second that the model sees.
+        content_layers: Some of `FRAMES`, `AUDIO` and `TRANSCRIPT`.
+    """
+
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
+    fps: float | None = None
+    content_layers: Sequence[str] = []
+
+
+class AudioMetadata(Model):
+    """Which stretch of an audio file counts, in seconds from its start."""
+
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
+
+
+class DocumentMetadata(Model):
+    """Which pages of a document count; the first is 1, and both ends are included."""
+
+    start_page: int | None = None
+    end_page: int | None = None
+    content_layers: Sequence[str] = []
+
+
+class SpreadsheetMetadata(Model):
+    """Which cells of a workbook count.
+
+    Attributes:
+        visible_cells: A range such as `A1:D10`.
+        sheet_index: The first sheet is 1.
+        content_layers: Which views of the cells are returned.
+    """
+
+    visible_cells: str | None = None
+    sheet_index: int | None = None
+    content_layers: Sequence[str] = []
+
+
+class SpeechMetadata(Model):
+    """Who says a text part, and how."""
+
+    speaker: str | None = None
+    style: str | None = None
+
+
+class PartMediaResolution(Model):
+    """How many tokens one part's media is worth."""
+
+    level: MediaResolution | None = None
+    num_tokens: int | None = None
+
+
+class WordInfo(Model):
+    """A word in a transcript, and when it was said in seconds."""
+
+    word: str = ""
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None
+
+
+class Transcription(Model):
+    """What was said, in writing; often a fragment, and at times an empty one.
+
+    Fragments are concatenated as they are: the first often begins with a space.
+
+    Attributes:
+        text: The fragment.
+        finished: Whether this is the last fragment. Many models never say so.
+        language_code: BCP-47.
+        speaker_label: Such as `spk_1`, where speakers are told apart.
+        words: One by one, where the configuration asks for it.
+        start_offset: Seconds since the audio began.
+        end_offset: Seconds since the audio began.
+    """
+
+    text: str = ""
+    finished: bool = False
+    language_code: str | None = None
+    speaker_label: str | None = None
+    words: Sequence[WordInfo] = []
+    start_offset: Duration | None = None
+    end_offset: Duration | None = None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
+from .._errors import ConfigError
 from ..transports.base import MAX_MESSAGE_SIZE
 from ..transports.trio_websocket import open_websocket
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
     from ..transports.base import Endpoint, Progress, Transport
     from ..types import Setup
+
+_SCHEMES: Final = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
 
 
 class Backend(ABC):
@@ -55,3 +59,17 @@ class WebSocketBackend(Backend):
         return await open_websocket(
             endpoint, nursery=nursery, progress=progress, max_message_size=MAX_MESSAGE_SIZE
         )
+
+
+def websocket_url(base_url: str, path: str) -> str:
+    """The URL of *path* below *base_url*, which may be written as `https://`, too.
+
+    Raises:
+        ConfigError: It is no URL that a WebSocket can be opened to.
+    """
+    url = urlsplit(base_url)
+    if url.scheme not in _SCHEMES or not url.hostname:
+        raise ConfigError(f"{base_url!r} is no base URL; write wss://host or ws://host:port")
+    if url.query or url.fragment or url.username:
+        raise ConfigError("a base URL has no query, fragment or user name; secrets belong into headers")
+    return f"{_SCHEMES[url.scheme]}://{url.netloc}{url.path.rstrip('/')}{path}"

@@ -1,0 +1,182 @@
+"""The model: what a conversation is set up with, and where it is held. `connect()` begins one."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ._contents import ContentInput, as_instruction
+from ._errors import ConfigError
+from ._session.connect import open_session
+from ._session.connection import Timing
+from .tools import declarations
+from .types import LiveGenerationConfig, SessionResumptionConfig, make_setup
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from ._session.session import LiveSession
+    from .backends.base import Backend
+    from .tools import ToolInput
+    from .types import Content, Setup, Tool, ToolConfig
+
+Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | None
+
+
+class AIModel:
+    """A model, by its name, on a backend."""
+
+    def __init__(self, model: str, backend: Backend) -> None:
+        if not model:
+            raise ConfigError('a model has to be named, for example "gemini-2.5-flash-native-audio-preview-12-2025"')
+        self._backend = backend
+        self._model = backend.resource_name(model)
+
+    @property
+    def model(self) -> str:
+        """The full resource name, as the backend spells it."""
+        return self._model
+
+    @property
+    def backend(self) -> Backend:
+        """Where the model is reached."""
+        return self._backend
+
+
+class LiveGenerativeModel(AIModel):
+    """A model to converse with. Made by `get_live_generative_model`; never changes, so `connect` as often as you like."""
+
+    def __init__(
+        self,
+        model: str,
+        backend: Backend,
+        *,
+        generation_config: LiveGenerationConfig | None,
+        system_instruction: ContentInput | None,
+        tools: Sequence[ToolInput],
+        tool_config: ToolConfig | None,
+    ) -> None:
+        super().__init__(model, backend)
+        self._generation_config = generation_config or LiveGenerationConfig()
+        self._system_instruction = None if system_instruction is None else as_instruction(system_instruction)
+        self._declared = declarations(tools)
+        self._tool_config = tool_config
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.model} at {self.backend!r}>"
+
+    @property
+    def generation_config(self) -> LiveGenerationConfig:
+        """How the model listens and answers."""
+        return self._generation_config
+
+    @property
+    def system_instruction(self) -> Content | None:
+        """What the model goes by."""
+        return self._system_instruction
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """What the model may use, as the server is told."""
+        return self._declared.tools
+
+    @property
+    def tool_config(self) -> ToolConfig | None:
+        """How it may use them."""
+        return self._tool_config
+
+    @asynccontextmanager
+    async def connect(
+        self,
+        *,
+        session_resumption: Resumption = "auto",
+        connect_timeout: float = Timing.connect_timeout,
+        close_timeout: float = Timing.close_timeout,
+        keepalive_interval: float = Timing.keepalive_interval,
+        keepalive_timeout: float = Timing.keepalive_timeout,
+    ) -> AsyncGenerator[LiveSession]:
+        """Begin a conversation: `async with model.connect() as session`.
+
+        The block holds a nursery with a sender, a receiver and a keepalive task. An exception of your own leaves it as
+        it is, never in a group of ours. Leaving the block, also by cancellation, sends what was accepted, says goodbye
+        to the server, and takes at most `close_timeout`. If the session broke and no call has told you yet, leaving the
+        block without an exception of your own raises it.
+
+        All times are seconds of Trio's clock; `math.inf` turns a limit off.
+
+        Args:
+            session_resumption: "auto" asks the server for handles to resume the session with; None doesn't, and the
+                server stores nothing; a `SessionResumptionConfig` with a handle resumes an earlier session.
+            connect_timeout: For everything from the name look-up to the server's acceptance of the setup.
+            close_timeout: For saying goodbye. 0 hangs up at once.
+            keepalive_interval: After this much silence the server is pinged.
+            keepalive_timeout: After this much silence, pings not answered, the session is given up as broken.
+
+        Yields:
+            The session.
+
+        Raises:
+            SetupRejectedError: The server closed the connection in answer to the setup; with its code and reason.
+            ConnectTimeoutError: It took too long; with the phase that it was in.
+            HandshakeError: The server could not be reached, or refused the connection; with the phase.
+            ConfigError: The backend doesn't support something that is asked for; nothing was dialled.
+            SessionClosedError: On leaving: the session broke, or accepted messages could not be sent.
+        """
+        setup = self._setup(session_resumption)
+        self.backend.check_setup(setup)
+        timing = Timing(
+            connect_timeout=connect_timeout,
+            close_timeout=close_timeout,
+            keepalive_interval=keepalive_interval,
+            keepalive_timeout=keepalive_timeout,
+        )
+        async with open_session(
+            self.backend, setup, functions=self._declared.functions, timing=timing
+        ) as session:
+            yield session
+
+    def _setup(self, session_resumption: Resumption) -> Setup:
+        if session_resumption == "auto":
+            session_resumption = SessionResumptionConfig()
+        return make_setup(
+            self.model,
+            self._generation_config,
+            system_instruction=self._system_instruction,
+            tools=self._declared.tools,
+            tool_config=self._tool_config,
+            session_resumption=session_resumption,
+        )
+
+
+def get_live_generative_model(
+    model: str,
+    *,
+    backend: Backend,
+    generation_config: LiveGenerationConfig | None = None,
+    system_instruction: ContentInput | None = None,
+    tools: Sequence[ToolInput] = (),
+    tool_config: ToolConfig | None = None,
+) -> LiveGenerativeModel:
+    """A model for live conversations. Nothing is dialled before `connect`.
+
+    Args:
+        model: Its name, short or with the collection in front.
+        backend: Where it is reached.
+        generation_config: How it listens and answers: modalities, voice, transcription, turn detection.
+        system_instruction: What it goes by: text, a `Part`, or a `Content`.
+        tools: Functions, which the session calls itself, their declarations taken from their signatures;
+            `FunctionDeclaration`s, whose calls you answer; or whole `Tool`s.
+        tool_config: How it may use them. Sent by Firebase's clients; elsewhere the server may refuse it.
+
+    Raises:
+        ConfigError: The name is missing or can't be one of the backend's models.
+        ToolError: A function can't be declared.
+    """
+    return LiveGenerativeModel(
+        model,
+        backend,
+        generation_config=generation_config,
+        system_instruction=system_instruction,
+        tools=tools,
+        tool_config=tool_config,
+    )

@@ -1,0 +1,244 @@
+"""The Live protocol of one session without any I/O: what may be sent when, and what the events have added up to.
+
+Frames go in and out as bytes. There is no clock and no socket here; the session engine has both.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from ._codec import decode_server_message, encode_client_message, encode_media
+from ._errors import LocalProtocolError, RemoteProtocolError
+from ._turn_rules import ends_turn, has_content, opens_turn
+from ._usage import add_usage
+from .types import (
+    ActivityStart,
+    ClientContent,
+    ContextUpdate,
+    FunctionResponse,
+    RealtimeInput,
+    ServerContent,
+    ServerError,
+    SessionResumptionUpdate,
+    SetupComplete,
+    ToolCall,
+    ToolCallCancellation,
+    ToolResponse,
+    UsageMetadata,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Buffer
+
+    from .types import FunctionCall, ServerEvent, Setup
+
+
+class State(Enum):
+    """How far a connection's conversation has come."""
+
+    NEW = "nothing sent yet"
+    AWAITING_SETUP_COMPLETE = "setup sent"
+    OPEN = "set up"
+
+
+class LiveProtocol:
+    """The state of one session, fed with what is sent and received.
+
+    Attributes:
+        audio_epoch: How many interruptions there were. Speech of an earlier epoch must not be played any more.
+        in_turn: Whether a turn is under way: something of it has come, its end has not.
+        session_id: The server's name for the session, where it gives one (Vertex AI does).
+        resumption_handle: The newest handle that the session can be resumed with.
+        usage: The sum of all usage reports. The service doesn't say whether its reports count a message or the
+            session so far; per message is what its reference suggests, so they are added.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._state = State.NEW
+        self._in_activity = False
+        self._pending_calls: dict[str, FunctionCall] = {}
+        self._cancelled_calls: set[str] = set()
+        self._reply_due = False
+        self.audio_epoch = 0
+        self.in_turn = False
+        self.session_id: str | None = None
+        self.resumption_handle: str | None = None
+        self.usage = UsageMetadata()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server has accepted the setup, so that messages may be sent."""
+        return self._state is State.OPEN
+
+    @property
+    def pending_calls(self) -> tuple[FunctionCall, ...]:
+        """The tool calls with an id that wait for their answer, oldest first."""
+        return tuple(self._pending_calls.values())
+
+    @property
+    def awaits_reply(self) -> bool:
+        """Whether tool calls make the exchange go on: one waits for its answer, or an answer for the model's reply.
+
+        A model that doesn't wait for its tools ends its turn at once after calling them, and speaks again later.
+        """
+        return bool(self._pending_calls) or self._reply_due
+
+    def start(self) -> bytes:
+        """The first frame of a connection: the setup."""
+        if self._state is not State.NEW:
+            raise LocalProtocolError("the setup is sent once a connection, before everything else")
+        self._state = State.AWAITING_SETUP_COMPLETE
+        return encode_client_message(self._setup)
+
+    def send(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> bytes:
+        """The frame for *message*.
+
+        Raises:
+            LocalProtocolError: It may not be sent now; the state is as it was.
+        """
+        self._check_open()
+        match message:
+            case ClientContent():
+                _check_client_content(message)
+            case RealtimeInput():
+                self._check_activity(message)
+            case ToolResponse(function_responses=responses):
+                self._answer(responses)
+            case ContextUpdate():
+                pass
+        return encode_client_message(message)
+
+    def send_media(self, kind: Literal["audio", "video"], data: Buffer, mime_type: str) -> bytes:
+        """The frame for a chunk of media; *data* is read once and not kept.
+
+        Raises:
+            LocalProtocolError: Nothing may be sent yet, or the data can't be read as one run of bytes.
+        """
+        self._check_open()
+        if not mime_type.startswith(("audio/",) if kind == "audio" else ("image/", "video/")):
+            raise LocalProtocolError(f"{mime_type!r} is no {kind}; name the format of the data in mime_type")
+        return encode_media(kind, data, mime_type)
+
+    def unanswered(self, responses: Sequence[FunctionResponse]) -> tuple[FunctionResponse, ...]:
+        """Those of *responses* whose call has not been cancelled by the server.
+
+        The model has forgotten a cancelled call, and the caller was told by a `ToolCallCancellation`.
+        """
+        return tuple(response for response in responses if response.id not in self._cancelled_calls)
+
+    def receive(self, frame: bytes | str) -> list[ServerEvent]:
+        """The events of one frame, in order.
+
+        Raises:
+            RemoteProtocolError: The frame is not a Live message, or the first one does not accept the setup.
+        """
+        events = decode_server_message(frame)
+        if self._state is not State.OPEN:
+            return self._complete_setup(events)
+        self._observe(events)
+        return events
+
+    def _complete_setup(self, events: list[ServerEvent]) -> list[ServerEvent]:
+        match events:
+            case []:
+                return events
+            case [SetupComplete() as accepted, *rest]:
+                self._state = State.OPEN
+                self.session_id = accepted.session_id
+                self._observe(rest)
+                return rest
+            case [ServerError() as error, *_]:
+                raise RemoteProtocolError(f"the server answered the setup with an error: {error.message}")
+            case [other, *_]:
+                raise RemoteProtocolError(
+                    f"the server's first message was a {type(other).__name__}, not the setup's completion"
+                )
+
+    def _observe(self, events: Sequence[ServerEvent]) -> None:
+        for event in events:
+            self._observe_turn(event)
+            match event:
+                case ServerContent():
+                    self._observe_content(event)
+                case ToolCall():
+                    self._pending_calls |= {call.id: call for call in event.function_calls if call.id}
+                case ToolCallCancellation():
+                    self._cancel_calls(event.ids)
+                case SessionResumptionUpdate(new_handle=str(handle)) if handle:
+                    self.resumption_handle = handle
+                case UsageMetadata():
+                    self.usage = add_usage(self.usage, event)
+                case _:
+                    pass  # changes nothing that this class keeps
+
+    def _observe_turn(self, event: ServerEvent) -> None:
+        if ends_turn(event):
+            self.in_turn = False
+        elif opens_turn(event):
+            self.in_turn = True
+
+    def _observe_content(self, content: ServerContent) -> None:
+        # First the interruption, then the parts beside it: those are already of the new epoch.
+        if content.interrupted:
+            self.audio_epoch += 1
+        if content.interrupted or content.generation_complete or has_content(content):
+            self._reply_due = False
+        if self.audio_epoch:
+            msgspec.structs.force_setattr(content, "audio_epoch", self.audio_epoch)
+
+    def _cancel_calls(self, ids: Sequence[str]) -> None:
+        self._cancelled_calls.update(ids)
+        for call_id in ids:
+            self._pending_calls.pop(call_id, None)
+
+    def _answer(self, responses: Sequence[FunctionResponse]) -> None:
+        if not responses:
+            raise LocalProtocolError("a tool response needs at least one function response")
+        for response in responses:
+            if response.id and not response.will_continue:
+                self._pending_calls.pop(response.id, None)
+        self._reply_due = any(response.scheduling != "SILENT" for response in responses)
+
+    def _check_open(self) -> None:
+        if self._state is not State.OPEN:
+            raise LocalProtocolError(f"nothing may be sent before the setup is complete ({self._state.value})")
+
+    def _check_activity(self, message: RealtimeInput) -> None:
+        marks = message.activity_start is not None or message.activity_end is not None
+        if marks and not self._is_manual:
+            raise LocalProtocolError(
+                "activity is detected by the server; to mark it yourself, connect with "
+                "AutomaticActivityDetection(disabled=True)"
+            )
+        if message.audio_stream_end and self._is_manual:
+            raise LocalProtocolError("the end of audio means nothing without automatic activity detection")
+        if marks:
+            self._mark_activity(message.activity_start)
+
+    def _mark_activity(self, start: ActivityStart | None) -> None:
+        if (start is not None) == self._in_activity:
+            raise LocalProtocolError(
+                "the activity has already begun" if self._in_activity else "no activity has begun"
+            )
+        self._in_activity = start is not None
+
+    @property
+    def _is_manual(self) -> bool:
+        config = self._setup.realtime_input_config
+        detection = config.automatic_activity_detection if config is not None else None
+        return detection is not None and bool(detection.disabled)
+
+
+def _check_client_content(message: ClientContent) -> None:
+    parts = [part for turn in message.turns or () for part in turn.parts or ()]
+    if any(part.function_response is not None for part in parts):
+        # The service closes the connection on these (firebase-js-sdk #9264).
+        raise LocalProtocolError("function responses go into send_function_responses(), not into content")
+    if not parts and not message.turn_complete:
+        raise LocalProtocolError("there is nothing to send: no content, and no end of a turn")

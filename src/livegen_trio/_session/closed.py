@@ -1,0 +1,62 @@
+"""How a session ended, and the one error that tells it, on sending, receiving and leaving alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from .._errors import LiveError
+from .._hints import diagnose_close
+
+if TYPE_CHECKING:
+    from .._errors import Initiator, Phase
+
+
+class SessionClosedError(LiveError, trio.BrokenResourceError):
+    """The session ended, and not because you closed it.
+
+    Attributes:
+        code: WebSocket close code; 1006 if the connection broke without one.
+        reason: The words of whoever ended it; the server's are cut at 123 bytes.
+        initiator: "server" if the server or the network ended it, "local" if this library did.
+        phase: "open" while it was in use, "closing" if it broke while the block was being left.
+        retryable: Whether a new session may fare better.
+        hint: What to do, where the cause is a known one.
+    """
+
+    def __init__(self, code: int, reason: str = "", *, initiator: Initiator, phase: Phase = "open") -> None:
+        diagnosis = diagnose_close(code, reason, initiator=initiator)
+        who = "the server" if initiator == "server" else "this side"
+        words = f": {reason}" if reason else ""
+        hint = f" ({diagnosis.hint})" if diagnosis.hint else ""
+        super().__init__(f"{who} ended the session with close code {code}{words}{hint}")
+        self.code = code
+        self.reason = reason
+        self.initiator: Initiator = initiator
+        self.phase: Phase = phase
+        self.retryable = diagnosis.retryable
+        self.hint = diagnosis.hint
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a session ended. Makes a new error for each caller, so that tracebacks don't grow into each other."""
+
+    code: int
+    reason: str
+    initiator: Initiator
+    phase: Phase = "open"
+    cause: Exception | None = None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the server ended the session normally; receiving then ends without an error."""
+        return self.code == 1000 and self.initiator == "server"
+
+    def error(self) -> SessionClosedError:
+        """The error to raise at a caller's call site."""
+        error = SessionClosedError(self.code, self.reason, initiator=self.initiator, phase=self.phase)
+        error.__cause__ = self.cause
+        return error

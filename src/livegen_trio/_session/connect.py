@@ -1,0 +1,41 @@
+"""`connect()`: the nursery around a session, and the order in which things begin and end."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from .groups import single_exception
+from .session import LiveSession
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from ..backends.base import Backend
+    from ..tools import FunctionTool
+    from ..types import Setup
+    from .connection import Timing
+
+
+@asynccontextmanager
+async def open_session(
+    backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
+) -> AsyncGenerator[LiveSession]:
+    """Open a session; leaving the block closes it.
+
+    The nursery is an implementation detail: the caller's own exception leaves the block bare, and so does the one
+    exception that the engine may raise.
+    """
+    with single_exception():
+        async with trio.open_nursery() as nursery:
+            session = LiveSession(backend, setup, functions=functions, timing=timing)
+            await session._start(nursery)  # noqa: SLF001 - the session's other half
+            try:
+                yield session
+            finally:
+                # Bounded by the session's close_timeout, so that a cancelled caller still says goodbye.
+                with trio.CancelScope(shield=True):
+                    await session.aclose()
+            session._report_unseen_ending()  # noqa: SLF001 - as above

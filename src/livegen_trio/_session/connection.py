@@ -1,0 +1,173 @@
+"""One connection: dialled, set up, used and closed. A session owns it, and outlives it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .._errors import (
+    ConnectTimeoutError,
+    HandshakeError,
+    RemoteProtocolError,
+    SetupRejectedError,
+)
+from .._hints import diagnose_close
+from ..transports.base import ConnectionClosed, Progress
+from .closed import Ending
+from .groups import single_exception
+from .keepalive import watch_for_silence
+from .receiver import receive_frames
+from .sender import send_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._protocol import LiveProtocol
+    from ..backends.base import Backend
+    from ..transports.base import Transport
+    from ..types import ServerEvent
+    from .inbox import Inbox
+    from .outbox import Outbox
+
+GOODBYE_TIMEOUT: Final = 1.0
+"""Seconds that a peer has to answer our Close after it has broken the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds; `math.inf` turns a limit off. What each means is said at `LiveGenerativeModel.connect`."""
+
+    connect_timeout: float = 15.0
+    close_timeout: float = 1.0
+    keepalive_interval: float = 20.0
+    keepalive_timeout: float = 60.0
+
+
+class Connection:
+    """One dial, from the first packet to the last.
+
+    `run` is its whole life and is started in the session's nursery. Until the setup is accepted it is cancelled like
+    any task; from then on it is shielded, and ends by `outbox.close()` (gracefully), by `cancel`, or by itself.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        protocol: LiveProtocol,
+        *,
+        inbox: Inbox,
+        outbox: Outbox,
+        observe: Callable[[Sequence[ServerEvent]], None],
+        timing: Timing,
+    ) -> None:
+        self._backend = backend
+        self._protocol = protocol
+        self._inbox = inbox
+        self._outbox = outbox
+        self._observe = observe
+        self._timing = timing
+        self._scope = trio.CancelScope()
+        self._all_sent = trio.Event()
+        self.finished = trio.Event()
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Dial, set up, and serve until the connection ends. Reports "started" when the setup is accepted.
+
+        Raises:
+            HandshakeError: Before it has started; later ends go to the inbox and the outbox.
+        """
+        try:
+            with self._scope, single_exception():
+                async with trio.open_nursery() as nursery:
+                    transport = await self._open(nursery)
+                    try:
+                        await self._serve(nursery, transport, task_status)
+                    finally:
+                        await transport.abort()
+                    nursery.cancel_scope.cancel(reason="the connection has ended")
+        finally:
+            self.finished.set()
+
+    def cancel(self) -> None:
+        """End at once, without a goodbye."""
+        self._scope.cancel(reason="the session was left")
+
+    async def _open(self, nursery: trio.Nursery) -> Transport:
+        progress = Progress()
+        with trio.move_on_after(self._timing.connect_timeout):
+            return await self._dial(nursery, progress)
+        raise ConnectTimeoutError(phase=progress.phase, timeout=self._timing.connect_timeout)
+
+    async def _dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
+        transport = await self._backend.dial(nursery, progress)
+        progress.phase = "setup"
+        try:
+            await self._set_up(transport)
+        except BaseException:
+            await transport.abort()
+            raise
+        return transport
+
+    async def _set_up(self, transport: Transport) -> None:
+        try:
+            await transport.send(self._protocol.start())
+            while not self._protocol.is_open:
+                frame = await transport.receive()
+                events = self._protocol.receive(frame)
+                self._inbox.put(events, len(frame))
+        except ConnectionClosed as closed:
+            raise _rejected(closed) from None
+        except RemoteProtocolError as exc:
+            await _say_goodbye(transport, exc.code, str(exc))
+            raise HandshakeError(str(exc), phase="setup") from exc
+
+    async def _serve(
+        self, nursery: trio.Nursery, transport: Transport, task_status: trio.TaskStatus[None]
+    ) -> None:
+        nursery.start_soon(self._send, transport)
+        nursery.start_soon(self._keep_alive, transport)
+        # From here on a cancellation of the caller reaches the body of connect() first, which closes the session.
+        self._scope.shield = True
+        task_status.started()
+        ending = await receive_frames(transport, self._protocol, self._inbox, self._observe)
+        self._end(ending)
+        if self._outbox.is_closed:
+            await self._all_sent.wait()
+        elif ending.initiator == "local":
+            await _say_goodbye(transport, ending.code, ending.reason)
+
+    async def _send(self, transport: Transport) -> None:
+        await send_frames(self._outbox, transport)
+        self._all_sent.set()
+
+    async def _keep_alive(self, transport: Transport) -> None:
+        limit = self._timing.keepalive_timeout
+        await watch_for_silence(
+            transport, self._outbox, interval=self._timing.keepalive_interval, limit=limit
+        )
+        self._end(Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
+        await transport.abort()
+
+    def _end(self, ending: Ending) -> None:
+        if self._outbox.is_closed:
+            ending = replace(ending, phase="closing")
+        self._inbox.end(ending)
+        self._outbox.end(ending)
+
+
+def _rejected(closed: ConnectionClosed) -> HandshakeError:
+    diagnosis = diagnose_close(closed.code, closed.reason, initiator=closed.initiator)
+    if closed.code == 1006:
+        return HandshakeError(
+            "the server hung up without an answer to the setup", phase="setup", retryable=True
+        )
+    return SetupRejectedError(
+        code=closed.code, reason=closed.reason, retryable=diagnosis.retryable, hint=diagnosis.hint
+    )
+
+
+async def _say_goodbye(transport: Transport, code: int, reason: str) -> None:
+    with trio.move_on_after(GOODBYE_TIMEOUT):
+        await transport.aclose(code, reason)

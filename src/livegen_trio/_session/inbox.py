@@ -1,0 +1,103 @@
+"""Where received events wait for their consumer. Putting never blocks, so the receiver never waits for user code."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..types import ServerEvent
+    from .closed import Ending
+
+MAX_UNREAD_BYTES: Final = 256 * 2**20
+"""Bytes of frames. Speech comes faster than real time and is not dropped: this holds over an hour of it."""
+
+
+class Inbox:
+    """Events in order of arrival, for one consumer at a time.
+
+    After `end`, what has arrived is received first, then the end shows. After `close`, nothing is received any more.
+    """
+
+    def __init__(self, max_bytes: int = MAX_UNREAD_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._events: deque[tuple[ServerEvent, int]] = deque()
+        self._waiting = trio.lowlevel.ParkingLot()
+        self._receiving = False
+        self._ending: Ending | None = None
+        self._closed = False
+        self.unread_bytes = 0
+        self.ending_was_seen = False
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the session ended, if it has."""
+        return self._ending
+
+    @property
+    def unread_events(self) -> int:
+        """How many events wait."""
+        return len(self._events)
+
+    def put(self, events: Sequence[ServerEvent], size: int) -> bool:
+        """Add the events of a frame of *size* bytes; False, and nothing added, if that passes the bound."""
+        if self._closed or not events:
+            return True
+        if self.unread_bytes + size > self._max_bytes:
+            return False
+        share, rest = divmod(size, len(events))
+        for event in events:
+            self._events.append((event, share + rest))
+            rest = 0
+        self.unread_bytes += size
+        self._waiting.unpark_all()
+        return True
+
+    async def receive(self) -> ServerEvent:
+        """The next event. Cancelling this loses none.
+
+        Raises:
+            trio.BusyResourceError: Another task is receiving.
+            trio.ClosedResourceError: The session was closed on this side.
+            trio.EndOfChannel: The server ended the session normally.
+            SessionClosedError: The session ended otherwise.
+        """
+        if self._receiving:
+            raise trio.BusyResourceError("another task is already receiving from this session")
+        self._receiving = True
+        try:
+            await trio.lowlevel.checkpoint()
+            while not self._events and self._ending is None and not self._closed:
+                await self._waiting.park()
+        finally:
+            self._receiving = False
+        return self._next()
+
+    def end(self, ending: Ending) -> None:
+        """Nothing more will come. The first ending counts."""
+        self._ending = self._ending or ending
+        self._waiting.unpark_all()
+
+    def close(self) -> None:
+        """The consumer has left: drop what waits, and what still comes."""
+        self._closed = True
+        self._events.clear()
+        self.unread_bytes = 0
+        self._waiting.unpark_all()
+
+    def _next(self) -> ServerEvent:
+        if self._closed:
+            raise trio.ClosedResourceError("this session has been closed")
+        if self._events:
+            event, size = self._events.popleft()
+            self.unread_bytes -= size
+            return event
+        assert self._ending is not None
+        self.ending_was_seen = True
+        if self._ending.is_clean:
+            raise trio.EndOfChannel
+        raise self._ending.error()

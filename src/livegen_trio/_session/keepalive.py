@@ -1,0 +1,33 @@
+"""The keepalive task: tells a dead peer from a quiet one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    from ..transports.base import Transport
+    from .outbox import Outbox
+
+LATE: Final = 1.0
+"""Seconds. A timer that fires later than this tells of a busy event loop, which has kept the reader waiting, too."""
+
+
+async def watch_for_silence(transport: Transport, outbox: Outbox, *, interval: float, limit: float) -> None:
+    """Return when nothing was heard from the peer for *limit* seconds; ping it every *interval* of silence.
+
+    Any byte is a sign of life. A late pong alone is none of death: the service's have been seen 30 s late.
+    """
+    silence = 0.0
+    while silence < limit:
+        if silence >= interval:
+            outbox.request_ping()
+            wait = min(interval, limit - silence)
+        else:
+            wait = min(interval, limit) - silence
+        due = trio.current_time() + wait
+        await trio.sleep_until(due)
+        silence = trio.current_time() - transport.last_heard
+        if trio.current_time() > due + LATE:
+            silence = min(silence, interval)

@@ -1,0 +1,41 @@
+"""The receiver task: frames in, events out, without ever waiting for user code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._errors import RemoteProtocolError
+from ..transports.base import ConnectionClosed
+from .closed import Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._protocol import LiveProtocol
+    from ..transports.base import Transport
+    from ..types import ServerEvent
+    from .inbox import Inbox
+
+
+async def receive_frames(
+    transport: Transport,
+    protocol: LiveProtocol,
+    inbox: Inbox,
+    observe: Callable[[Sequence[ServerEvent]], None],
+) -> Ending:
+    """Receive until the connection ends; returns how it did.
+
+    *observe* sees the events at once, before any consumer, and must not block.
+    """
+    while True:
+        try:
+            frame = await transport.receive()
+        except ConnectionClosed as closed:
+            return Ending(closed.code, closed.reason, closed.initiator)
+        try:
+            events = protocol.receive(frame)
+        except RemoteProtocolError as exc:
+            return Ending(exc.code, str(exc), "local", cause=exc)
+        observe(events)
+        if not inbox.put(events, len(frame)):
+            return Ending(1008, "too many events wait unread: the session was not received from", "local")

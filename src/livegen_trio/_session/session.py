@@ -1,0 +1,358 @@
+"""`LiveSession`: what a user holds while a conversation goes on."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+import trio
+
+from .._contents import ContentInput, as_content, as_instruction
+from .._errors import ToolError
+from .._protocol import LiveProtocol
+from .._turn_rules import ends_exchange, ends_turn
+from ..tools import declarations
+from ..types import (
+    ActivityEnd,
+    ActivityStart,
+    Blob,
+    ClientContent,
+    ContextUpdate,
+    RealtimeInput,
+    ToolCall,
+    ToolResponse,
+    ToolsUpdate,
+)
+from .closed import Ending
+from .connection import Connection
+from .inbox import Inbox
+from .outbox import Outbox
+from .tool_runner import ToolRunner
+from .turns import TurnReader, TurnRecord
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+
+    from typing_extensions import Buffer
+
+    from ..backends.base import Backend
+    from ..tools import FunctionTool, ToolInput
+    from ..types import FunctionResponse, ServerEvent, Setup, UsageMetadata
+    from .connection import Timing
+    from .turns import TurnResult
+
+AUDIO_FORMAT: Final = "audio/pcm;rate=16000"
+"""What the service hears best: PCM, signed 16-bit little-endian, mono, 16 kHz."""
+IMAGE_FORMAT: Final = "image/jpeg"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatistics:
+    """How full a session's buffers are.
+
+    Attributes:
+        unread_events: Events that have arrived and have not been received.
+        unread_bytes: The size of their frames in bytes.
+        unsent_frames: Frames that were accepted and not yet written whole.
+        unsent_bytes: The size of those that wait, in bytes.
+    """
+
+    unread_events: int
+    unread_bytes: int
+    unsent_frames: int
+    unsent_bytes: int
+
+
+class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
+    """A conversation under way: a channel of the server's events, with methods to speak.
+
+    You get one from `LiveGenerativeModel.connect`, and leaving that block closes it. Sending may be done by any number
+    of tasks; receiving by one at a time. Not for other threads: use `trio.from_thread.run` there.
+
+    A send returns when its message is accepted, in order, for the sender task: it waits only while the buffer of
+    unsent messages is full. A cancelled send has sent nothing. What has been accepted when the block is left is still
+    sent, within `close_timeout`.
+    """
+
+    def __init__(
+        self, backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
+    ) -> None:
+        self._protocol = LiveProtocol(setup)
+        self._inbox = Inbox()
+        self._outbox = Outbox()
+        self._turns = TurnReader(self)
+        self._tools = ToolRunner(functions, self.send_function_responses)
+        self._timing = timing
+        self._connection = Connection(
+            backend,
+            self._protocol,
+            inbox=self._inbox,
+            outbox=self._outbox,
+            observe=self._tools.observe,
+            timing=timing,
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else "open"
+        return f"<{type(self).__name__} {self.session_id or ''} {state}>".replace("  ", " ")
+
+    # What is known of it
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is over, whoever ended it. Events that have arrived can still be received."""
+        return self._outbox.is_closed or self._inbox.ending is not None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the session ended, if it did so by itself."""
+        return self._inbox.ending
+
+    @property
+    def session_id(self) -> str | None:
+        """The server's name for the session; only Vertex AI gives one."""
+        return self._protocol.session_id
+
+    @property
+    def resumption_handle(self) -> str | None:
+        """The newest handle for resuming this session, once the server has sent one."""
+        return self._protocol.resumption_handle
+
+    @property
+    def usage(self) -> UsageMetadata:
+        """All tokens reported so far, added up."""
+        return self._protocol.usage
+
+    @property
+    def audio_epoch(self) -> int:
+        """How many interruptions there were, known as soon as they arrive, whoever is slow to receive.
+
+        Speech whose `ServerContent.audio_epoch` is lower was interrupted: do not play it any more.
+        """
+        return self._protocol.audio_epoch
+
+    def statistics(self) -> SessionStatistics:
+        """How full the buffers are now."""
+        return SessionStatistics(
+            unread_events=self._inbox.unread_events,
+            unread_bytes=self._inbox.unread_bytes,
+            unsent_frames=self._outbox.unsent_frames,
+            unsent_bytes=self._outbox.unsent_bytes,
+        )
+
+    # Receiving
+
+    async def receive(self) -> ServerEvent:
+        """Receive the next event. Cancelling this loses none.
+
+        What has arrived before an end is received first. A consumer may be slow: 256 MiB of frames wait for it before
+        the session is given up.
+
+        Raises:
+            SessionClosedError: The session ended, and the server did not end it normally.
+            trio.EndOfChannel: The server ended the session normally. `async for` just ends.
+            trio.ClosedResourceError: The session was closed on this side.
+            trio.BusyResourceError: Another task is receiving.
+        """
+        return await self._inbox.receive()
+
+    def turns(self) -> TurnReader:
+        """The turns of the conversation: `async for turn in session.turns()`.
+
+        Ends with the session. Each `Turn` gives its events, its text, its audio, or `await turn.collect()` all of it;
+        what you leave of one unread is skipped when you ask for the next.
+        """
+        return self._turns
+
+    async def ask(self, content: ContentInput) -> TurnResult:
+        """Send *content* and return the whole answer, the model's tool calls and what follows them included.
+
+        What is left of an earlier turn is skipped: the new content interrupts it.
+
+        Raises:
+            ToolError: The model called a function that no tool of the session carries out; read `turns` instead.
+            SessionClosedError: The session ended before the answer did.
+            LocalProtocolError: There is nothing in *content*.
+        """
+        await self.send(content)
+        await self._skip_earlier_turns()
+        record = TurnRecord()
+        while True:
+            event = await self._receive_or_raise()
+            record.add(event)
+            self._check_carried_out(event)
+            if ends_exchange(event) and not self._protocol.awaits_reply:
+                return record.result()
+
+    # Sending
+
+    async def send(self, content: ContentInput, *, turn_complete: bool = True) -> None:
+        """Add *content* to the conversation as the user's, in order; it interrupts the model.
+
+        Args:
+            content: Text, a `Part`, several of these, or a whole `Content`.
+            turn_complete: Whether the model shall answer now. Otherwise it waits for more.
+
+        Raises:
+            LocalProtocolError: There is nothing to send, or function responses are in it.
+            SessionClosedError: The session has ended.
+            trio.ClosedResourceError: The session was closed on this side.
+        """
+        turns = (as_content(content),)
+        await self._send(ClientContent(turns=turns, turn_complete=turn_complete))
+
+    async def send_text_realtime(self, text: str) -> None:
+        """Send text as it is typed or recognised, alongside audio and video; it counts as activity of the user."""
+        await self._send(RealtimeInput(text=text))
+
+    async def send_audio_realtime(self, data: Buffer | Blob, *, mime_type: str = AUDIO_FORMAT) -> None:
+        """Send a chunk of the user's speech.
+
+        Args:
+            data: Raw PCM, signed 16-bit little-endian, mono; anything with the buffer protocol, or a `Blob` that
+                knows its own type. Chunks of 20 to 100 ms serve best. The data is encoded before this returns.
+            mime_type: With the sample rate; the server resamples from any.
+        """
+        await self._send_media("audio", data, mime_type)
+
+    async def send_video_realtime(self, data: Buffer | Blob, *, mime_type: str = IMAGE_FORMAT) -> None:
+        """Send one frame of the user's video, as an image; the service looks at one a second at most."""
+        await self._send_media("video", data, mime_type)
+
+    async def send_media_stream(
+        self, source: AsyncIterable[Buffer | Blob], *, mime_type: str = AUDIO_FORMAT
+    ) -> None:
+        """Send chunks of audio or images from *source* until it ends. The type of a chunk decides what it is."""
+        async for chunk in source:
+            kind = _media_kind(chunk.mime_type if isinstance(chunk, Blob) else mime_type)
+            await self._send_media(kind, chunk, mime_type)
+
+    async def end_audio(self) -> None:
+        """Say that the microphone is off, so that the server doesn't wait for more. Audio may be sent again later.
+
+        Raises:
+            LocalProtocolError: Activity is marked by hand in this session.
+        """
+        await self._send(RealtimeInput(audio_stream_end=True))
+
+    @asynccontextmanager
+    async def activity(self) -> AsyncGenerator[None]:
+        """Mark the user's activity by hand: what is sent inside the block is one utterance.
+
+        Its end is sent on every way out, also by cancellation. Needs automatic detection to be disabled.
+
+        Raises:
+            LocalProtocolError: The server detects activity in this session, or one is under way.
+        """
+        await self._send(RealtimeInput(activity_start=ActivityStart()))
+        try:
+            yield
+        finally:
+            # Without waiting for room: the end of an activity is small, and must not be cancelled away.
+            self._outbox.put(self._protocol.send(RealtimeInput(activity_end=ActivityEnd())))
+
+    async def send_function_responses(self, responses: Sequence[FunctionResponse]) -> None:
+        """Answer tool calls, each by the id of its call. Answers to calls that the server cancelled are not sent.
+
+        Raises:
+            LocalProtocolError: There are no responses.
+        """
+        await self._outbox.room()
+        wanted = self._protocol.unanswered(responses)
+        if wanted or not responses:
+            self._outbox.put(self._protocol.send(ToolResponse(function_responses=wanted)))
+
+    async def update_context(
+        self,
+        *,
+        system_instruction: ContentInput | None = None,
+        tools: Sequence[ToolInput] | None = None,
+    ) -> None:
+        """Replace the system instruction or the tools while the conversation goes on; None leaves one as it is.
+
+        An empty sequence of tools takes all of them away. Documented for Gemini 3.8 on Vertex AI; elsewhere uncertain.
+        """
+        instruction = None if system_instruction is None else as_instruction(system_instruction)
+        declared = None if tools is None else declarations(tools)
+        update = None if declared is None else ToolsUpdate(tools=declared.tools)
+        await self._send(ContextUpdate(system_instruction=instruction, tools=update))
+        if declared is not None:
+            self._tools.replace(declared.functions)
+
+    # Ending
+
+    async def aclose(self) -> None:
+        """Close the session: what was accepted is sent, the server is told, and nothing is received any more.
+
+        Takes at most `close_timeout`, also if the server doesn't answer. Idempotent. Leaving `connect`'s block does it.
+        """
+        self._tools.cancel()
+        self._inbox.close()
+        self._outbox.close()
+        try:
+            with trio.move_on_after(self._timing.close_timeout):
+                await self._connection.finished.wait()
+        finally:
+            self._connection.cancel()
+        await self._connection.finished.wait()
+
+    # Privately
+
+    async def _start(self, nursery: trio.Nursery) -> None:
+        await nursery.start(self._tools.run)
+        await nursery.start(self._connection.run)
+
+    async def _send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
+        await self._outbox.room()
+        self._outbox.put(self._protocol.send(message))
+
+    async def _send_media(self, kind: Literal["audio", "video"], data: Buffer | Blob, mime_type: str) -> None:
+        if isinstance(data, Blob):
+            data, mime_type = data.data, data.mime_type
+        await self._outbox.room()
+        self._outbox.put(self._protocol.send_media(kind, data, mime_type))
+
+    async def _skip_earlier_turns(self) -> None:
+        """Receive what came before the message that was just accepted, and the rest of the turn that it interrupts."""
+        unread, in_turn = self._inbox.unread_events, self._protocol.in_turn
+        self._turns = TurnReader(self)
+        for _ in range(unread):
+            await self._receive_or_raise()
+        while in_turn:
+            in_turn = not ends_turn(await self._receive_or_raise())
+
+    async def _receive_or_raise(self) -> ServerEvent:
+        try:
+            return await self.receive()
+        except trio.EndOfChannel:
+            assert self.ending is not None
+            raise self.ending.error() from None
+
+    def _check_carried_out(self, event: ServerEvent) -> None:
+        if not isinstance(event, ToolCall):
+            return
+        for call in event.function_calls:
+            if call.name not in self._tools.functions:
+                raise ToolError(f"the model called {call.name!r}, which no tool of this session carries out")
+
+    def _report_unseen_ending(self) -> None:
+        """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
+        ending = self._inbox.ending
+        if self._inbox.ending_was_seen or self._outbox.ending_was_seen:
+            return
+        if self._outbox.unsent_frames:
+            raise _undelivered(self._outbox.unsent_frames, ending).error()
+        if ending is not None and ending.phase == "open" and not ending.is_clean:
+            raise ending.error()
+
+
+def _undelivered(frames: int, ending: Ending | None) -> Ending:
+    if ending is None or ending.initiator == "local":
+        ending = Ending(1006, "", "server")
+    words = f"{frames} accepted message{'s were' if frames > 1 else ' was'} not sent"
+    return replace(ending, reason=f"{ending.reason}; {words}" if ending.reason else words, phase="closing")
+
+
+def _media_kind(mime_type: str) -> Literal["audio", "video"]:
+    return "audio" if mime_type.startswith("audio/") else "video"

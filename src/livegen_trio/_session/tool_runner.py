@@ -1,0 +1,104 @@
+"""Carrying out tool calls beside the conversation, each in a cancel scope of its own."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .._errors import ToolError
+from ..types import FunctionResponse, ToolCall, ToolCallCancellation
+from .closed import SessionClosedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from ..tools import FunctionTool
+    from ..types import FunctionCall, ServerEvent
+
+_logger: Final = logging.getLogger(__name__)
+
+
+class ToolRunner:
+    """Runs the functions that the model calls, and answers for them.
+
+    It learns of calls and cancellations from `observe`, before any consumer does, so a slow consumer delays neither.
+    Calls of functions that it doesn't know are left to the consumer.
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, FunctionTool],
+        answer: Callable[[Sequence[FunctionResponse]], Awaitable[None]],
+    ) -> None:
+        self._answer = answer
+        self._scope = trio.CancelScope()
+        self._nursery: trio.Nursery | None = None
+        self._running: dict[str, trio.CancelScope] = {}
+        self.functions = functions
+
+    def replace(self, functions: Mapping[str, FunctionTool]) -> None:
+        """Run these from the next call on; calls under way go on."""
+        self.functions = functions
+
+    def observe(self, events: Sequence[ServerEvent]) -> None:
+        """Begin the calls, and end the cancelled ones, among *events*. Never blocks."""
+        for event in events:
+            match event:
+                case ToolCall():
+                    for call in event.function_calls:
+                        self._begin(call)
+                case ToolCallCancellation():
+                    self._end(event.ids)
+                case _:
+                    pass  # nothing to run
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Run calls, as they are observed, until `cancel`."""
+        with self._scope:
+            async with trio.open_nursery() as self._nursery:
+                task_status.started()
+                await trio.sleep_forever()
+
+    def cancel(self) -> None:
+        """Cancel every call. No more are begun."""
+        self._nursery = None
+        self._scope.cancel(reason="the session is over")
+
+    def _begin(self, call: FunctionCall) -> None:
+        function = self.functions.get(call.name or "")
+        if function is None or self._nursery is None:
+            return
+        # The scope is there before the task runs: a cancellation in the same frame finds it.
+        scope = trio.CancelScope()
+        if call.id:
+            self._running[call.id] = scope
+        self._nursery.start_soon(self._carry_out, call, function, scope)
+
+    def _end(self, ids: Sequence[str]) -> None:
+        for call_id in ids:
+            if call_id in self._running:
+                self._running[call_id].cancel(reason="the server cancelled the call")
+
+    async def _carry_out(self, call: FunctionCall, function: FunctionTool, scope: trio.CancelScope) -> None:
+        try:
+            with scope:
+                response = FunctionResponse(id=call.id, name=call.name, response=await _outcome(call, function))
+                with suppress(SessionClosedError, trio.ClosedResourceError):  # nobody is left to answer
+                    await self._answer([response])
+        finally:
+            if call.id:
+                del self._running[call.id]
+
+
+async def _outcome(call: FunctionCall, function: FunctionTool) -> Mapping[str, object]:
+    try:
+        return await function.call(call.args or {})
+    except ToolError as exc:
+        return {"error": str(exc)}
+    except Exception as exc:  # a tool may raise anything, and the conversation goes on
+        _logger.warning("the tool %s failed", function.name, exc_info=exc)
+        # The model gets no more than the kind: messages of exceptions carry paths, queries and keys.
+        return {"error": f"{function.name} failed ({type(exc).__name__})"}

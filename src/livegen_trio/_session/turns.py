@@ -1,0 +1,239 @@
+"""Turns: what one side said until it was done, read from the session's events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+
+import trio
+
+from .._turn_rules import ends_turn, opens_turn
+from .._usage import add_usage
+from ..types import ServerContent, ToolCall, UsageMetadata
+
+if TYPE_CHECKING:
+    from ..types import Blob, FunctionCall, ServerEvent, Transcription
+    from .closed import Ending
+
+T = TypeVar("T")
+DEFAULT_AUDIO_RATE = 24_000  # Hz; the service's, where a chunk does not name its own
+
+
+class EventSource(Protocol):
+    """What turns are read from: the session."""
+
+    @property
+    def audio_epoch(self) -> int: ...
+
+    @property
+    def ending(self) -> Ending | None: ...
+
+    async def receive(self) -> ServerEvent: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnResult:
+    """A whole turn.
+
+    Attributes:
+        text: The model's text parts, joined; without its thoughts.
+        audio: The model's speech as it was received: PCM, signed 16-bit little-endian, mono.
+        audio_rate: Sample rate of `audio` in Hz.
+        input_transcript: What the user was heard to say, if input transcription is on.
+        output_transcript: What the model said in `audio`, if output transcription is on.
+        tool_calls: The functions that the model called.
+        interrupted: Whether the user spoke over it; then not all of `audio` was wanted any more.
+        reason: Why the turn ended, if the server says so.
+        usage: The tokens that were reported while the turn went on.
+    """
+
+    text: str = ""
+    audio: bytes = field(default=b"", repr=False)
+    audio_rate: int = DEFAULT_AUDIO_RATE
+    input_transcript: str = ""
+    output_transcript: str = ""
+    tool_calls: tuple[FunctionCall, ...] = ()
+    interrupted: bool = False
+    reason: str | None = None
+    usage: UsageMetadata | None = None
+
+
+class TurnRecord:
+    """Collects the events of a turn, or of an exchange of several, into a `TurnResult`."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._audio: list[Blob] = []
+        self._input: list[str] = []
+        self._output: list[str] = []
+        self._calls: list[FunctionCall] = []
+        self._interrupted = False
+        self._reason: str | None = None
+        self._usage: UsageMetadata | None = None
+
+    def add(self, event: ServerEvent) -> None:
+        """Take the next event."""
+        match event:
+            case ServerContent():
+                self._add_content(event)
+            case ToolCall():
+                self._calls.extend(event.function_calls)
+            case UsageMetadata():
+                self._usage = event if self._usage is None else add_usage(self._usage, event)
+            case _:
+                pass  # no part of a turn's result
+
+    def result(self) -> TurnResult:
+        """What has been collected so far."""
+        return TurnResult(
+            text="".join(self._text),
+            audio=b"".join(blob.data for blob in self._audio),
+            audio_rate=self._audio[0].sample_rate if self._audio else DEFAULT_AUDIO_RATE,
+            input_transcript="".join(self._input).strip(),
+            output_transcript="".join(self._output).strip(),
+            tool_calls=tuple(self._calls),
+            interrupted=self._interrupted,
+            reason=self._reason,
+            usage=self._usage,
+        )
+
+    def _add_content(self, content: ServerContent) -> None:
+        self._text.append(content.text)
+        self._audio.extend(content.audio)
+        self._input.append(_words(content.input_transcription))
+        self._output.append(_words(content.output_transcription))
+        self._interrupted |= content.interrupted
+        self._reason = content.turn_complete_reason or self._reason
+
+
+class Turn:
+    """One turn, as an async iterable of its events; also read by `text`, `audio`, `transcript` or `collect`.
+
+    It begins with whatever came since the last turn's end, and ends with the server's `turn_complete`. All ways of
+    reading share one position: an event is seen by one of them, and `collect` knows them all.
+    """
+
+    def __init__(self, source: EventSource, opening: list[ServerEvent]) -> None:
+        self._source = source
+        self._opening = opening
+        self._record = TurnRecord()
+        self._complete = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the turn's last event has been read."""
+        return self._complete
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ServerEvent:
+        if self._complete:
+            await trio.lowlevel.checkpoint()
+            raise StopAsyncIteration
+        event = await self._next()
+        self._record.add(event)
+        self._complete = ends_turn(event)
+        return event
+
+    def text(self) -> Pieces[str]:
+        """The model's text: iterate over it as it comes, or await all of it."""
+        return Pieces(self, lambda content: (content.text,), "".join)
+
+    def audio(self) -> Pieces[bytes]:
+        """The model's speech: PCM, signed 16-bit little-endian, mono, as a rule at 24 kHz.
+
+        Iterate over the chunks as they come, or await all of it. Chunks from before an interruption are left out:
+        they must not be played any more.
+        """
+        return Pieces(self, self._fresh_audio, b"".join)
+
+    def transcript(self) -> Pieces[str]:
+        """The words of the model's speech, if output transcription is on: iterate over them, or await them all."""
+        return Pieces(self, lambda content: (_words(content.output_transcription),), "".join)
+
+    async def collect(self) -> TurnResult:
+        """Read the turn to its end and return all of it, with what has been read before.
+
+        Raises:
+            SessionClosedError: The session ended first.
+        """
+        async for _ in self:
+            pass
+        return self._record.result()
+
+    async def _next(self) -> ServerEvent:
+        if self._opening:
+            await trio.lowlevel.checkpoint()
+            return self._opening.pop(0)
+        try:
+            return await self._source.receive()
+        except trio.EndOfChannel:
+            ending = self._source.ending
+            assert ending is not None
+            raise ending.error() from None
+
+    def _fresh_audio(self, content: ServerContent) -> tuple[bytes, ...]:
+        if content.audio_epoch < self._source.audio_epoch:
+            return ()
+        return tuple(blob.data for blob in content.audio)
+
+
+class Pieces(Generic[T], AsyncIterator[T], Awaitable[T]):
+    """One kind of content of a turn: `async for` gives the pieces as they come, `await` all of it at once."""
+
+    def __init__(
+        self, turn: Turn, select: Callable[[ServerContent], tuple[T, ...]], join: Callable[[list[T]], T]
+    ) -> None:
+        self._turn = turn
+        self._select = select
+        self._join = join
+        self._ready: list[T] = []
+
+    async def __anext__(self) -> T:
+        while not self._ready:
+            event = await anext(self._turn)
+            if isinstance(event, ServerContent):
+                self._ready = [piece for piece in self._select(event) if piece]
+        return self._ready.pop(0)
+
+    def __await__(self) -> Generator[object, None, T]:
+        return self._all().__await__()
+
+    async def _all(self) -> T:
+        return self._join([piece async for piece in self])
+
+
+class TurnReader:
+    """The turns of a session, one after the other.
+
+    What is left unread of a turn is skipped when the next one is asked for.
+    """
+
+    def __init__(self, source: EventSource) -> None:
+        self._source = source
+        self._between: list[ServerEvent] = []
+        self._turn: Turn | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Turn:
+        if self._turn is not None and not self._turn.is_complete:
+            await self._turn.collect()
+        self._turn = None
+        while True:
+            try:
+                event = await self._source.receive()
+            except trio.EndOfChannel:
+                raise StopAsyncIteration from None
+            self._between.append(event)
+            if opens_turn(event):
+                self._turn = Turn(self._source, self._between)
+                self._between = []
+                return self._turn
+
+
+def _words(transcription: Transcription | None) -> str:
+    return (transcription.text if transcription is not None else None) or ""

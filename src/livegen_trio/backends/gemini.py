@@ -1,0 +1,80 @@
+"""The Gemini Developer API, reached with an API key."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from .._errors import ConfigError
+from ..transports.base import Endpoint
+from .base import WebSocketBackend, websocket_url
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+Secret: TypeAlias = str | Callable[[], Awaitable[str]]
+"""A key or token, or an async function that is called for one on every dial."""
+
+BASE_URL: Final = "wss://generativelanguage.googleapis.com"
+API_KEY_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+_METHOD: Final = "GenerativeService.BidiGenerateContent"
+
+
+class GeminiBackend(WebSocketBackend):
+    """The Gemini Developer API.
+
+    Args:
+        api_key: The key, or an async function that gives it anew on every dial. Without it the environment's
+            `GEMINI_API_KEY` is taken, or else `GOOGLE_API_KEY`. It travels in a header, never in a URL.
+        api_version: "v1beta", which Google documents for the Live API; "v1alpha" has some previews.
+        base_url: Another server that speaks the protocol, `wss://` or `ws://`, with a path if need be.
+        ssl_context: For TLS, in place of the system's certificates.
+        headers: Sent with the upgrade request, beside the key.
+
+    Raises:
+        ConfigError: There is no key, or `base_url` is no URL of a WebSocket.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: Secret | None = None,
+        api_version: str = "v1beta",
+        base_url: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._api_key = api_key or _key_of_environment()
+        self._url = websocket_url(
+            base_url or BASE_URL, f"/ws/google.ai.generativelanguage.{api_version}.{_METHOD}"
+        )
+        self._ssl_context = ssl_context
+        self._headers = dict(headers or {})
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._url!r})"
+
+    def resource_name(self, model: str) -> str:
+        """`models/{model}`; names that already have a collection in front, such as `tunedModels/`, stay as they are."""
+        if not model or re.search(r"\.\.|[?&\s]", model):
+            raise ConfigError(f"{model!r} can't be a model's name")
+        return model if "/" in model else f"models/{model}"
+
+    async def endpoint(self) -> Endpoint:
+        """The Live method's URL, with the key in a header."""
+        key = self._api_key if isinstance(self._api_key, str) else await self._api_key()
+        headers = {**self._headers, "x-goog-api-key": key}
+        return Endpoint(self._url, tuple(headers.items()), self._ssl_context)
+
+
+def _key_of_environment() -> str:
+    for name in API_KEY_VARIABLES:
+        if key := os.environ.get(name):
+            return key
+    raise ConfigError(
+        f"there is no API key: give api_key, or set {API_KEY_VARIABLES[0]} in the environment; "
+        "LocalBackend() needs none"
+    )

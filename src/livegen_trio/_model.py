@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ._contents import ContentInput, as_instruction
 from ._errors import ConfigError
 from ._session.connect import open_session
-from ._session.connection import Timing
+from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
 from .tools import declarations
 from .types import LiveGenerationConfig, SessionResumptionConfig, make_setup
 
@@ -90,10 +90,10 @@ class LiveGenerativeModel(AIModel):
         self,
         *,
         session_resumption: Resumption = "auto",
-        connect_timeout: float = Timing.connect_timeout,
-        close_timeout: float = Timing.close_timeout,
-        keepalive_interval: float = Timing.keepalive_interval,
-        keepalive_timeout: float = Timing.keepalive_timeout,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        close_timeout: float = CLOSE_TIMEOUT,
+        keepalive_interval: float = KEEPALIVE_INTERVAL,
+        keepalive_timeout: float = KEEPALIVE_TIMEOUT,
     ) -> AsyncGenerator[LiveSession]:
         """Begin a conversation: `async with model.connect() as session`.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..backends.base import Backend
     from ..tools import FunctionTool
     from ..types import Setup
-    from .connection import Timing
+    from .timing import Timing
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -30,19 +30,10 @@ if TYPE_CHECKING:
     from ..types import ServerEvent
     from .inbox import Inbox
     from .outbox import Outbox
+    from .timing import Timing
 
 GOODBYE_TIMEOUT: Final = 1.0
 """Seconds that a peer has to answer our Close after it has broken the protocol."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds; `math.inf` turns a limit off. What each means is said at `LiveGenerativeModel.connect`."""
-
-    connect_timeout: float = 15.0
-    close_timeout: float = 1.0
-    keepalive_interval: float = 20.0
-    keepalive_timeout: float = 60.0
 
 
 class Connection:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..backends.base import Backend
     from ..tools import FunctionTool, ToolInput
     from ..types import FunctionResponse, ServerEvent, Setup, UsageMetadata
-    from .connection import Timing
+    from .timing import Timing
     from .turns import TurnResult
 
 AUDIO_FORMAT: Final = "audio/pcm;rate=16000"

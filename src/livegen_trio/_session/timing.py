@@ -1,0 +1,26 @@
+"""How long a session waits for what, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+CONNECT_TIMEOUT: Final = 15.0
+"""Ample: even a far server answers the name look-up, TLS and the setup in one or two."""
+
+CLOSE_TIMEOUT: Final = 1.0
+"""A few round trips; the service answers a Close in 10 to 90 ms."""
+
+KEEPALIVE_INTERVAL: Final = 20.0
+KEEPALIVE_TIMEOUT: Final = 60.0
+"""The service's pongs have been seen 30 s late, so silence is long before it is death."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The times of one session; `math.inf` turns one off. `LiveGenerativeModel.connect` says what each means."""
+
+    connect_timeout: float = CONNECT_TIMEOUT
+    close_timeout: float = CLOSE_TIMEOUT
+    keepalive_interval: float = KEEPALIVE_INTERVAL
+    keepalive_timeout: float = KEEPALIVE_TIMEOUT

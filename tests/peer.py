@@ -1,0 +1,106 @@
+"""The other end of a session, in the test's hands: a backend whose server says and hears what a test tells it to."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from livegen_trio import Backend, LiveGenerativeModel, LiveSession, get_live_generative_model
+from livegen_trio.transports.base import ConnectionClosed, Transport
+from livegen_trio.transports.memory import memory_transport_pair
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from livegen_trio.transports.base import Progress
+
+SETUP_COMPLETE = {"setupComplete": {}}
+
+
+class Peer:
+    """A server's end of a transport. It reads all the time, unless it is told to freeze."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.closed: ConnectionClosed | None = None
+        self._frames, self._heard = trio.open_memory_channel[dict[str, Any]](1000)
+        self._scope = trio.CancelScope()
+
+    async def read(self) -> None:
+        """Read until the connection ends; what was read waits in `hear`."""
+        with self._scope, self._frames:
+            try:
+                while True:
+                    self._frames.send_nowait(json.loads(await self.transport.receive()))
+            except ConnectionClosed as closed:
+                self.closed = closed
+
+    def freeze(self) -> None:
+        """Read no more: from here on this is a peer that has lost its network."""
+        self._scope.cancel()
+
+    async def hear(self) -> dict[str, Any]:
+        """The next message from the client."""
+        return await self._heard.receive()
+
+    async def say(self, *messages: dict[str, Any] | str) -> None:
+        """Send messages to the client; a string goes as it is."""
+        for message in messages:
+            text = message if isinstance(message, str) else json.dumps(message)
+            await self.transport.send(text.encode())
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """End the connection, and wait until the client has seen it."""
+        await self.transport.aclose(code, reason)
+
+
+class PeerBackend(Backend):
+    """Dials a `Peer`, which by default accepts any setup."""
+
+    def __init__(self, *replies: dict[str, Any] | str) -> None:
+        self._replies = replies or (SETUP_COMPLETE,)
+        self.peer: Peer
+        self.setup: dict[str, Any] = {}
+
+    def resource_name(self, model: str) -> str:
+        return f"models/{model}"
+
+    async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
+        progress.phase = "upgrade"
+        ours, theirs = memory_transport_pair()
+        self.peer = Peer(theirs)
+        nursery.start_soon(self.peer.read)
+        nursery.start_soon(self._answer_setup)
+        await trio.lowlevel.checkpoint()
+        return ours
+
+    async def _answer_setup(self) -> None:
+        self.setup = await self.peer.hear()
+        await self.peer.say(*self._replies)
+
+
+def model_on(backend: Backend, **options: Any) -> LiveGenerativeModel:
+    """A model on *backend*."""
+    return get_live_generative_model("test", backend=backend, **options)
+
+
+@asynccontextmanager
+async def conversation(
+    *replies: dict[str, Any] | str, connect: dict[str, Any] | None = None, **options: Any
+) -> AsyncGenerator[tuple[LiveSession, Peer]]:
+    """A session and the peer that it talks to."""
+    backend = PeerBackend(*replies)
+    async with model_on(backend, **options).connect(**(connect or {})) as session:
+        yield session, backend.peer
+
+
+def text(words: str, **more: Any) -> dict[str, Any]:
+    """Server content with some text in it."""
+    return {"serverContent": {"modelTurn": {"parts": [{"text": words}]}, **more}}
+
+
+TURN_COMPLETE: dict[str, Any] = {"serverContent": {"turnComplete": True}}
+INTERRUPTED: dict[str, Any] = {"serverContent": {"interrupted": True}}

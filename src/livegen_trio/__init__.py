@@ -1,28 +1,29 @@
 """Live, two-way voice, video and text conversations with Gemini's Live API, on Trio's structured concurrency."""
 
 from ._contents import ContentInput as ContentInput
-from ._errors import ConfigError as ConfigError
-from ._errors import ConnectTimeoutError as ConnectTimeoutError
-from ._errors import HandshakeError as HandshakeError
-from ._errors import LiveError as LiveError
-from ._errors import LocalProtocolError as LocalProtocolError
-from ._errors import ProtocolError as ProtocolError
-from ._errors import RemoteProtocolError as RemoteProtocolError
-from ._errors import SetupRejectedError as SetupRejectedError
-from ._errors import ToolError as ToolError
-from ._model import AIModel as AIModel
-from ._model import LiveGenerativeModel as LiveGenerativeModel
-from ._model import get_live_generative_model as get_live_generative_model
+from ._errors import (
+    ConfigError as ConfigError,
+    ConnectTimeoutError as ConnectTimeoutError,
+    HandshakeError as HandshakeError,
+    LiveError as LiveError,
+    LocalProtocolError as LocalProtocolError,
+    ProtocolError as ProtocolError,
+    RemoteProtocolError as RemoteProtocolError,
+    SetupRejectedError as SetupRejectedError,
+    ToolError as ToolError,
+)
+from ._model import (
+    AIModel as AIModel,
+    LiveGenerativeModel as LiveGenerativeModel,
+    get_live_generative_model as get_live_generative_model,
+)
 from ._session.closed import SessionClosedError as SessionClosedError
-from ._session.session import LiveSession as LiveSession
-from ._session.session import SessionStatistics as SessionStatistics
-from ._session.turns import Turn as Turn
-from ._session.turns import TurnResult as TurnResult
-from .backends import Backend as Backend
-from .backends import GeminiBackend as GeminiBackend
-from .backends import WebSocketBackend as WebSocketBackend
+from ._session.session import LiveSession as LiveSession, SessionStatistics as SessionStatistics
+from ._session.turns import Turn as Turn, TurnResult as TurnResult
+from .backends import Backend as Backend, GeminiBackend as GeminiBackend, WebSocketBackend as WebSocketBackend
 from .tools import ToolInput as ToolInput
 from .types import (
+    OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
     ActivityHandling as ActivityHandling,
     AudioMetadata as AudioMetadata,
     AudioTranscriptionConfig as AudioTranscriptionConfig,
@@ -36,8 +37,8 @@ from .types import (
     ComputerUse as ComputerUse,
     Content as Content,
     ContextWindowCompressionConfig as ContextWindowCompressionConfig,
-    CustomMetadata as CustomMetadata,
     CustomizedAvatar as CustomizedAvatar,
+    CustomMetadata as CustomMetadata,
     DocumentMetadata as DocumentMetadata,
     Duration as Duration,
     DynamicRetrievalConfig as DynamicRetrievalConfig,
@@ -86,12 +87,11 @@ from .types import (
     Modality as Modality,
     ModalityTokenCount as ModalityTokenCount,
     MultiSpeakerVoiceConfig as MultiSpeakerVoiceConfig,
-    OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
     Outcome as Outcome,
     ParallelAiSearch as ParallelAiSearch,
     Part as Part,
-    PartMediaResolution as PartMediaResolution,
     PartialArg as PartialArg,
+    PartMediaResolution as PartMediaResolution,
     PartnerSearch as PartnerSearch,
     PhishBlockThreshold as PhishBlockThreshold,
     PlaceAnswerSources as PlaceAnswerSources,

@@ -28,7 +28,9 @@ class AIModel:
 
     def __init__(self, model: str, backend: Backend) -> None:
         if not model:
-            raise ConfigError('a model has to be named, for example "gemini-2.5-flash-native-audio-preview-12-2025"')
+            raise ConfigError(
+                'a model has to be named, for example "gemini-2.5-flash-native-audio-preview-12-2025"'
+            )
         self._backend = backend
         self._model = backend.resource_name(model)
 
@@ -44,7 +46,7 @@ class AIModel:
 
 
 class LiveGenerativeModel(AIModel):
-    """A model to converse with. Made by `get_live_generative_model`; never changes, so `connect` as often as you like."""
+    """A model to converse with, made by `get_live_generative_model`. It never changes: `connect` as often as you like."""
 
     def __init__(
         self,

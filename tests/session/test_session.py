@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from peer import INTERRUPTED, TURN_COMPLETE, Peer, conversation, text
-from trio.testing import MockClock
+import trio.testing
 
 from livegen_trio import (
     AutomaticActivityDetection,
@@ -29,9 +28,12 @@ from livegen_trio import (
     UnknownEvent,
     UsageMetadata,
 )
+from peer import INTERRUPTED, TURN_COMPLETE, Peer, conversation, text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from trio.testing import MockClock
 
 MANUAL = LiveGenerationConfig(
     realtime_input_config=RealtimeInputConfig(
@@ -146,7 +148,10 @@ async def test_function_responses_answer_in_one_message() -> None:
         )
         assert await peer.hear() == {
             "toolResponse": {
-                "functionResponses": [{"id": "1", "name": "f", "response": {"x": 1}}, {"id": "2", "name": "g"}]
+                "functionResponses": [
+                    {"id": "1", "name": "f", "response": {"x": 1}},
+                    {"id": "2", "name": "g"},
+                ]
             }
         }
 
@@ -340,7 +345,9 @@ async def test_a_dropped_connection_is_a_1006() -> None:
         assert (caught.value.code, caught.value.initiator, caught.value.retryable) == (1006, "server", True)
 
 
-@pytest.mark.parametrize("frame", ["not JSON", "[]", '{"serverContent": 3}', '{"toolCall": {"functionCalls": {}}}'])
+@pytest.mark.parametrize(
+    "frame", ["not JSON", "[]", '{"serverContent": 3}', '{"toolCall": {"functionCalls": {}}}']
+)
 async def test_a_malformed_frame_is_a_clear_error_for_both_sides(frame: str) -> None:
     async with conversation() as (session, peer):
         await peer.say(text("fine"), frame)
@@ -453,9 +460,9 @@ async def test_sending_waits_while_the_buffer_is_full_and_a_cancelled_one_sends_
         await trio.testing.wait_all_tasks_blocked()
         sent = await fill(session, peer)
         assert session.statistics().unsent_bytes >= 2**20
-        transport, heard = peer.transport, []
+        transport = peer.transport
         for _ in range(sent):
-            heard.append(await transport.receive())
+            await transport.receive()
         await session.send_text_realtime("next")
         assert "next" in str(await transport.receive())
         async with trio.open_nursery() as nursery:
@@ -480,7 +487,9 @@ async def test_a_send_that_waits_is_woken_by_the_sessions_end(autojump_clock: Mo
                 await session.send("x")
 
 
-async def test_a_send_cancelled_at_any_checkpoint_is_sent_whole_or_not_at_all(autojump_clock: MockClock) -> None:
+async def test_a_send_cancelled_at_any_checkpoint_is_sent_whole_or_not_at_all(
+    autojump_clock: MockClock,
+) -> None:
     async with conversation() as (session, peer):
         accepted = []
         for number in range(50):
@@ -493,7 +502,7 @@ async def test_a_send_cancelled_at_any_checkpoint_is_sent_whole_or_not_at_all(au
     assert "1" not in heard
 
 
-# Keepalive (G12)
+# Keepalive: guarantee G12
 
 
 async def test_a_quiet_peer_that_answers_pings_is_alive(autojump_clock: MockClock) -> None:

@@ -31,11 +31,11 @@ async def open_session(
     with single_exception():
         async with trio.open_nursery() as nursery:
             session = LiveSession(backend, setup, functions=functions, timing=timing)
-            await session._start(nursery)  # noqa: SLF001 - the session's other half
+            await session._start(nursery)
             try:
                 yield session
             finally:
                 # Bounded by the session's close_timeout, so that a cancelled caller still says goodbye.
                 with trio.CancelScope(shield=True):
                     await session.aclose()
-            session._report_unseen_ending()  # noqa: SLF001 - as above
+            session._report_unseen_ending()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -41,6 +40,7 @@ class Connection:
 
     `run` is its whole life and is started in the session's nursery. Until the setup is accepted it is cancelled like
     any task; from then on it is shielded, and ends by `outbox.close()` (gracefully), by `cancel`, or by itself.
+    *observe* is told of events before any consumer sees them, and *end* how it ended; neither may block.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Connection:
         inbox: Inbox,
         outbox: Outbox,
         observe: Callable[[Sequence[ServerEvent]], None],
+        end: Callable[[Ending], None],
         timing: Timing,
     ) -> None:
         self._backend = backend
@@ -58,6 +59,7 @@ class Connection:
         self._inbox = inbox
         self._outbox = outbox
         self._observe = observe
+        self._end = end
         self._timing = timing
         self._scope = trio.CancelScope()
         self._all_sent = trio.Event()
@@ -67,7 +69,7 @@ class Connection:
         """Dial, set up, and serve until the connection ends. Reports "started" when the setup is accepted.
 
         Raises:
-            HandshakeError: Before it has started; later ends go to the inbox and the outbox.
+            HandshakeError: Before it has started; *end* is told of later ends.
         """
         try:
             with self._scope, single_exception():
@@ -140,12 +142,6 @@ class Connection:
         )
         self._end(Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
         await transport.abort()
-
-    def _end(self, ending: Ending) -> None:
-        if self._outbox.is_closed:
-            ending = replace(ending, phase="closing")
-        self._inbox.end(ending)
-        self._outbox.end(ending)
 
 
 def _rejected(closed: ConnectionClosed) -> HandshakeError:

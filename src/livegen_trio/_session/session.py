@@ -90,6 +90,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             inbox=self._inbox,
             outbox=self._outbox,
             observe=self._tools.observe,
+            end=self._end,
             timing=timing,
         )
 
@@ -303,13 +304,20 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         await nursery.start(self._tools.run)
         await nursery.start(self._connection.run)
 
+    def _end(self, ending: Ending) -> None:
+        if self._outbox.is_closed:
+            ending = replace(ending, phase="closing")
+        self._inbox.end(ending)
+        self._outbox.end(ending)
+        self._tools.cancel()
+
     async def _send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
         await self._outbox.room()
         self._outbox.put(self._protocol.send(message))
 
     async def _send_media(self, kind: Literal["audio", "video"], data: Buffer | Blob, mime_type: str) -> None:
         if isinstance(data, Blob):
-            data, mime_type = data.data, data.mime_type
+            mime_type, data = data.mime_type, data.data
         await self._outbox.room()
         self._outbox.put(self._protocol.send_media(kind, data, mime_type))
 

@@ -85,7 +85,9 @@ class ToolRunner:
     async def _carry_out(self, call: FunctionCall, function: FunctionTool, scope: trio.CancelScope) -> None:
         try:
             with scope:
-                response = FunctionResponse(id=call.id, name=call.name, response=await _outcome(call, function))
+                response = FunctionResponse(
+                    id=call.id, name=call.name, response=await _outcome(call, function)
+                )
                 with suppress(SessionClosedError, trio.ClosedResourceError):  # nobody is left to answer
                     await self._answer([response])
         finally:

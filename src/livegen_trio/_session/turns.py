@@ -180,7 +180,7 @@ class Turn:
         return tuple(blob.data for blob in content.audio)
 
 
-class Pieces(Generic[T], AsyncIterator[T], Awaitable[T]):
+class Pieces(AsyncIterator[T], Awaitable[T], Generic[T]):
     """One kind of content of a turn: `async for` gives the pieces as they come, `await` all of it at once."""
 
     def __init__(

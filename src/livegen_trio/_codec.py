@@ -1,13 +1,13 @@
 """Frames to structs and back: the only module that knows JSON. Pure, and both halves of the protocol.
 
-A frame is first decoded strictly, in one go, which is what keeps it cheap. Only a frame with something in it that the
-structs don't have takes a second, slower road, on which nothing is lost.
+A frame is first decoded strictly, in one go, which is what keeps it cheap. Only a frame with something in it
+that the structs don't have takes a second, slower road, on which nothing is lost.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence  # noqa: TC003 - msgspec reads annotations at run time
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
@@ -50,6 +50,9 @@ _INVALID_JSON: Final = "Invalid JSON payload received."
 _TRANSCRIPTIONS: Final = ("inputTranscription", "outputTranscription")
 _LONGEST_NAME: Final = 64
 """Characters of an unknown name that an error repeats; a close reason has 123 bytes in all."""
+
+_ITEMS: Final = frozenset({"b", "B", "c", "h", "H"})
+"""Formats of a buffer's items, as `struct` names them: bytes and 16-bit numbers."""
 
 _DURATION: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
 _NANOSECONDS: Final = 1_000_000_000
@@ -128,11 +131,11 @@ def encode_media(kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
 
     Args:
         kind: The stream that it belongs to.
-        data: Anything with the buffer protocol that is contiguous, and of any item type: its bytes count.
+        data: Bytes, or 16-bit samples: anything with the buffer protocol that is contiguous.
         mime_type: Such as `audio/pcm;rate=16000`.
 
     Raises:
-        LocalProtocolError: `data` is not contiguous, or its items are no plain numbers.
+        LocalProtocolError: `data` is not contiguous, or holds something else: floats would be heard as noise.
     """
     return _encode({"realtimeInput": {kind: {"mimeType": mime_type, "data": _flat(data)}}})
 
@@ -140,9 +143,9 @@ def encode_media(kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
 def decode_server_message(frame: bytes | str) -> list[ServerEvent]:
     """Read a server's frame, which may hold several events or none.
 
-    `UsageMetadata` comes before the content that it rides with, so whoever stops at the end of a turn has seen it.
-    Names that this version doesn't know are kept: whole messages as `UnknownEvent`, anything deeper in the
-    `unknown_fields` of its event.
+    `UsageMetadata` comes before the content that it rides with, so whoever stops at the end of a turn has it.
+    Names that this version doesn't know are kept: whole messages as `UnknownEvent`, anything deeper in
+    the `unknown_fields` of its event.
 
     Raises:
         RemoteProtocolError: The frame is not a JSON object, or something in it has the wrong type.
@@ -156,7 +159,7 @@ def decode_server_message(frame: bytes | str) -> list[ServerEvent]:
 
 
 def encode_server_message(*events: ServerEvent) -> bytes:
-    """Write events as one frame of a server's. Fields of this library's own, such as `unknown_fields`, are left out.
+    """Write events as one frame of a server's, without fields of this library's own such as `unknown_fields`.
 
     Raises:
         LocalProtocolError: Two of the events would need the same place, or something has no form in JSON.
@@ -174,7 +177,7 @@ def decode_client_message(frame: bytes | str) -> ClientMessage:
     """Read a client's frame as the service does: in camelCase or snake_case, with either alphabet of base64.
 
     Raises:
-        RemoteProtocolError: The frame is not a client's message; the error reads as the service's close reason.
+        RemoteProtocolError: The frame is no client's message; the error reads as the service's close reason.
     """
     try:
         envelope = _decode_client_envelope(frame)
@@ -199,10 +202,14 @@ def _encode(envelope: dict[str, object]) -> bytes:
 
 def _flat(data: Buffer) -> memoryview:
     view = memoryview(data)
+    if view.format.lstrip("@=<") not in _ITEMS:
+        raise LocalProtocolError(
+            f"media are bytes or 16-bit little-endian samples, not items of format {view.format!r}"
+        )
     try:
         return view.cast("B") if view.nbytes else memoryview(b"")
-    except (TypeError, ValueError) as exc:
-        raise LocalProtocolError("media must be a contiguous buffer of plain numbers") from exc
+    except TypeError as exc:
+        raise LocalProtocolError("media must be contiguous in memory") from exc
 
 
 def _events_in(envelope: _ServerEnvelope) -> list[ServerEvent]:
@@ -245,7 +252,7 @@ def _decode_beside_unknown(frame: bytes | str) -> list[ServerEvent]:
 
 
 def _with_transcriptions_inside(plain: dict[str, object]) -> dict[str, object]:
-    """Move transcriptions at the top of a message, where Vertex's reference has them, to where they come in fact."""
+    """Move transcriptions from the top, where Vertex's reference has them, to where they come in fact."""
     strays = {name: plain[name] for name in _TRANSCRIPTIONS if name in plain}
     content = plain.get("serverContent", {})
     if not strays or not isinstance(content, dict) or strays.keys() & content.keys():
@@ -296,7 +303,7 @@ def _cannot_find(unknown: Unknown) -> str:
 
 
 def _why(exc: Exception) -> str:
-    """What is wrong, in words that hold nothing of the payload."""
+    """Say what is wrong, in words that hold nothing of the payload."""
     match exc:
         case RecursionError():
             return "it is nested too deeply"

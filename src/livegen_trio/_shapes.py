@@ -1,6 +1,6 @@
-"""Walks plain JSON beside the struct types, to find what the structs have no name for and to respell the rest.
+"""Walks plain JSON beside the struct types: finds what they have no name for, and respells the rest.
 
-This is the slow road, for messages that a strict decode has refused. Nothing here knows which message is which.
+This is the slow road, for messages that a strict decode has refused; all messages are the same to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Unknown(NamedTuple):
     """A name that the structs don't have, with what came under it.
 
     Attributes:
-        parent: Path of the object that it was found in, such as `serverContent.modelTurn.parts[0]`; empty at the top.
+        parent: Path of the object that it was in, such as `serverContent.modelTurn`; empty at the top.
         name: As it came. The peer chose it, so it may be anything.
         value: As it came.
     """
@@ -31,7 +31,7 @@ class Unknown(NamedTuple):
 class Shape(Protocol):
     """What a struct's field may hold, as far as walking it matters."""
 
-    def fit(self, value: object, path: str, unknown: list[Unknown]) -> object:
+    def fit(self, value: object, path: str, unknown: list[Unknown], /) -> object:
         """Copy `value` in the structs' own spelling, and move what is unknown to `unknown`.
 
         A value of the wrong type stays as it is, for msgspec to complain about.
@@ -41,14 +41,14 @@ class Shape(Protocol):
 class _Leaf:
     """A number, a string, or JSON that is free in form: nothing to walk into."""
 
-    def fit(self, value: object, path: str, unknown: list[Unknown]) -> object:
+    def fit(self, value: object, _path: str, _unknown: list[Unknown], /) -> object:
         return value
 
 
 class _Base64:
     """Bytes: both alphabets are taken, with padding or without, as protobuf's JSON parsers do."""
 
-    def fit(self, value: object, path: str, unknown: list[Unknown]) -> object:
+    def fit(self, value: object, _path: str, _unknown: list[Unknown], /) -> object:
         if not isinstance(value, str):
             return value
         digits = value.translate(_URL_SAFE).rstrip("=")
@@ -61,7 +61,7 @@ class _Items:
     def __init__(self, item: Shape) -> None:
         self._item = item
 
-    def fit(self, value: object, path: str, unknown: list[Unknown]) -> object:
+    def fit(self, value: object, path: str, unknown: list[Unknown], /) -> object:
         if not _is_array(value):
             return value
         return [self._item.fit(item, f"{path}[{index}]", unknown) for index, item in enumerate(value)]
@@ -73,7 +73,7 @@ class _Entries:
     def __init__(self, entry: Shape) -> None:
         self._entry = entry
 
-    def fit(self, value: object, path: str, unknown: list[Unknown]) -> object:
+    def fit(self, value: object, path: str, unknown: list[Unknown], /) -> object:
         if not _is_object(value):
             return value
         return {
@@ -88,7 +88,7 @@ class _Fields:
     def __init__(self) -> None:
         self.spellings: dict[str, tuple[str, Shape]] = {}
 
-    def fit(self, value: object, path: str, unknown: list[Unknown]) -> object:
+    def fit(self, value: object, path: str, unknown: list[Unknown], /) -> object:
         if not _is_object(value):
             return value
         fitted: dict[str, object] = {}

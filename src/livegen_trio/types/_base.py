@@ -65,7 +65,7 @@ def _describe(value: object) -> str:
 class Duration(float):
     """Seconds. On the wire a string such as `"13.160s"`, with at most nine digits after the point.
 
-    A duration that cannot be read counts as 0, as in Firebase's SDKs: none of them is worth losing a message for.
+    A duration that cannot be read counts as 0, as in Firebase's SDKs: none is worth losing a message for.
     """
 
     __slots__ = ()

@@ -93,7 +93,7 @@ class RealtimeInput(Model):
         text: Text.
         activity_start: See there.
         activity_end: See there.
-        audio_stream_end: The microphone is off; only with automatic detection. The next audio turns it on again.
+        audio_stream_end: The microphone is off, until the next audio; only with automatic detection.
         media_chunks: Deprecated by the service, which ignores all but the first.
     """
 
@@ -145,7 +145,7 @@ def make_setup(
 ) -> Setup:
     """Make the first message of a connection; nothing that is handed in is changed.
 
-    Its `generation_config` is always there, if only as `{}`, and what users write flat stands where the wire wants it.
+    Its `generation_config` is always there, if only as `{}`; what is written flat goes where the wire has it.
 
     Args:
         model: Full resource name, as the backend spells it.

@@ -90,12 +90,12 @@ class AudioTranscriptionConfig(Model):
 
 
 class SessionResumptionConfig(Guarded):
-    """Asks for handles by which a later connection takes up this session; `SessionResumptionConfig()` is enough.
+    """Asks for handles, by which a later connection takes up the session; an empty one is enough.
 
     Attributes:
         handle: Of the session to take up; None starts a new one.
-        transparent: Whether the service says which messages it has taken in. Vertex only: the Gemini API closes
-            with 1007.
+        transparent: Whether the service says which messages it has taken in. Vertex only: the Gemini API
+            closes the connection with 1007.
     """
 
     _guarded: ClassVar[frozenset[str]] = frozenset({"handle"})
@@ -142,8 +142,8 @@ class HistoryConfig(Model):
     """How the history before the conversation comes in.
 
     Attributes:
-        initial_history_in_client_content: Whether the first client contents, up to one with `turn_complete`, are
-            history and get no answer. Gemini API; uncertain on Vertex.
+        initial_history_in_client_content: Whether the first client contents, up to one with `turn_complete`,
+            are history and get no answer. Gemini API; uncertain on Vertex.
     """
 
     initial_history_in_client_content: bool | None = None

@@ -191,5 +191,5 @@ class LiveGenerationConfig(GenerationConfig):
     labels: Mapping[str, str] = {}
 
     def generation_config(self) -> GenerationConfig:
-        """The part of it that stays in `generationConfig`."""
+        """Return the part of it that stays in `generationConfig`."""
         return GenerationConfig(**{name: getattr(self, name) for name in GenerationConfig.__struct_fields__})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -10,6 +11,9 @@ from ._enums import MediaResolution
 
 OUTPUT_SAMPLE_RATE: Final = 24_000
 """Hertz. What a model's speech has when its MIME type names no rate, as on Vertex."""
+
+_RATE: Final = re.compile(r";\s*rate=([1-9][0-9]{3,5})\s*(?:;|$)", re.IGNORECASE)
+"""A parameter of four to six digits; no other rate is one of sound."""
 
 
 class Blob(Guarded):
@@ -30,11 +34,8 @@ class Blob(Guarded):
     @property
     def sample_rate(self) -> int:
         """Samples a second by the MIME type's `rate`, else 24,000: the rate of the model's speech."""
-        for parameter in self.mime_type.split(";")[1:]:
-            name, _, value = parameter.strip().partition("=")
-            if name.lower() == "rate" and value.isascii() and value.isdigit():
-                return int(value)
-        return OUTPUT_SAMPLE_RATE
+        rate = _RATE.search(self.mime_type)
+        return OUTPUT_SAMPLE_RATE if rate is None else int(rate[1])
 
 
 class FileData(Model):

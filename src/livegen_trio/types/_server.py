@@ -51,14 +51,14 @@ class ServerContent(Event):
     Attributes:
         model_turn: A piece of the answer; it comes faster than it plays.
         generation_complete: The answer is written. Absent where it was interrupted.
-        turn_complete: The turn is over; later than `generation_complete` by about the time that it takes to play.
+        turn_complete: The turn is over; later than `generation_complete` by about the time it takes to play.
         interrupted: The user has cut in: stop playing, and drop what was not played.
         turn_complete_reason: Why the turn is over.
         waiting_for_input: The model says nothing since it expects the user to go on.
         interaction_status: Whether more turns follow by themselves.
         input_transcription: What the user said; fragments to be concatenated.
         interim_input_transcription: What the user seems to be saying; each replaces the one before.
-        output_transcription: What the model says; fragments to be concatenated, in no fixed order with its audio.
+        output_transcription: What the model says; fragments to be concatenated, in no fixed order with audio.
         grounding_metadata: What the answer rests on.
         url_context_metadata: Which pages were fetched for it.
         speech_state: Whether somebody speaks. In Vertex's reference only; uncertain.
@@ -126,8 +126,8 @@ class SessionResumptionUpdate(Guarded, Event):
     Attributes:
         new_handle: Empty where the session can't be resumed from this point.
         resumable: Whether it can.
-        last_consumed_client_message_index: The last of the connection's messages, counted from 1, that is part of that
-            state. Only with `transparent`, on Vertex.
+        last_consumed_client_message_index: The last of the connection's messages, counted from 1, that is
+            part of that state. Only with `transparent`, on Vertex.
     """
 
     _guarded: ClassVar[frozenset[str]] = frozenset({"new_handle"})
@@ -197,7 +197,7 @@ class VoiceActivityDetectionSignal(Event):
 
 
 class ServerError(Event):
-    """An error in so many words. None was ever seen in a Live session: the server closes the connection instead.
+    """An error in so many words. None was ever seen in a Live session: the server closes the connection.
 
     Attributes:
         code: As in HTTP, or the WebSocket's.

@@ -10,7 +10,7 @@ from ._enums import Behavior, FunctionCallingMode, PhishBlockThreshold, SchemaTy
 
 
 class Schema(Model):
-    """A value's shape, in the service's subset of OpenAPI 3.0; types are in upper case (`OBJECT`, `STRING`, ...)."""
+    """A value's shape, in the service's subset of OpenAPI 3.0, with types in upper case (`OBJECT`, ...)."""
 
     type: SchemaType | None = None
     title: str | None = None
@@ -43,7 +43,7 @@ class FunctionDeclaration(Model):
     """A function that the model may ask for.
 
     Attributes:
-        name: At most 128 characters (64 by Firebase's documentation): a letter or `_` first, then also digits and `.:-`.
+        name: A letter or `_`, then also digits and `.:-`; at most 128 characters (64, says Firebase).
         description: What it does and when to use it; the model decides by it.
         parameters: Its parameters, an `OBJECT`; or else `parameters_json_schema`.
         parameters_json_schema: The same as a JSON schema.
@@ -283,7 +283,7 @@ class RetrievalConfig(Model):
 
 
 class ToolConfig(Model):
-    """How tools are used. Only Firebase sends it in a Live setup; other backends may refuse it (uncertain)."""
+    """How tools are used. Only Firebase sends it in a Live setup; others may refuse it (uncertain)."""
 
     function_calling_config: FunctionCallingConfig | None = None
     retrieval_config: RetrievalConfig | None = None

@@ -1,0 +1,115 @@
+"""Every check of the project, by name: `nox -s lint types tests`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"  # nox.project.dependency_groups
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_external_run = True
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+EXTRAS = "cli,local"
+
+CORE = ",".join(
+    f"*/livegen_trio/{path}"
+    for path in (
+        "types/*",
+        "_codec.py",
+        "_contents.py",
+        "_errors.py",
+        "_hints.py",
+        "_protocol.py",
+        "_shapes.py",
+        "_turn_rules.py",
+        "_usage.py",
+    )
+)
+"""The modules that know no event loop: nothing in them is hard to test."""
+
+
+def group(name: str) -> list[str]:
+    """The requirements of a dependency group, for installers that don't know groups."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def package() -> str:
+    """The package with what its tests need: the tree's, or the built wheel named by `WHEEL`."""
+    wheel = os.environ.get("WHEEL")
+    return f"livegen-trio[{EXTRAS}] @ {Path(wheel).resolve().as_uri()}" if wheel else f".[{EXTRAS}]"
+
+
+def python_files(*folders: str) -> list[str]:
+    """The Python files below *folders*."""
+    return sorted(str(path) for folder in folders for path in Path(folder).rglob("*.py"))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; with arguments for pytest, only those and without the coverage thresholds."""
+    session.install(*group("test"))
+    # Apart from the rest and always anew: the tree may have changed under the same version.
+    session.install("--force-reinstall", "--no-deps", package().replace(f"[{EXTRAS}]", ""))
+    session.install(package())
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--omit", CORE)
+    session.run("coverage", "report", "--include", CORE, "--fail-under", "100")
+
+
+@nox.session(venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest dependencies that pyproject.toml allows."""
+    session.install("--resolution", "lowest-direct", package(), *group("test"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style, cancellation rules, layers and spelling."""
+    # The package itself, since import-linter follows its imports.
+    session.install("-e", ".", *group("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports", "--no-logo")
+    session.run("codespell")
+    session.run(
+        "python", "-m", "flake8_async", "--enable", "ASYNC", "--disable", "ASYNC114", *python_files("src")
+    )
+    # Tests need not be checkpoints, and their peers may be generators.
+    rules_for_tests = ("--enable", "ASYNC1,ASYNC2")
+    session.run(
+        "python", "-m", "flake8_async", *rules_for_tests, *python_files("tests", "examples", "benchmarks")
+    )
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types of the package and its tests, and that the public ones are complete."""
+    session.install("-e", f".[{EXTRAS}]", *group("types"), "nox")
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--verifytypes", "livegen_trio", "--ignoreexternal")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks; arguments choose some by their file names."""
+    scripts = [path for path in python_files("benchmarks") if not Path(path).name.startswith("_")]
+    chosen = [path for path in scripts if not session.posargs or Path(path).stem in session.posargs]
+    if not chosen:
+        session.error(
+            f"no such benchmark; there are: {', '.join(Path(path).stem for path in scripts) or 'none'}"
+        )
+    session.install(".", *group("test"))
+    for script in chosen:
+        session.run("python", script)

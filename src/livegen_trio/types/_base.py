@@ -6,19 +6,16 @@ Nothing here knows how JSON is written; `_codec` does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final, TypeAlias, dataclass_transform
+from typing import Annotated, ClassVar, TypeAlias, dataclass_transform
 
 import msgspec
 
-_NEVER: Final = 0
-"""A length or value that no field may stay under and none may reach: see `LocalInt`."""
-
-LocalInt: TypeAlias = Annotated[int, msgspec.Meta(ge=_NEVER + 1, le=_NEVER, extra={"local": True})]
+LocalInt: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=0, extra={"local": True})]
 """A number of this library's own. Its bounds contradict each other, and msgspec checks bounds only when it
 decodes: so no peer can set the field."""
 
 LocalMapping: TypeAlias = Annotated[
-    Mapping[str, object], msgspec.Meta(min_length=_NEVER + 1, max_length=_NEVER, extra={"local": True})
+    Mapping[str, object], msgspec.Meta(min_length=1, max_length=0, extra={"local": True})
 ]
 """A mapping of this library's own, which no peer can set; see `LocalInt`."""
 

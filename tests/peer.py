@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from livegen_trio import Backend, LiveGenerativeModel, LiveSession, get_live_generative_model
+from livegen_trio import (
+    Backend,
+    LiveGenerativeModel,
+    LiveSession,
+    ServerContent,
+    ServerEvent,
+    get_live_generative_model,
+)
 from livegen_trio.transports.base import ConnectionClosed, Transport
 from livegen_trio.transports.memory import memory_transport_pair
 
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
     from livegen_trio.transports.base import Progress
 
-SETUP_COMPLETE = {"setupComplete": {}}
+SETUP_COMPLETE: dict[str, Any] = {"setupComplete": {}}
 
 
 class Peer:
@@ -95,6 +102,19 @@ async def conversation(
     backend = PeerBackend(*replies)
     async with model_on(backend, **options).connect(**(connect or {})) as session:
         yield session, backend.peer
+
+
+async def next_content(session: LiveSession) -> ServerContent:
+    """The session's next event, which has to be content."""
+    event = await session.receive()
+    assert isinstance(event, ServerContent)
+    return event
+
+
+def words_of(event: ServerEvent) -> str:
+    """The text of an event, which has to be content."""
+    assert isinstance(event, ServerContent)
+    return event.text
 
 
 def text(words: str, **more: Any) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class AIModel:
 
 
 class LiveGenerativeModel(AIModel):
-    """A model to converse with, made by `get_live_generative_model`. It never changes: `connect` as often as you like."""
+    """A model to converse with, made by `get_live_generative_model`. Immutable: `connect` as often as you like."""
 
     def __init__(
         self,

@@ -9,8 +9,16 @@ import pytest
 import trio
 import trio.testing
 
-from livegen_trio import FunctionDeclaration, GoAway, ServerContent, SessionClosedError, ToolError, TurnResult
-from peer import INTERRUPTED, TURN_COMPLETE, conversation, text
+from livegen_trio import (
+    Duration,
+    FunctionDeclaration,
+    GoAway,
+    ServerContent,
+    SessionClosedError,
+    ToolError,
+    TurnResult,
+)
+from peer import INTERRUPTED, TURN_COMPLETE, conversation, next_content, text, words_of
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
@@ -38,7 +46,7 @@ async def test_each_turn_gives_its_events_and_ends() -> None:
     async with conversation() as (session, peer):
         await peer.say(text("one"), TURN_COMPLETE, text("two"), TURN_COMPLETE)
         await peer.close()
-        turns = [[event.text async for event in turn] async for turn in session.turns()]
+        turns = [[words_of(event) async for event in turn] async for turn in session.turns()]
     assert turns == [["one", ""], ["two", ""]]
 
 
@@ -143,7 +151,7 @@ async def test_what_comes_between_turns_belongs_to_the_next_one() -> None:
         turns = session.turns()
         await anext(turns)
         events = [event async for event in await anext(turns)]
-    assert events[0] == GoAway(time_left=9)
+    assert events[0] == GoAway(time_left=Duration(9))
     assert [type(event) for event in events[1:]] == [ServerContent] * 4
 
 
@@ -173,7 +181,7 @@ async def test_the_rest_of_a_turn_is_skipped_when_the_next_one_is_asked_for() ->
         await peer.say(text("one"), text("more"), TURN_COMPLETE, text("two"), TURN_COMPLETE)
         turns = session.turns()
         async for event in await anext(turns):
-            assert event.text == "one"
+            assert words_of(event) == "one"
             break
         assert await (await anext(turns)).text() == "two"
 
@@ -185,7 +193,7 @@ async def test_a_finished_turn_gives_nothing_more() -> None:
         await turn.collect()
         with pytest.raises(StopAsyncIteration):
             await anext(turn)
-        assert (await session.receive()).text == "two"
+        assert (await next_content(session)).text == "two"
 
 
 async def test_a_session_that_ends_within_a_turn_says_so_even_if_it_ends_normally() -> None:

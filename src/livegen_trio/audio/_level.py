@@ -1,0 +1,41 @@
+"""How loud a recording is, window by window; no numpy, since most recordings here are seconds long."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from typing import Final
+
+from ._wav import SAMPLE_WIDTH, Recording
+
+_WINDOW_SECONDS: Final = 0.02
+_AUDIBLE: Final = 100  # of 32,768: -50 dB of full scale; a recorder's own hiss stays below it
+_ABOVE_NOISE: Final = 3  # times the background's level, 10 dB
+_SURELY_SILENT: Final = 1 / 30  # of the loudest window's level, -30 dB
+_SURELY_LOUD: Final = (
+    1 / 5
+)  # of it, -14 dB: a noisy or tightly cut recording has speech above it all the same
+
+
+def speech_end(recording: Recording) -> int | None:
+    """How many samples it takes until the last that is above silence; None if the recording is silent.
+
+    Silence is what the recording's own background is: a tenth of its windows are taken to have nothing else in them.
+    """
+    samples = array("h", recording.pcm)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    window = max(1, round(recording.rate * _WINDOW_SECONDS))
+    levels = [_peak(samples[start : start + window]) for start in range(0, len(samples), window)]
+    loudest = max(levels, default=0)
+    if loudest < _AUDIBLE:
+        return None
+    background = sorted(levels)[len(levels) // 10]
+    silence = max(loudest * _SURELY_SILENT, min(_ABOVE_NOISE * background, loudest * _SURELY_LOUD))
+    last = max(index for index, level in enumerate(levels) if level > silence)
+    return min((last + 1) * window, len(recording.pcm) // SAMPLE_WIDTH)
+
+
+def _peak(samples: array[int]) -> int:
+    highest, lowest = max(samples), min(samples)
+    return max(highest, -lowest)

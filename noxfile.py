@@ -33,7 +33,7 @@ CORE = ",".join(
 """The modules that know no event loop: nothing in them is hard to test."""
 
 
-def group(name: str) -> list[str]:
+def group(name: str) -> tuple[str, ...]:
     """The requirements of a dependency group, for installers that don't know groups."""
     return nox.project.dependency_groups(PROJECT, name)
 
@@ -52,10 +52,7 @@ def python_files(*folders: str) -> list[str]:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; with arguments for pytest, only those and without the coverage thresholds."""
-    session.install(*group("test"))
-    # Apart from the rest and always anew: the tree may have changed under the same version.
-    session.install("--force-reinstall", "--no-deps", package().replace(f"[{EXTRAS}]", ""))
-    session.install(package())
+    session.install(package(), *group("test"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return

@@ -57,8 +57,8 @@ _ITEMS: Final = frozenset({"b", "B", "c", "h", "H"})
 _DURATION: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
 _NANOSECONDS: Final = 1_000_000_000
 
-_UNREADABLE: Final = (ValueError, RecursionError, OverflowError)
-"""What decoding raises; msgspec's errors and those of UTF-8 are all `ValueError`s."""
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+"""What decoding raises. Errors of UTF-8 are `ValueError`s; msgspec's own are so only in later versions than 0.20."""
 
 _UNWRITABLE: Final = (TypeError, *_UNREADABLE)
 

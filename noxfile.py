@@ -66,19 +66,21 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies that pyproject.toml allows."""
-    session.install("--resolution", "lowest-direct", package(), *group("test"))
+    session.install("--resolution", "lowest-direct", package())
+    session.install(*group("test"))
     session.run("pytest", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check format, style, cancellation rules, layers and spelling."""
+    """Check format, style, cancellation rules, layers, spelling and the workflows."""
     # The package itself, since import-linter follows its imports.
     session.install("-e", ".", *group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("lint-imports", "--no-logo")
     session.run("codespell")
+    session.run("zizmor", "--offline", "--quiet", ".github")
     session.run(
         "python", "-m", "flake8_async", "--enable", "ASYNC", "--disable", "ASYNC114", *python_files("src")
     )

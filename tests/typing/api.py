@@ -1,0 +1,156 @@
+"""The public API as its users write it: type-checked, never run."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, assert_type
+
+from livegen_trio import (
+    AIModel,
+    Backend,
+    Blob,
+    Content,
+    FunctionDeclaration,
+    FunctionResponse,
+    GeminiBackend,
+    GoAway,
+    LiveGenerationConfig,
+    LiveGenerativeModel,
+    LiveSession,
+    Part,
+    ServerContent,
+    ServerEvent,
+    SessionClosedError,
+    SessionResumptionConfig,
+    SessionStatistics,
+    Tool,
+    ToolCall,
+    Transcription,
+    Turn,
+    TurnResult,
+    UnknownEvent,
+    UsageMetadata,
+    get_live_generative_model,
+)
+
+if TYPE_CHECKING:
+    import trio
+
+
+async def get_weather(city: str) -> dict[str, object]:
+    """Current weather of a city."""
+    return {"city": city, "celsius": 21}
+
+
+def roll_dice(sides: int = 6) -> int:
+    """Roll dice."""
+    return sides
+
+
+async def fetch_key() -> str:
+    return "key"
+
+
+def backends() -> list[Backend]:
+    return [
+        GeminiBackend(),
+        GeminiBackend(api_key="key"),
+        GeminiBackend(api_key=fetch_key, base_url="wss://host"),
+    ]
+
+
+def models(backend: Backend) -> list[AIModel]:
+    plain = get_live_generative_model("a-model", backend=backend)
+    assert_type(plain, LiveGenerativeModel)
+    full = get_live_generative_model(
+        "a-model",
+        backend=backend,
+        generation_config=LiveGenerationConfig(response_modalities=["AUDIO"]),
+        system_instruction="Answer briefly.",
+        tools=[get_weather, roll_dice, FunctionDeclaration(name="look_up"), Tool()],
+        tool_config=None,
+    )
+    return [
+        plain,
+        full,
+        get_live_generative_model("a-model", backend=backend, system_instruction=Part(text="Be brief.")),
+        get_live_generative_model(
+            "a-model", backend=backend, system_instruction=Content(parts=[Part(text="Be")])
+        ),
+    ]
+
+
+async def connecting(model: LiveGenerativeModel) -> None:
+    async with model.connect() as session:
+        assert_type(session, LiveSession)
+    async with model.connect(
+        session_resumption=None, connect_timeout=5, close_timeout=0, keepalive_interval=math.inf
+    ):
+        pass
+    async with model.connect(session_resumption=SessionResumptionConfig(handle="handle")):
+        pass
+
+
+async def sending(session: LiveSession) -> None:
+    await session.send("Hello")
+    await session.send(Content(role="user", parts=[Part(text="Hello")]), turn_complete=False)
+    await session.send_text_realtime("Hello")
+    await session.send_audio_realtime(b"\0\0")
+    await session.send_audio_realtime(memoryview(bytearray(2)), mime_type="audio/pcm;rate=8000")
+    await session.send_audio_realtime(Blob(mime_type="audio/pcm;rate=16000", data=b"\0\0"))
+    await session.send_video_realtime(b"jpeg")
+    await session.send_function_responses(
+        [FunctionResponse(id="1", name="look_up", response={"found": True})]
+    )
+    await session.update_context(system_instruction="Be kind.")
+    await session.end_audio()
+    async with session.activity():
+        await session.send_audio_realtime(b"\0\0")
+
+
+async def receiving(session: LiveSession, channel: trio.abc.ReceiveChannel[ServerEvent]) -> None:
+    channel = session
+    assert_type(await channel.receive(), ServerEvent)
+    async for event in session:
+        match event:
+            case ServerContent(turn_complete=True):
+                break
+            case ServerContent() as content:
+                assert_type(content.text, str)
+                assert_type(content.output_transcription, Transcription | None)
+            case ToolCall(function_calls=calls):
+                assert_type([call.name for call in calls], list[str])
+            case GoAway(time_left=left):
+                assert_type(left + 1.0, float)
+            case UnknownEvent() | _:
+                pass
+
+
+async def turns(session: LiveSession) -> None:
+    assert_type(await session.ask("Hello"), TurnResult)
+    async for turn in session.turns():
+        assert_type(turn, Turn)
+        async for event in turn:
+            assert_type(event, ServerEvent)
+        async for text in turn.text():
+            assert_type(text, str)
+        async for chunk in turn.audio():
+            assert_type(chunk, bytes)
+        assert_type(await turn.transcript(), str)
+        result = await turn.collect()
+        assert_type(result.text, str)
+        assert_type(result.audio, bytes)
+        assert_type(result.usage, UsageMetadata | None)
+
+
+def state(session: LiveSession) -> None:
+    assert_type(session.is_closed, bool)
+    assert_type(session.session_id, str | None)
+    assert_type(session.resumption_handle, str | None)
+    assert_type(session.usage, UsageMetadata)
+    assert_type(session.statistics(), SessionStatistics)
+
+
+def errors(error: SessionClosedError) -> trio.BrokenResourceError:
+    assert_type((error.code, error.reason, error.retryable, error.hint), tuple[int, str, bool, str | None])
+    return error

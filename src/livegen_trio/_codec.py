@@ -7,7 +7,7 @@ that the structs don't have takes a second, slower road, on which nothing is los
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence  # noqa: TC003 - msgspec reads annotations at run time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec

@@ -1,0 +1,91 @@
+"""The embedded server as a backend: in process, or wherever one is listening."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .._errors import ConfigError
+from ..backends.gemini import GeminiBackend
+from ..transports.memory import memory_transport_pair
+from ._loading import load_engines
+from ._server import LocalServer
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from ..transports.base import Progress, Transport
+    from ._engines import Engines
+
+_KEY: Final = "none"
+"""The embedded server asks for no key; but what stands before it may want to see one."""
+
+_IN_PROCESS: Final = "ws://in-process"
+
+
+class LocalBackend(GeminiBackend):
+    """The embedded server: no key, no network, no cost.
+
+    Without a URL it runs inside of this process, and nothing is dialled: `LocalBackend()`. Its engines are loaded
+    once, in a thread, when the first session connects; with the `[local]` extra it hears and speaks, without it
+    converses in text. Sessions of one backend object can be resumed on it.
+
+    Args:
+        url: Of a server that `livegen-trio serve` or `livegen_trio.local.serve` runs, such as `ws://127.0.0.1:8080`.
+        base_url: The same, by the name that the other backends have for it.
+        ssl_context: For `wss://`, in place of the system's certificates.
+        headers: Sent with the upgrade request.
+        engines: What the server in this process works with.
+
+    Raises:
+        ConfigError: The URL is none, or what is given goes with the other kind of server.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        base_url: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+        engines: Engines | None = None,
+    ) -> None:
+        if url is not None and base_url is not None:
+            raise ConfigError("url and base_url are one and the same; give one of them")
+        url = url if url is not None else base_url
+        if url is not None and engines is not None:
+            raise ConfigError("engines belong to the server that runs in this process; leave out the URL")
+        if url is None and (ssl_context is not None or headers is not None):
+            raise ConfigError("nothing is dialled without a URL: ssl_context and headers need one")
+        super().__init__(
+            api_key=_KEY,
+            base_url=_IN_PROCESS if url is None else url,
+            ssl_context=ssl_context,
+            headers=headers,
+        )
+        self._is_in_process = url is None
+        self._engines = engines
+        self._server: LocalServer | None = None
+        self._loading = trio.Lock()
+
+    def __repr__(self) -> str:
+        return "LocalBackend()" if self._is_in_process else super().__repr__()
+
+    async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
+        """Open a connection to the server; in process it is started in *nursery*."""
+        if not self._is_in_process:
+            return await super().dial(nursery, progress)
+        server = await self._load()
+        ours, theirs = memory_transport_pair()
+        nursery.start_soon(server.converse, theirs)
+        return ours
+
+    async def _load(self) -> LocalServer:
+        async with self._loading:
+            if self._server is None:
+                if self._engines is None:
+                    self._engines = await trio.to_thread.run_sync(load_engines)
+                self._server = LocalServer(self._engines)
+            return self._server

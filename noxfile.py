@@ -120,6 +120,6 @@ def bench(session: nox.Session) -> None:
         session.error(
             f"no such benchmark; there are: {', '.join(Path(path).stem for path in scripts) or 'none'}"
         )
-    session.install(".", *group("test"))
+    session.install(".", *group("bench"))
     for script in chosen:
         session.run("python", script)

@@ -106,9 +106,9 @@ def test_the_package_and_its_command_can_be_imported_without_any_extra() -> None
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-def modules() -> list[str]:
+def public_modules() -> list[str]:
     found = pkgutil.walk_packages(livegen_trio.__path__, "livegen_trio.")
-    return sorted(module.name for module in found if not module.name.endswith(".__main__"))
+    return sorted(module.name for module in found if "._" not in module.name)
 
 
 def public_members(cls: type) -> Iterator[str]:
@@ -117,7 +117,7 @@ def public_members(cls: type) -> Iterator[str]:
             yield name
 
 
-@pytest.mark.parametrize("module", ["livegen_trio", *modules()])
+@pytest.mark.parametrize("module", ["livegen_trio", *public_modules()])
 def test_each_public_name_is_documented(module: str) -> None:
     namespace = vars(importlib.import_module(module))
     own = [

@@ -9,10 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from .._errors import LiveError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..types import Content, FunctionDeclaration
+
+
+class EngineError(LiveError):
+    """An engine can't be loaded: a package is missing or broken, or a model file is not the one that it should be."""
 
 
 class VoiceDetector(Protocol):

@@ -1,0 +1,51 @@
+"""Loads what the embedded server hears, thinks and speaks with."""
+
+from __future__ import annotations
+
+from ._detector import EnergyDetector
+from ._engines import EngineError, Engines
+from ._packages import INSTALL, is_extra_absent, missing_packages, require
+from ._responder import RuleResponder
+
+
+def speech_available() -> bool:
+    """Whether all packages of the `[local]` extra are installed."""
+    return not missing_packages()
+
+
+def load_engines() -> Engines:
+    """Load speech engines if the `[local]` extra is installed, and text engines if it is not. *Blocking*, for seconds.
+
+    Raises:
+        EngineError: The extra is there in part only, or a package or a model file of it is not the right one.
+    """
+    if is_extra_absent():
+        return text_engines()
+    if missing := missing_packages():
+        raise EngineError(f"speech needs packages that are missing ({', '.join(missing)}): {INSTALL}")
+    return _speech_engines()
+
+
+def text_engines() -> Engines:
+    """Engines without ears and a voice: they need no extra, and no time to load."""
+    return Engines(responder=RuleResponder(), open_detector=EnergyDetector)
+
+
+def _speech_engines() -> Engines:
+    require("numpy")  # which the modules below need on import: an error of it is to be as clear as others
+    # Packages that only the extra brings, and that take most of a second.
+    from ._moonshine import MoonshineRecognizer  # noqa: PLC0415
+    from ._piper import PiperSynthesizer  # noqa: PLC0415
+    from ._silero import SileroModel  # noqa: PLC0415
+
+    detector = SileroModel()
+    recognizer = MoonshineRecognizer(detector)
+    synthesizer = PiperSynthesizer()
+    # The first run of each takes longer than all others, as does the first word that is in no dictionary.
+    recognizer.transcribe(synthesizer.synthesize("Livegen is ready."), 24000)
+    return Engines(
+        responder=RuleResponder(),
+        open_detector=detector.open_detector,
+        recognizer=recognizer,
+        synthesizer=synthesizer,
+    )

@@ -1,0 +1,135 @@
+"""One view of a function's parameters, whether they are declared in OpenAPI's spelling or as a JSON schema. Pure.
+
+Clients write these schemas, so nothing is taken for granted: what can't be read is a string, or not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from ._json import is_array, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..types import FunctionDeclaration
+
+_DEEPEST: Final = 6
+"""Schemas may refer to themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that a function takes.
+
+    Attributes:
+        name: Its name.
+        kind: `string`, `number`, `integer`, `boolean`, `array` or `object`.
+        description: What is said about it.
+        choices: The values that it may have; empty if all may be.
+        is_required: Whether there has to be one.
+        default: What it is when it is not given, or None.
+        items: What an array is made of.
+        fields: What an object is made of.
+    """
+
+    name: str
+    kind: str = "string"
+    description: str = ""
+    choices: Sequence[object] = ()
+    is_required: bool = False
+    default: object = None
+    items: Parameter | None = None
+    fields: Sequence[Parameter] = ()
+
+
+def parameters_of(declaration: FunctionDeclaration) -> Sequence[Parameter]:
+    """The parameters of a function, in order."""
+    schema: object = declaration.parameters_json_schema
+    if declaration.parameters is not None:
+        schema = msgspec.to_builtins(declaration.parameters)
+    return _Reader(_mapping(schema)).read("", schema, depth=0).fields
+
+
+class _Reader:
+    """Reads a schema, with the definitions that its parts may refer to."""
+
+    def __init__(self, root: Mapping[str, object]) -> None:
+        self._definitions = {
+            name: value
+            for key in ("$defs", "defs", "definitions")
+            for name, value in _mapping(root.get(key)).items()
+        }
+
+    def read(self, name: str, schema: object, *, depth: int, is_required: bool = False) -> Parameter:
+        shape = self._resolved(_mapping(schema))
+        return Parameter(
+            name=name,
+            kind=_kind(shape),
+            description=_text(shape.get("description")),
+            choices=_choices(shape),
+            is_required=is_required,
+            default=shape.get("default"),
+            items=self.read("", shape["items"], depth=depth + 1)
+            if self._goes_on(shape, "items", depth)
+            else None,
+            fields=self._fields(shape, depth) if self._goes_on(shape, "properties", depth) else (),
+        )
+
+    def _fields(self, shape: Mapping[str, object], depth: int) -> Sequence[Parameter]:
+        required = [name for name in _sequence(shape.get("required")) if isinstance(name, str)]
+        return [
+            self.read(name, field, depth=depth + 1, is_required=name in required)
+            for name, field in _mapping(shape["properties"]).items()
+        ]
+
+    def _goes_on(self, shape: Mapping[str, object], key: str, depth: int) -> bool:
+        return depth < _DEEPEST and is_object(shape.get(key))
+
+    def _resolved(self, shape: Mapping[str, object]) -> Mapping[str, object]:
+        """The shape with what it refers to, and the first of its alternatives that is not null."""
+        for _ in range(_DEEPEST):
+            reference = _text(shape.get("$ref", shape.get("ref")))
+            other = self._definitions.get(reference.rpartition("/")[2]) if reference else _alternative(shape)
+            if not is_object(other):
+                return shape
+            own = {key: value for key, value in shape.items() if key not in _REFERENCES}
+            shape = {**other, **own}
+        return shape
+
+
+_REFERENCES: Final = frozenset({"$ref", "ref", "anyOf", "oneOf", "allOf"})
+
+
+def _alternative(shape: Mapping[str, object]) -> object:
+    alternatives = (one for key in ("anyOf", "oneOf", "allOf") for one in _sequence(shape.get(key)))
+    return next((one for one in alternatives if _text(_mapping(one).get("type")).lower() != "null"), None)
+
+
+def _kind(shape: Mapping[str, object]) -> str:
+    kinds = shape.get("type")
+    names = kinds if is_array(kinds) else [kinds]
+    known = (_text(name).lower() for name in names)
+    kind = next((name for name in known if name not in {"", "null", "type_unspecified"}), "")
+    return kind or ("object" if "properties" in shape else "string")
+
+
+def _choices(shape: Mapping[str, object]) -> Sequence[object]:
+    if "const" in shape:
+        return (shape["const"],)
+    return [choice for choice in _sequence(shape.get("enum")) if choice is not None]
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if is_object(value) else {}
+
+
+def _sequence(value: object) -> Sequence[object]:
+    return value if is_array(value) else ()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

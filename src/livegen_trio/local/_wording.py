@@ -1,0 +1,199 @@
+"""Puts into words what functions have answered. Rules, not understanding."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ._arguments import is_place
+from ._json import is_array, is_number, is_object
+from ._words import name_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_UNITS: Final[Mapping[str, tuple[str, str]]] = {
+    "celsius": ("degree Celsius", "degrees Celsius"),
+    "fahrenheit": ("degree Fahrenheit", "degrees Fahrenheit"),
+    "percent": ("percent", "percent"),
+    "kmh": ("kilometer per hour", "kilometers per hour"),
+    "mph": ("mile per hour", "miles per hour"),
+    "seconds": ("second", "seconds"),
+    "minutes": ("minute", "minutes"),
+    "hours": ("hour", "hours"),
+    "days": ("day", "days"),
+    "km": ("kilometer", "kilometers"),
+    "meters": ("meter", "meters"),
+    "miles": ("mile", "miles"),
+    "usd": ("dollar", "dollars"),
+    "dollars": ("dollar", "dollars"),
+    "euros": ("euro", "euros"),
+}
+"""Words of a field's name that say what its number counts: for one, and for many."""
+
+_QUALITIES: Final = frozenset(
+    {
+        "condition",
+        "conditions",
+        "description",
+        "forecast",
+        "outlook",
+        "sky",
+        "status",
+        "state",
+        "summary",
+        "weather",
+    }
+)
+"""Fields whose value tells by itself what something is like."""
+
+_OUTCOMES: Final = frozenset({"ok", "success", "succeeded", "done"})
+_MOST: Final = 6
+"""Fields or items: more can't be listened to."""
+_DEEPEST: Final = 3
+_LARGEST: Final = 1e15
+_LONGEST: Final = 400
+"""Characters of one value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call, and what came of it."""
+
+    args: Mapping[str, object]
+    response: Mapping[str, object]
+
+
+def in_words(answers: Sequence[Answered]) -> str:
+    """A reply made of what functions have answered."""
+    return " ".join(_one(answered) for answered in answers)
+
+
+def _one(answered: Answered) -> str:
+    if error := answered.response.get("error"):
+        return f"That did not work: {_sentence(_value(error))}"
+    result = _result(answered.response)
+    if isinstance(result, str) and _is_sentence(result):
+        return _sentence(_short(result))
+    statement = _statement(result, answered.args)
+    if not statement:
+        return "That did not work." if _failed(result) else "Done."
+    return _sentence(_place(answered.args) + statement)
+
+
+def _result(response: Mapping[str, object]) -> object:
+    """What the function gave: under a key for it alone, or all of the response."""
+    for key in ("output", "result"):
+        if key in response:
+            return response[key]
+    return response
+
+
+def _failed(result: object) -> bool:
+    return is_object(result) and any(result.get(key) is False for key in _OUTCOMES)
+
+
+def _place(args: Mapping[str, object]) -> str:
+    place = next((value for name, value in args.items() if is_place(name) and isinstance(value, str)), "")
+    return f"in {place} " if place else ""
+
+
+def _statement(result: object, args: Mapping[str, object]) -> str:
+    if is_object(result):
+        return _of_fields(result, args)
+    if is_array(result):
+        return f"there is {_value(result)}" if result else "there is nothing"
+    return "" if result is None else f"it is {_value(result)}"
+
+
+def _of_fields(fields: Mapping[str, object], args: Mapping[str, object]) -> str:
+    known = {_value(value).casefold() for value in args.values()}
+    told = [
+        (name_words(name), value)
+        for name, value in _flat(_with_unit(fields), "", 0)
+        if value is not None and name not in _OUTCOMES and _value(value).casefold() not in known
+    ][:_MOST]
+    qualities = [words for name, value in told if (words := _quality(name, value))]
+    others = [_other(name, value) for name, value in told if not _quality(name, value)]
+    statements = [f"it is {_list(qualities)}", *others] if qualities else others
+    return ", and ".join(filter(None, [", ".join(statements[:-1]), *statements[-1:]]))
+
+
+def _with_unit(fields: Mapping[str, object]) -> Mapping[str, object]:
+    """The fields with the unit in their names, if it has a field of its own."""
+    unit = next((value for name, value in fields.items() if name in {"unit", "units"}), None)
+    if not isinstance(unit, str) or unit.lower() not in _UNITS:
+        return fields
+    return {
+        f"{name} {unit.lower()}" if is_number(value) else name: value
+        for name, value in fields.items()
+        if value is not unit
+    }
+
+
+def _flat(fields: Mapping[str, object], prefix: str, depth: int) -> Iterable[tuple[str, object]]:
+    for name, value in fields.items():
+        if is_object(value) and depth < _DEEPEST:
+            yield from _flat(value, f"{prefix}{name} ", depth + 1)
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _quality(name: Sequence[str], value: object) -> str:
+    """What follows "it is": a number of units, the state of things, or whether something holds."""
+    if isinstance(value, bool):
+        return f"{'' if value else 'not '}{' '.join(name).removeprefix('is ')}"
+    if is_number(value) and len(name) == 1 and name[0] in _UNITS:
+        return _measure(value, name[0])
+    return value if isinstance(value, str) and name and name[-1] in _QUALITIES else ""
+
+
+def _other(name: Sequence[str], value: object) -> str:
+    if is_number(value) and name and name[-1] in _UNITS:
+        return f"the {' '.join(name[:-1])} is {_measure(value, name[-1])}"
+    verb = "are" if is_array(value) and len(value) != 1 else "is"
+    return f"the {' '.join(name)} {verb} {_value(value)}"
+
+
+def _measure(value: float, unit: str) -> str:
+    one, many = _UNITS[unit]
+    return f"{_value(value)} {one if value == 1 else many}"
+
+
+def _value(value: object, depth: int = 0) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) < _LARGEST else f"{value:g}"
+    if not (is_array(value) or is_object(value)):
+        return "unknown" if value is None else _short(str(value))
+    if depth == _DEEPEST:
+        return "more"
+    return _list(_items(value, depth + 1)) or "none"
+
+
+def _items(value: list[object] | dict[str, object], depth: int) -> Sequence[str]:
+    if is_object(value):
+        fields = list(value.items())[:_MOST]
+        return [f"{' '.join(name_words(name))} {_value(field, depth)}" for name, field in fields]
+    return [_value(item, depth) for item in list(value)[:_MOST]]
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, _LONGEST, placeholder=" and so on")
+
+
+def _list(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _is_sentence(text: str) -> bool:
+    return text.strip()[-1:] in set(".!?") or (" " in text.strip() and text.strip()[0].isupper())
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    if not text:
+        return "Done."
+    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"

@@ -5,9 +5,13 @@ A transport knows frames and close codes. It knows no JSON and no turns.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from .._errors import ConfigError
 
 if TYPE_CHECKING:
     import ssl
@@ -16,6 +20,12 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_SIZE: Final = 16 * 2**20
 """Bytes. Avatar and grounding messages pass 1 MiB, so the usual default of WebSocket libraries is too small."""
+
+_CLOSE_REASON_BYTES: Final = 123  # RFC 6455, 5.5: a control frame holds 125, two of them are the code
+_DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
+_VISIBLE: Final = re.compile(r"[!-~]+")  # ASCII without spaces and controls: what a request line may hold
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
+_HEADER_VALUE: Final = re.compile(r"(?:[!-~]+(?:[ \t]+[!-~]+)*)?")
 
 
 class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
@@ -33,14 +43,60 @@ class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
         self.reason = reason
         self.initiator: Initiator = initiator
 
+    def again(self) -> ConnectionClosed:
+        """The same, to be raised once more: an error that is raised twice grows its traceback twice."""
+        return ConnectionClosed(self.code, self.reason, initiator=self.initiator)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to dial, and with which headers. Headers carry secrets, so they stay out of the repr."""
+    """Where to dial, and with which headers. Headers carry secrets, so they stay out of the repr.
+
+    Raises:
+        ConfigError: The URL is none that can be dialled, or a header can't be sent as it is.
+    """
 
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        try:
+            dialable = self.host and self.port and _VISIBLE.fullmatch(self.target)
+            self.authority.encode("idna")
+        except (ValueError, KeyError):  # from urllib: a bad port or bracket; another scheme; no name for IDNA
+            dialable = None
+        if not dialable:
+            raise ConfigError("the endpoint's URL can't be dialled; it has to be like wss://host:port/path")
+        for name, value in self.headers:
+            _check_header(name, value)
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the URL says `wss:`."""
+        return urlsplit(self.url).scheme == "wss"
+
+    @property
+    def host(self) -> str:
+        """The host's name or address, without the brackets of IPv6."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port, also where the URL has none."""
+        url = urlsplit(self.url)
+        return _DEFAULT_PORTS[url.scheme] if url.port is None else url.port
+
+    @property
+    def authority(self) -> str:
+        """Host and port as in the URL, for the `Host` header."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def target(self) -> str:
+        """Path and query, for the request line."""
+        url = urlsplit(self.url)
+        return (url.path or "/") + (f"?{url.query}" if url.query else "")
 
 
 @dataclass(slots=True)
@@ -53,8 +109,12 @@ class Progress:
 class Transport(ABC):
     """One open connection that carries whole frames, seen from either end.
 
-    One task sends and one task receives. Closing is idempotent. After an end, every operation raises
-    `ConnectionClosed`; frames that arrived before the end are received first.
+    One task sends and one task receives. Whoever opened it closes it, by `aclose` or `abort`, also after the other
+    side has. Closing is idempotent.
+
+    After an end every operation raises `ConnectionClosed`, always with the same code, reason and initiator. Frames
+    that arrived before the peer's end are received first; until they are, a send that fails may know no more than
+    that the connection broke, and says 1006. Closing on this side gives up the frames that wait unread.
     """
 
     @property
@@ -84,14 +144,34 @@ class Transport(ABC):
     async def ping(self) -> None:
         """Ask the peer for a sign of life, which shows in `last_heard`. Does not wait for it.
 
+        Cancelling this is like cancelling `send`.
+
         Raises:
             ConnectionClosed: The connection is over.
         """
 
     @abstractmethod
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        """Close with a code, and wait for the peer's answer; the caller bounds the wait by a cancel scope."""
+        """Close with a code, and wait for the peer's answer; the caller bounds the wait by a cancel scope.
+
+        However it ends, the connection is closed and nothing of it is left.
+        """
 
     @abstractmethod
     async def abort(self) -> None:
-        """Close at once, without a word."""
+        """Close at once, without a word. Wakes whoever waits in another operation."""
+
+
+def cut_reason(reason: str) -> str:
+    """As much of *reason* as a Close can carry; the cut is between two characters."""
+    return reason.encode(errors="replace")[:_CLOSE_REASON_BYTES].decode(errors="ignore")
+
+
+def _check_header(name: str, value: str) -> None:
+    if not _HEADER_NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} can't be the name of a header")
+    if not _HEADER_VALUE.fullmatch(value):
+        raise ConfigError(
+            f"the value of the header {name!r} can't be sent: it begins or ends with a space, "
+            "or holds a line break or a character beyond ASCII"
+        )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum
 from typing import Final, TypeAlias
 
 import trio
 
-from .base import ConnectionClosed, Transport
+from .base import ConnectionClosed, Transport, cut_reason
 
 _CAPACITY: Final = 64  # frames in flight one way, before a sender waits
+_ABNORMAL: Final = 1006
 
 
 class _Control(Enum):
@@ -20,13 +22,19 @@ class _Control(Enum):
 _Item: TypeAlias = bytes | _Control
 
 
+class _Line:
+    """One way between two ends, which both of them hold."""
+
+    def __init__(self) -> None:
+        self.entry, self.exit = trio.open_memory_channel[_Item](_CAPACITY)
+        self.last_used = trio.current_time()
+        self.goodbye: tuple[int, str] | None = None
+
+
 def memory_transport_pair() -> tuple[MemoryTransport, MemoryTransport]:
     """Two transports: what one sends, the other receives."""
-    to_other, from_one = trio.open_memory_channel[_Item](_CAPACITY)
-    to_one, from_other = trio.open_memory_channel[_Item](_CAPACITY)
-    one, other = MemoryTransport(to_other, from_other), MemoryTransport(to_one, from_one)
-    one._peer, other._peer = other, one  # noqa: SLF001 - two halves of one thing
-    return one, other
+    there, back = _Line(), _Line()
+    return MemoryTransport(outgoing=there, incoming=back), MemoryTransport(outgoing=back, incoming=there)
 
 
 class MemoryTransport(Transport):
@@ -36,19 +44,14 @@ class MemoryTransport(Transport):
     a dead peer: it takes `_CAPACITY` frames and then no more, and answers nothing.
     """
 
-    def __init__(
-        self, outgoing: trio.MemorySendChannel[_Item], incoming: trio.MemoryReceiveChannel[_Item]
-    ) -> None:
+    def __init__(self, *, outgoing: _Line, incoming: _Line) -> None:
         self._outgoing = outgoing
         self._incoming = incoming
-        self._peer = self
-        self._closing: tuple[int, str] | None = None
-        self._close_seen = trio.Event()
-        self._last_heard = trio.current_time()
+        self._ending: ConnectionClosed | None = None
 
     @property
     def last_heard(self) -> float:
-        return self._last_heard
+        return self._incoming.last_used
 
     async def send(self, frame: bytes) -> None:
         await self._put(frame)
@@ -58,49 +61,71 @@ class MemoryTransport(Transport):
 
     async def receive(self) -> bytes:
         while True:
+            self._check_open()
             try:
-                item = await self._incoming.receive()
+                item = await self._incoming.exit.receive()
             except (trio.EndOfChannel, trio.ClosedResourceError):
                 raise self._end() from None
             if item is _Control.CLOSE:
-                await self.abort()
+                self._hang_up()  # the answer
                 raise self._end()
+            self._check_open()  # a frame that comes after our own Close is dropped
             if item is not _Control.PING:
                 return item
-            self._peer._last_heard = trio.current_time()
+            self._outgoing.last_used = trio.current_time()  # the pong
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        if self._closing is None and self._peer._closing is None:
-            self._closing = (code, reason)
-            await self._say_goodbye()
-        await self.abort()
+        try:
+            await trio.lowlevel.checkpoint()
+            if self._ending is None and self._incoming.goodbye is not None:
+                self._end()
+            if self._ending is None:
+                await self._say_goodbye(code, cut_reason(reason))
+            if self._outgoing.goodbye is not None:
+                await self._hear_out()
+        finally:
+            self._hang_up()
 
     async def abort(self) -> None:
-        self._incoming.close()
-        self._outgoing.close()
-        self._peer._close_seen.set()
+        if self._ending is None:
+            self._ending = ConnectionClosed(_ABNORMAL, initiator="local")
+        self._hang_up()
         await trio.lowlevel.checkpoint()
 
-    async def _say_goodbye(self) -> None:
-        self._incoming.close()  # the peer's answer is the close itself, what it sent before is not wanted
-        try:
-            await self._outgoing.send(_Control.CLOSE)
-            await self._close_seen.wait()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # it has closed, too
-        finally:
-            self._outgoing.close()
-
     async def _put(self, item: _Item) -> None:
+        self._check_open()
         try:
-            await self._outgoing.send(item)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._outgoing.entry.send(item)
+        except trio.ClosedResourceError:
             raise self._end() from None
-        self._peer._last_heard = trio.current_time()
+        except trio.BrokenResourceError:
+            raise self._peers_end() from None  # not noted yet: frames may wait to be received
+        self._outgoing.last_used = trio.current_time()
+
+    async def _say_goodbye(self, code: int, reason: str) -> None:
+        self._ending = ConnectionClosed(code, reason, initiator="local")
+        self._outgoing.goodbye = code, reason
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # one of us has hung up meanwhile
+            await self._outgoing.entry.send(_Control.CLOSE)
+
+    async def _hear_out(self) -> None:
+        """Drop what the peer still says, until it has closed or hung up."""
+        with suppress(trio.EndOfChannel, trio.ClosedResourceError):
+            while await self._incoming.exit.receive() is not _Control.CLOSE:
+                pass
+
+    def _hang_up(self) -> None:
+        self._outgoing.entry.close()
+        self._incoming.exit.close()
+
+    def _check_open(self) -> None:
+        if self._ending is not None:
+            raise self._ending.again()
 
     def _end(self) -> ConnectionClosed:
-        if self._closing is not None:
-            return ConnectionClosed(*self._closing, initiator="local")
-        if self._peer._closing is not None:
-            return ConnectionClosed(*self._peer._closing, initiator="server")
-        return ConnectionClosed(1006)
+        if self._ending is None:
+            self._ending = self._peers_end()
+        return self._ending.again()
+
+    def _peers_end(self) -> ConnectionClosed:
+        return ConnectionClosed(*(self._incoming.goodbye or (_ABNORMAL, "")), initiator="server")

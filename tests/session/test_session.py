@@ -429,7 +429,7 @@ async def test_a_cancellation_takes_effect_while_the_consumer_sleeps() -> None:
 
 async def test_more_unread_events_than_fit_end_the_session_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
     async with conversation() as (session, peer):
-        session._inbox._max_bytes = 1000
+        session._engine.inbox._max_bytes = 1000
         await peer.say(text("a" * 600), text("b" * 600))
         await trio.testing.wait_all_tasks_blocked()
         assert (await next_content(session)).text == "a" * 600

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .engine import Engine
 from .groups import single_exception
 from .session import LiveSession
 
@@ -30,12 +31,12 @@ async def open_session(
     """
     with single_exception():
         async with trio.open_nursery() as nursery:
-            session = LiveSession(backend, setup, functions=functions, timing=timing)
-            await session._start(nursery)
+            engine = Engine(backend, setup, functions=functions, timing=timing)
+            await engine.start(nursery)
             try:
-                yield session
+                yield LiveSession(engine)
             finally:
                 # Bounded by the session's close_timeout, so that a cancelled caller still says goodbye.
                 with trio.CancelScope(shield=True):
-                    await session.aclose()
-            session._report_unseen_ending()
+                    await engine.close()
+            engine.raise_unseen_ending()

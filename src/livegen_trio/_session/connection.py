@@ -75,10 +75,13 @@ class Connection:
             with self._scope, single_exception():
                 async with trio.open_nursery() as nursery:
                     transport = await self._open(nursery)
+                    # From here on a cancellation reaches the body of connect() first, which closes the session.
+                    self._scope.shield = True
+                    task_status.started()
                     try:
-                        await self._serve(nursery, transport, task_status)
+                        await self._serve(nursery, transport)
                     finally:
-                        await transport.abort()
+                        await transport.abort()  # noqa: ASYNC102 - it doesn't wait
                     nursery.cancel_scope.cancel(reason="the connection has ended")
         finally:
             self.finished.set()
@@ -99,7 +102,7 @@ class Connection:
         try:
             await self._set_up(transport)
         except BaseException:
-            await transport.abort()
+            await transport.abort()  # noqa: ASYNC102 - it doesn't wait
             raise
         return transport
 
@@ -113,17 +116,12 @@ class Connection:
         except ConnectionClosed as closed:
             raise _rejected(closed) from None
         except RemoteProtocolError as exc:
-            await _say_goodbye(transport, exc.code, str(exc))
+            await _say_goodbye(transport, exc.code, str(exc))  # noqa: ASYNC120 - then the cancellation counts
             raise HandshakeError(str(exc), phase="setup") from exc
 
-    async def _serve(
-        self, nursery: trio.Nursery, transport: Transport, task_status: trio.TaskStatus[None]
-    ) -> None:
+    async def _serve(self, nursery: trio.Nursery, transport: Transport) -> None:
         nursery.start_soon(self._send, transport)
         nursery.start_soon(self._keep_alive, transport)
-        # From here on a cancellation of the caller reaches the body of connect() first, which closes the session.
-        self._scope.shield = True
-        task_status.started()
         ending = await receive_frames(transport, self._protocol, self._inbox, self._observe)
         self._end(ending)
         if self._outbox.is_closed:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from .._contents import ContentInput, as_content, as_instruction
 from .._errors import ToolError
-from .._protocol import LiveProtocol
 from .._turn_rules import ends_exchange, ends_turn
 from ..tools import declarations
 from ..types import (
@@ -21,25 +20,19 @@ from ..types import (
     ContextUpdate,
     RealtimeInput,
     ToolCall,
-    ToolResponse,
     ToolsUpdate,
 )
-from .closed import Ending
-from .connection import Connection
-from .inbox import Inbox
-from .outbox import Outbox
-from .tool_runner import ToolRunner
 from .turns import TurnReader, TurnRecord
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 
     from typing_extensions import Buffer
 
-    from ..backends.base import Backend
-    from ..tools import FunctionTool, ToolInput
-    from ..types import FunctionResponse, ServerEvent, Setup, UsageMetadata
-    from .timing import Timing
+    from .._codec import MediaKind
+    from ..tools import ToolInput
+    from ..types import FunctionResponse, ServerEvent, UsageMetadata
+    from .engine import Engine
     from .turns import TurnResult
 
 AUDIO_FORMAT: Final = "audio/pcm;rate=16000"
@@ -75,24 +68,9 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     sent, within `close_timeout`.
     """
 
-    def __init__(
-        self, backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
-    ) -> None:
-        self._protocol = LiveProtocol(setup)
-        self._inbox = Inbox()
-        self._outbox = Outbox()
-        self._turns = TurnReader(self)
-        self._tools = ToolRunner(functions, self.send_function_responses)
-        self._timing = timing
-        self._connection = Connection(
-            backend,
-            self._protocol,
-            inbox=self._inbox,
-            outbox=self._outbox,
-            observe=self._tools.observe,
-            end=self._end,
-            timing=timing,
-        )
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._turns = TurnReader(self._engine)
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "open"
@@ -103,27 +81,22 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     @property
     def is_closed(self) -> bool:
         """Whether the session is over, whoever ended it. Events that have arrived can still be received."""
-        return self._outbox.is_closed or self._inbox.ending is not None
-
-    @property
-    def ending(self) -> Ending | None:
-        """How the session ended, if it did so by itself."""
-        return self._inbox.ending
+        return self._engine.is_closed
 
     @property
     def session_id(self) -> str | None:
         """The server's name for the session; only Vertex AI gives one."""
-        return self._protocol.session_id
+        return self._engine.protocol.session_id
 
     @property
     def resumption_handle(self) -> str | None:
         """The newest handle for resuming this session, once the server has sent one."""
-        return self._protocol.resumption_handle
+        return self._engine.protocol.resumption_handle
 
     @property
     def usage(self) -> UsageMetadata:
         """All tokens reported so far, added up."""
-        return self._protocol.usage
+        return self._engine.protocol.usage
 
     @property
     def audio_epoch(self) -> int:
@@ -131,15 +104,15 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
 
         Speech whose `ServerContent.audio_epoch` is lower was interrupted: do not play it any more.
         """
-        return self._protocol.audio_epoch
+        return self._engine.protocol.audio_epoch
 
     def statistics(self) -> SessionStatistics:
         """How full the buffers are now."""
         return SessionStatistics(
-            unread_events=self._inbox.unread_events,
-            unread_bytes=self._inbox.unread_bytes,
-            unsent_frames=self._outbox.unsent_frames,
-            unsent_bytes=self._outbox.unsent_bytes,
+            unread_events=self._engine.inbox.unread_events,
+            unread_bytes=self._engine.inbox.unread_bytes,
+            unsent_frames=self._engine.outbox.unsent_frames,
+            unsent_bytes=self._engine.outbox.unsent_bytes,
         )
 
     # Receiving
@@ -156,7 +129,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             trio.ClosedResourceError: The session was closed on this side.
             trio.BusyResourceError: Another task is receiving.
         """
-        return await self._inbox.receive()
+        return await self._engine.inbox.receive()
 
     def turns(self) -> TurnReader:
         """The turns of the conversation: `async for turn in session.turns()`.
@@ -180,10 +153,10 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         await self._skip_earlier_turns()
         record = TurnRecord()
         while True:
-            event = await self._receive_or_raise()
+            event = await self._engine.receive_or_raise()
             record.add(event)
             self._check_carried_out(event)
-            if ends_exchange(event) and not self._protocol.awaits_reply:
+            if ends_exchange(event) and not self._engine.protocol.awaits_reply:
                 return record.result()
 
     # Sending
@@ -201,11 +174,11 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             trio.ClosedResourceError: The session was closed on this side.
         """
         turns = (as_content(content),)
-        await self._send(ClientContent(turns=turns, turn_complete=turn_complete))
+        await self._engine.send(ClientContent(turns=turns, turn_complete=turn_complete))
 
     async def send_text_realtime(self, text: str) -> None:
         """Send text as it is typed or recognised, alongside audio and video; it counts as activity of the user."""
-        await self._send(RealtimeInput(text=text))
+        await self._engine.send(RealtimeInput(text=text))
 
     async def send_audio_realtime(self, data: Buffer | Blob, *, mime_type: str = AUDIO_FORMAT) -> None:
         """Send a chunk of the user's speech.
@@ -235,7 +208,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             LocalProtocolError: Activity is marked by hand in this session.
         """
-        await self._send(RealtimeInput(audio_stream_end=True))
+        await self._engine.send(RealtimeInput(audio_stream_end=True))
 
     @asynccontextmanager
     async def activity(self) -> AsyncGenerator[None]:
@@ -246,12 +219,12 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             LocalProtocolError: The server detects activity in this session, or one is under way.
         """
-        await self._send(RealtimeInput(activity_start=ActivityStart()))
+        await self._engine.send(RealtimeInput(activity_start=ActivityStart()))
         try:
             yield
         finally:
             # Without waiting for room: the end of an activity is small, and must not be cancelled away.
-            self._outbox.put(self._protocol.send(RealtimeInput(activity_end=ActivityEnd())))
+            self._engine.outbox.put(self._engine.protocol.send(RealtimeInput(activity_end=ActivityEnd())))
 
     async def send_function_responses(self, responses: Sequence[FunctionResponse]) -> None:
         """Answer tool calls, each by the id of its call. Answers to calls that the server cancelled are not sent.
@@ -259,10 +232,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             LocalProtocolError: There are no responses.
         """
-        await self._outbox.room()
-        wanted = self._protocol.unanswered(responses)
-        if wanted or not responses:
-            self._outbox.put(self._protocol.send(ToolResponse(function_responses=wanted)))
+        await self._engine.answer(responses)
 
     async def update_context(
         self,
@@ -277,9 +247,9 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         instruction = None if system_instruction is None else as_instruction(system_instruction)
         declared = None if tools is None else declarations(tools)
         update = None if declared is None else ToolsUpdate(tools=declared.tools)
-        await self._send(ContextUpdate(system_instruction=instruction, tools=update))
+        await self._engine.send(ContextUpdate(system_instruction=instruction, tools=update))
         if declared is not None:
-            self._tools.replace(declared.functions)
+            self._engine.tools.replace(declared.functions)
 
     # Ending
 
@@ -288,79 +258,31 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
 
         Takes at most `close_timeout`, also if the server doesn't answer. Idempotent. Leaving `connect`'s block does it.
         """
-        self._tools.cancel()
-        self._inbox.close()
-        self._outbox.close()
-        try:
-            with trio.move_on_after(self._timing.close_timeout):
-                await self._connection.finished.wait()
-        finally:
-            self._connection.cancel()
-        await self._connection.finished.wait()
+        await self._engine.close()
 
     # Privately
 
-    async def _start(self, nursery: trio.Nursery) -> None:
-        await nursery.start(self._tools.run)
-        await nursery.start(self._connection.run)
-
-    def _end(self, ending: Ending) -> None:
-        if self._outbox.is_closed:
-            ending = replace(ending, phase="closing")
-        self._inbox.end(ending)
-        self._outbox.end(ending)
-        self._tools.cancel()
-
-    async def _send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
-        await self._outbox.room()
-        self._outbox.put(self._protocol.send(message))
-
-    async def _send_media(self, kind: Literal["audio", "video"], data: Buffer | Blob, mime_type: str) -> None:
+    async def _send_media(self, kind: MediaKind, data: Buffer | Blob, mime_type: str) -> None:
         if isinstance(data, Blob):
             mime_type, data = data.mime_type, data.data
-        await self._outbox.room()
-        self._outbox.put(self._protocol.send_media(kind, data, mime_type))
+        await self._engine.send_media(kind, data, mime_type)
 
-    async def _skip_earlier_turns(self) -> None:
+    async def _skip_earlier_turns(self) -> None:  # noqa: ASYNC910 - it follows a send
         """Receive what came before the message that was just accepted, and the rest of the turn that it interrupts."""
-        unread, in_turn = self._inbox.unread_events, self._protocol.in_turn
-        self._turns = TurnReader(self)
+        unread, in_turn = self._engine.inbox.unread_events, self._engine.protocol.in_turn
+        self._turns = TurnReader(self._engine)
         for _ in range(unread):
-            await self._receive_or_raise()
+            await self._engine.receive_or_raise()
         while in_turn:
-            in_turn = not ends_turn(await self._receive_or_raise())
-
-    async def _receive_or_raise(self) -> ServerEvent:
-        try:
-            return await self.receive()
-        except trio.EndOfChannel:
-            assert self.ending is not None
-            raise self.ending.error() from None
+            in_turn = not ends_turn(await self._engine.receive_or_raise())
 
     def _check_carried_out(self, event: ServerEvent) -> None:
         if not isinstance(event, ToolCall):
             return
         for call in event.function_calls:
-            if call.name not in self._tools.functions:
+            if call.name not in self._engine.tools.functions:
                 raise ToolError(f"the model called {call.name!r}, which no tool of this session carries out")
 
-    def _report_unseen_ending(self) -> None:
-        """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
-        ending = self._inbox.ending
-        if self._inbox.ending_was_seen or self._outbox.ending_was_seen:
-            return
-        if self._outbox.unsent_frames:
-            raise _undelivered(self._outbox.unsent_frames, ending).error()
-        if ending is not None and ending.phase == "open" and not ending.is_clean:
-            raise ending.error()
 
-
-def _undelivered(frames: int, ending: Ending | None) -> Ending:
-    if ending is None or ending.initiator == "local":
-        ending = Ending(1006, "", "server")
-    words = f"{frames} accepted message{'s were' if frames > 1 else ' was'} not sent"
-    return replace(ending, reason=f"{ending.reason}; {words}" if ending.reason else words, phase="closing")
-
-
-def _media_kind(mime_type: str) -> Literal["audio", "video"]:
+def _media_kind(mime_type: str) -> MediaKind:
     return "audio" if mime_type.startswith("audio/") else "video"

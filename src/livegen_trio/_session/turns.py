@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import trio
 
@@ -14,22 +14,10 @@ from ..types import ServerContent, ToolCall, UsageMetadata
 
 if TYPE_CHECKING:
     from ..types import Blob, FunctionCall, ServerEvent, Transcription
-    from .closed import Ending
+    from .engine import Engine
 
 T = TypeVar("T")
 DEFAULT_AUDIO_RATE = 24_000  # Hz; the service's, where a chunk does not name its own
-
-
-class EventSource(Protocol):
-    """What turns are read from: the session."""
-
-    @property
-    def audio_epoch(self) -> int: ...
-
-    @property
-    def ending(self) -> Ending | None: ...
-
-    async def receive(self) -> ServerEvent: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +102,8 @@ class Turn:
     reading share one position: an event is seen by one of them, and `collect` knows them all.
     """
 
-    def __init__(self, source: EventSource, opening: list[ServerEvent]) -> None:
-        self._source = source
+    def __init__(self, engine: Engine, opening: list[ServerEvent]) -> None:
+        self._engine = engine
         self._opening = opening
         self._record = TurnRecord()
         self._complete = False
@@ -167,15 +155,10 @@ class Turn:
         if self._opening:
             await trio.lowlevel.checkpoint()
             return self._opening.pop(0)
-        try:
-            return await self._source.receive()
-        except trio.EndOfChannel:
-            ending = self._source.ending
-            assert ending is not None
-            raise ending.error() from None
+        return await self._engine.receive_or_raise()
 
     def _fresh_audio(self, content: ServerContent) -> tuple[bytes, ...]:
-        if content.audio_epoch < self._source.audio_epoch:
+        if content.audio_epoch < self._engine.protocol.audio_epoch:
             return ()
         return tuple(blob.data for blob in content.audio)
 
@@ -196,6 +179,7 @@ class Pieces(AsyncIterator[T], Awaitable[T], Generic[T]):
             event = await anext(self._turn)
             if isinstance(event, ServerContent):
                 self._ready = [piece for piece in self._select(event) if piece]
+        await trio.lowlevel.checkpoint_if_cancelled()
         return self._ready.pop(0)
 
     def __await__(self) -> Generator[object, None, T]:
@@ -211,8 +195,8 @@ class TurnReader:
     What is left unread of a turn is skipped when the next one is asked for.
     """
 
-    def __init__(self, source: EventSource) -> None:
-        self._source = source
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
         self._between: list[ServerEvent] = []
         self._turn: Turn | None = None
 
@@ -225,12 +209,12 @@ class TurnReader:
         self._turn = None
         while True:
             try:
-                event = await self._source.receive()
+                event = await self._engine.inbox.receive()
             except trio.EndOfChannel:
                 raise StopAsyncIteration from None
             self._between.append(event)
             if opens_turn(event):
-                self._turn = Turn(self._source, self._between)
+                self._turn = Turn(self._engine, self._between)
                 self._between = []
                 return self._turn
 

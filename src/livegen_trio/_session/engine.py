@@ -1,0 +1,131 @@
+"""What runs behind a session: its rules, its buffers and its tools, and the connection that serves them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import trio
+
+from .._protocol import LiveProtocol
+from ..types import ToolResponse
+from .closed import Ending
+from .connection import Connection
+from .inbox import Inbox
+from .outbox import Outbox
+from .tool_runner import ToolRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from typing_extensions import Buffer
+
+    from .._codec import MediaKind
+    from ..backends.base import Backend
+    from ..tools import FunctionTool
+    from ..types import ClientContent, ContextUpdate, FunctionResponse, RealtimeInput, ServerEvent, Setup
+    from .timing import Timing
+
+
+class Engine:
+    """One session's machinery. It starts in a nursery, and `close` leaves nothing of it there.
+
+    Attributes:
+        protocol: What may be sent, and what the events have added up to.
+        inbox: Events that wait for their consumer.
+        outbox: Frames that wait for the sender.
+        tools: The functions that the model can call.
+    """
+
+    def __init__(
+        self, backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
+    ) -> None:
+        self.protocol = LiveProtocol(setup)
+        self.inbox = Inbox()
+        self.outbox = Outbox()
+        self.tools = ToolRunner(functions, self.answer)
+        self._close_timeout = timing.close_timeout
+        self._connection = Connection(
+            backend,
+            self.protocol,
+            inbox=self.inbox,
+            outbox=self.outbox,
+            observe=self.tools.observe,
+            end=self._end,
+            timing=timing,
+        )
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the session ended, if it did so by itself."""
+        return self.inbox.ending
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is over, whoever ended it."""
+        return self.outbox.is_closed or self.ending is not None
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        """Start everything in *nursery*; returns when the server has accepted the setup."""
+        await nursery.start(self.tools.run)
+        await nursery.start(self._connection.run)
+
+    async def send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
+        """Have a message sent, whole or not at all."""
+        await self.outbox.room()
+        self.outbox.put(self.protocol.send(message))
+
+    async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
+        """Have a chunk of media sent, whole or not at all."""
+        await self.outbox.room()
+        self.outbox.put(self.protocol.send_media(kind, data, mime_type))
+
+    async def answer(self, responses: Sequence[FunctionResponse]) -> None:
+        """Have tool calls answered, but for those that the server has cancelled."""
+        await self.outbox.room()
+        wanted = self.protocol.unanswered(responses)
+        if wanted or not responses:
+            self.outbox.put(self.protocol.send(ToolResponse(function_responses=wanted)))
+
+    async def receive_or_raise(self) -> ServerEvent:
+        """The next event, for whoever is in the middle of something: there, a normal end is an error as well."""
+        try:
+            return await self.inbox.receive()
+        except trio.EndOfChannel:
+            assert self.ending is not None
+            raise self.ending.error() from None
+
+    async def close(self) -> None:
+        """Send what was accepted, say goodbye, and end everything, within the close time-out."""
+        self.tools.cancel()
+        self.inbox.close()
+        self.outbox.close()
+        try:
+            with trio.move_on_after(self._close_timeout):
+                await self._connection.finished.wait()
+        finally:
+            self._connection.cancel()
+        await self._connection.finished.wait()
+
+    def raise_unseen_ending(self) -> None:
+        """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
+        if self.inbox.ending_was_seen or self.outbox.ending_was_seen:
+            return
+        if self.outbox.unsent_frames:
+            raise _undelivered(self.outbox.unsent_frames, self.ending).error()
+        if self.ending is not None and self.ending.phase == "open" and not self.ending.is_clean:
+            raise self.ending.error()
+
+    def _end(self, ending: Ending) -> None:
+        if self.outbox.is_closed:
+            ending = replace(ending, phase="closing")
+        self.inbox.end(ending)
+        self.outbox.end(ending)
+        self.tools.cancel()
+
+
+def _undelivered(frames: int, ending: Ending | None) -> Ending:
+    if ending is None or ending.initiator == "local":
+        ending = Ending(1006, "", "server")
+    words = f"{frames} accepted message{'s were' if frames > 1 else ' was'} not sent"
+    return replace(ending, reason=f"{ending.reason}; {words}" if ending.reason else words, phase="closing")

@@ -35,21 +35,16 @@ async def read_request(stream: trio.abc.Stream) -> RequestStream:
     return RequestStream(stream, bytes(head))
 
 
-def response(status: HTTPStatus, message: str) -> bytes:
-    """A refusal, with a body as Google's services write them."""
-    body = error_body(status, message)
+def refusal(status: HTTPStatus, message: str) -> bytes:
+    """A response that tells why not, as Google's services write it."""
+    error = {"code": status.value, "message": message, "status": status.name}
+    body = json.dumps({"error": error}, indent=2).encode() + b"\n"
     upgrade = "Upgrade: websocket\r\n" if status is HTTPStatus.UPGRADE_REQUIRED else ""
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n{upgrade}Connection: close\r\n\r\n"
     )
     return head.encode("ascii") + body
-
-
-def error_body(status: HTTPStatus, message: str) -> bytes:
-    """An error in JSON."""
-    error = {"code": status.value, "message": message, "status": status.name}
-    return json.dumps({"error": error}, indent=2).encode() + b"\n"
 
 
 class RequestStream(trio.abc.Stream):

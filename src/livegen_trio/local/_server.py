@@ -14,7 +14,7 @@ from ..transports.base import MAX_MESSAGE_SIZE
 from ..transports.trio_websocket import serve_websocket_stream
 from ._conversation import Conversation, Service
 from ._dialect import Dialect, find_dialect
-from ._http import NoRequest, error_body, read_request, response
+from ._http import NoRequest, read_request, refusal
 from ._loading import load_engines
 from ._resumption import SessionStore
 
@@ -32,10 +32,7 @@ GO_AWAY_LEAD: Final = 60.0
 """Seconds, as the service has it."""
 
 _UPGRADE_TIMEOUT: Final = 10.0
-"""Seconds for TLS and the upgrade."""
-
-_REFUSAL_TIMEOUT: Final = 1.0
-"""Seconds that a refused client has to read why."""
+"""Seconds for TLS, and for the upgrade or its refusal."""
 
 _ENGINE_THREADS: Final = 2
 """Calls to engines at a time. Each of them may use several cores."""
@@ -124,7 +121,7 @@ class LocalServer:
                 transport = await self._upgrade(stream, readers)
                 if transport is not None:
                     await self.converse(*transport)
-        except Exception:
+        except* Exception:
             _logger.exception("a connection failed")
         finally:
             await trio.aclose_forcefully(stream)
@@ -177,22 +174,19 @@ async def _accept(
 ) -> tuple[TrioWebSocketTransport, Dialect] | None:
     request = await read_request(stream)
     dialect = find_dialect(request.path)
+    if dialect is None:
+        await _refuse(request, HTTPStatus.NOT_FOUND, "There is no Live API at this path.")
+        return None
     if not request.is_upgrade:
-        await _answer_plain(request, is_known=dialect is not None)
+        await _refuse(request, HTTPStatus.UPGRADE_REQUIRED, "This is a Live API; connect to it by WebSocket.")
         return None
     upgrade = await serve_websocket_stream(request, nursery=readers, max_message_size=MAX_MESSAGE_SIZE)
-    if dialect is None:
-        await upgrade.refuse(404, error_body(HTTPStatus.NOT_FOUND, "There is no Live API at this path."))
-        return None
     return await upgrade.accept(opcode="binary"), dialect
 
 
-async def _answer_plain(stream: trio.abc.Stream, *, is_known: bool) -> None:
-    status = HTTPStatus.UPGRADE_REQUIRED if is_known else HTTPStatus.NOT_FOUND
-    message = "This is a Live server; connect to it by WebSocket."
-    with trio.move_on_after(_REFUSAL_TIMEOUT):
-        await stream.send_all(response(status, message))
-        await stream.aclose()
+async def _refuse(stream: trio.abc.Stream, status: HTTPStatus, message: str) -> None:
+    await stream.send_all(refusal(status, message))
+    await stream.aclose()
 
 
 @asynccontextmanager

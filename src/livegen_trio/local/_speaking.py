@@ -84,7 +84,7 @@ class Voice:
         await trio.sleep_until(reply.plays_until)
 
     async def _speak(self, sentence: str, synthesizer: SpeechSynthesizer, reply: Reply) -> None:
-        pcm = await trio.to_thread.run_sync(synthesizer.synthesize, sentence, limiter=self._limiter)
+        pcm = await trio.to_thread.run_sync(synthesizer.synthesize, sentence.strip(), limiter=self._limiter)
         await self._transcribe(sentence)
         reply.said.append(sentence)
         await self._play(pcm, SPEECH_RATE, self._dialect.speech_mime_type, reply)

@@ -32,12 +32,12 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         words = f": {reason}" if reason else ""
         hint = f" ({diagnosis.hint})" if diagnosis.hint else ""
         super().__init__(f"{who} ended the session with close code {code}{words}{hint}")
-        self.code = code
-        self.reason = reason
+        self.code: int = code
+        self.reason: str = reason
         self.initiator: Initiator = initiator
         self.phase: Phase = phase
-        self.retryable = diagnosis.retryable
-        self.hint = diagnosis.hint
+        self.retryable: bool = diagnosis.retryable
+        self.hint: str | None = diagnosis.hint
 
 
 @dataclass(frozen=True, slots=True)

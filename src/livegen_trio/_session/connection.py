@@ -63,7 +63,7 @@ class Connection:
         self._timing = timing
         self._scope = trio.CancelScope()
         self._all_sent = trio.Event()
-        self.finished = trio.Event()
+        self.finished: trio.Event = trio.Event()
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Dial, set up, and serve until the connection ends. Reports "started" when the setup is accepted.

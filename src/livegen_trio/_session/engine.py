@@ -40,10 +40,10 @@ class Engine:
     def __init__(
         self, backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
     ) -> None:
-        self.protocol = LiveProtocol(setup)
-        self.inbox = Inbox()
-        self.outbox = Outbox()
-        self.tools = ToolRunner(functions, self.answer)
+        self.protocol: LiveProtocol = LiveProtocol(setup)
+        self.inbox: Inbox = Inbox()
+        self.outbox: Outbox = Outbox()
+        self.tools: ToolRunner = ToolRunner(functions, self.answer)
         self._close_timeout = timing.close_timeout
         self._connection = Connection(
             backend,

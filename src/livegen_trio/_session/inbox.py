@@ -30,8 +30,8 @@ class Inbox:
         self._receiving = False
         self._ending: Ending | None = None
         self._closed = False
-        self.unread_bytes = 0
-        self.ending_was_seen = False
+        self.unread_bytes: int = 0
+        self.ending_was_seen: bool = False
 
     @property
     def ending(self) -> Ending | None:

@@ -43,8 +43,8 @@ class Outbox:
         self._sending = False
         self._ending: Ending | None = None
         self._closed = False
-        self.unsent_bytes = 0
-        self.ending_was_seen = False
+        self.unsent_bytes: int = 0
+        self.ending_was_seen: bool = False
 
     @property
     def is_closed(self) -> bool:

@@ -37,7 +37,7 @@ class ToolRunner:
         self._scope = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._running: dict[str, trio.CancelScope] = {}
-        self.functions = functions
+        self.functions: Mapping[str, FunctionTool] = functions
 
     def replace(self, functions: Mapping[str, FunctionTool]) -> None:
         """Run these from the next call on; calls under way go on."""

@@ -127,7 +127,7 @@ class _Filling:
         else:
             phrase = self._string(replace(parameter, kind="string"))
             values = _LIST_SEPARATOR.split(phrase) if isinstance(phrase, str) else []
-        return values if values or parameter.is_required else None
+        return values or None
 
     def _object(self, parameter: Parameter) -> object:
         values = self.arguments(parameter.fields)

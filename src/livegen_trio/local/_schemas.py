@@ -39,11 +39,11 @@ class Parameter:
     name: str
     kind: str = "string"
     description: str = ""
-    choices: Sequence[object] = ()
+    choices: tuple[object, ...] = ()
     is_required: bool = False
     default: object = None
     items: Parameter | None = None
-    fields: Sequence[Parameter] = ()
+    fields: tuple[Parameter, ...] = ()
 
 
 def parameters_of(declaration: FunctionDeclaration) -> Sequence[Parameter]:
@@ -79,12 +79,12 @@ class _Reader:
             fields=self._fields(shape, depth) if self._goes_on(shape, "properties", depth) else (),
         )
 
-    def _fields(self, shape: Mapping[str, object], depth: int) -> Sequence[Parameter]:
+    def _fields(self, shape: Mapping[str, object], depth: int) -> tuple[Parameter, ...]:
         required = [name for name in _sequence(shape.get("required")) if isinstance(name, str)]
-        return [
+        return tuple(
             self.read(name, field, depth=depth + 1, is_required=name in required)
             for name, field in _mapping(shape["properties"]).items()
-        ]
+        )
 
     def _goes_on(self, shape: Mapping[str, object], key: str, depth: int) -> bool:
         return depth < _DEEPEST and is_object(shape.get(key))
@@ -117,10 +117,10 @@ def _kind(shape: Mapping[str, object]) -> str:
     return kind or ("object" if "properties" in shape else "string")
 
 
-def _choices(shape: Mapping[str, object]) -> Sequence[object]:
+def _choices(shape: Mapping[str, object]) -> tuple[object, ...]:
     if "const" in shape:
         return (shape["const"],)
-    return [choice for choice in _sequence(shape.get("enum")) if choice is not None]
+    return tuple(choice for choice in _sequence(shape.get("enum")) if choice is not None)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -83,7 +83,7 @@ _LETTERS: Final = str.maketrans(
 )
 """Latin letters that are no plain one with an accent."""
 
-_NUMBER: Final = r"(?<![\d,.])\d[\d,]*(?:\.\d+)?"
+_NUMBER: Final = r"(?<![\d,.])\d+(?:,\d{3})*(?:\.\d+)?"
 
 
 def _alternatives(words: Mapping[str, object]) -> str:

@@ -98,7 +98,7 @@ TIME_WORDS: Final = _set(
 PHRASE_ENDS: Final = (
     TIME_WORDS
     | PREPOSITIONS["place"]
-    | _set("about because but by if is on or please right saying says thanks thank that then when")
+    | _set("about because but by if is next on or please right saying says thanks thank that then when")
 )
 """Words that no name of a place, a person or a thing goes on with."""
 

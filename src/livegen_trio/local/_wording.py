@@ -181,7 +181,7 @@ def _items(value: list[object] | dict[str, object], depth: int) -> Sequence[str]
 
 
 def _short(text: str) -> str:
-    return textwrap.shorten(text, _LONGEST, placeholder=" and so on")
+    return textwrap.shorten(text, _LONGEST, placeholder=" and so on") or "empty"
 
 
 def _list(words: Sequence[str]) -> str:

@@ -24,7 +24,8 @@ _TENS: Final[Mapping[str, int]] = {
 }  # fmt: skip
 _SCALES: Final[Mapping[str, int]] = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 
-_ENDINGS: Final = ("ingly", "ing", "ies", "ed", "es", "ly", "s", "y", "e")
+_ENDINGS: Final = (("ing", "ies", "ed", "es", "ly", "s"), ("y", "e"))
+"""Cut off one after the other, at most one of each group."""
 _SHORTEST_STEM: Final = 3
 
 
@@ -88,9 +89,10 @@ class Said:
 def stem(word: str) -> str:
     """The word in lower case without its commonest endings: enough to tell that two words are forms of one."""
     word = word.lower().removesuffix("'s")
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
-            return word.removesuffix(ending)
+    for endings in _ENDINGS:
+        ending = next((one for one in endings if word.endswith(one)), "")
+        if len(word) - len(ending) >= _SHORTEST_STEM:
+            word = word.removesuffix(ending)
     return word
 
 

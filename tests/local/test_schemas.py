@@ -72,6 +72,16 @@ def test_a_schema_may_refer_to_itself() -> None:
     assert of_json({"loop": loop}, **{"$defs": {"Loop": loop}})[0].kind == "string"
 
 
+def test_a_schema_that_grows_without_end_is_read_in_part() -> None:
+    node = {"type": "object", "properties": {f"p{i}": {"$ref": "#/$defs/Node"} for i in range(100)}}
+    parameters = of_json({"node": {"$ref": "#/$defs/Node"}, "other": {}}, **{"$defs": {"Node": node}})
+    assert [parameter.name for parameter in parameters] == ["node"]
+
+
+def test_only_so_many_choices_are_read() -> None:
+    assert len(of_json({"a": {"enum": list(range(10_000))}})[0].choices) < 100
+
+
 @pytest.mark.parametrize(
     "schema",
     [

@@ -184,6 +184,11 @@ def test_the_description_may_tell_what_a_name_does_not() -> None:
     assert choose([lookup], "What are the opening hours?") == [CallTool("lookup", {})]
 
 
+def test_a_time_that_was_not_said_is_what_remains_of_the_text() -> None:
+    functions = declared({"date": {"type": "string"}}, name="frobnicate")
+    assert choose(functions, "frobnicate at Christmas") == [CallTool("frobnicate", {"date": "Christmas"})]
+
+
 def test_the_first_of_equals_is_called() -> None:
     functions = [FunctionDeclaration(name="ring_bell"), FunctionDeclaration(name="bell_ring")]
     assert choose(functions, "ring the bell") == [CallTool("ring_bell", {})]

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from ..types import FunctionDeclaration
 
 _DEEPEST: Final = 6
-"""Schemas may refer to themselves."""
+_MOST: Final = 64
+"""Parameters, or choices of one: schemas may be large, and those that refer to themselves have no end."""
+_LONGEST: Final = 200
+"""Characters of a description that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +66,15 @@ class _Reader:
             for key in ("$defs", "defs", "definitions")
             for name, value in _mapping(root.get(key)).items()
         }
+        self._left = _MOST
 
     def read(self, name: str, schema: object, *, depth: int, is_required: bool = False) -> Parameter:
+        self._left -= 1
         shape = self._resolved(_mapping(schema))
         return Parameter(
             name=name,
             kind=_kind(shape),
-            description=_text(shape.get("description")),
+            description=_text(shape.get("description"))[:_LONGEST],
             choices=_choices(shape),
             is_required=is_required,
             default=shape.get("default"),
@@ -84,10 +89,11 @@ class _Reader:
         return tuple(
             self.read(name, field, depth=depth + 1, is_required=name in required)
             for name, field in _mapping(shape["properties"]).items()
+            if self._left > 0
         )
 
     def _goes_on(self, shape: Mapping[str, object], key: str, depth: int) -> bool:
-        return depth < _DEEPEST and is_object(shape.get(key))
+        return depth < _DEEPEST and self._left > 0 and is_object(shape.get(key))
 
     def _resolved(self, shape: Mapping[str, object]) -> Mapping[str, object]:
         """The shape with what it refers to, and the first of its alternatives that is not null."""
@@ -120,7 +126,7 @@ def _kind(shape: Mapping[str, object]) -> str:
 def _choices(shape: Mapping[str, object]) -> tuple[object, ...]:
     if "const" in shape:
         return (shape["const"],)
-    return tuple(choice for choice in _sequence(shape.get("enum")) if choice is not None)
+    return tuple(choice for choice in _sequence(shape.get("enum"))[:_MOST] if choice is not None)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

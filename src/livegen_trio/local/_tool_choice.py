@@ -29,6 +29,9 @@ _RELATED_WEIGHT: Final = 2
 _QUESTION: Final = re.compile(r"(?:Which|How many) [\w ]*\?")
 _CLAUSE: Final = re.compile(r"[.?!;]\s+|,?\s+(?:and then|and also|and|then|also)\s+")
 _MOST_CALLS: Final = 4
+_MOST_FUNCTIONS: Final = 128
+_LONGEST_DESCRIPTION: Final = 500
+"""Characters. Clients may declare more, but the other conversations wait for the rules."""
 
 
 def choose(functions: Sequence[FunctionDeclaration], text: str) -> Say | Sequence[CallTool]:
@@ -60,7 +63,7 @@ class _Candidate:
 
 def _matches(functions: Sequence[FunctionDeclaration], text: str) -> Iterable[tuple[_Candidate, Said]]:
     """The functions meant, each with the part of the text that means it."""
-    candidates = [_Candidate(function, _weights(function)) for function in functions]
+    candidates = [_Candidate(function, _weights(function)) for function in functions[:_MOST_FUNCTIONS]]
     matches: dict[str, tuple[_Candidate, Said]] = {}
     for clause in _CLAUSE.split(text):
         candidate = _best(candidates, Said(clause))
@@ -96,7 +99,7 @@ def _weights(function: FunctionDeclaration) -> Mapping[str, int]:
     """The heavier weight counts for a stem that stands in two places."""
     weights: dict[str, int] = {}
     for weight, words in (
-        (_OTHER_WEIGHT, Said(function.description or "").plain.split()),
+        (_OTHER_WEIGHT, Said((function.description or "")[:_LONGEST_DESCRIPTION]).plain.split()),
         (_OTHER_WEIGHT, _parameter_words(parameters_of(function))),
         (_CHOICE_WEIGHT, _choice_words(parameters_of(function))),
         (_NAME_WEIGHT, name_words(function.name)),

@@ -194,6 +194,4 @@ def _is_sentence(text: str) -> bool:
 
 def _sentence(text: str) -> str:
     text = text.strip()
-    if not text:
-        return "Done."
     return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.!?' else '.'}"

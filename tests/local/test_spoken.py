@@ -28,7 +28,7 @@ from livegen_trio.local._spoken import spoken
         ("see https://www.example.com/a", "see example.com a"),
         ("snake_case *bold* #1", "snake case bold number 1"),
         ("1234567890123456", "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6"),
-        ("Z\u00fcrich caf\u00e9 stra\u00dfe", "Zurich cafe strasse"),
+        ("Z\u00fcrich voil\u00e0 stra\u00dfe", "Zurich voila strasse"),
         ("\u65e5\u672c \U0001f642 hi\x00\u200b!", "hi !"),
         ("5 \u20ac", "5 \u20ac"),
         ("one\n\ttwo", "one\ntwo"),

@@ -67,7 +67,7 @@ def header(message: bytes, name: bytes) -> bytes:
 class RawPeer:
     """An end of a stream that reads frames, and writes whatever it is told."""
 
-    def __init__(self, stream: trio.abc.HalfCloseableStream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self._buffer = b""
 
@@ -111,6 +111,7 @@ class RawPeer:
 
     async def say_end(self) -> None:
         """Hang up, but go on listening."""
+        assert isinstance(self.stream, trio.abc.HalfCloseableStream)
         await self.stream.send_eof()
 
     async def hang_up(self) -> None:

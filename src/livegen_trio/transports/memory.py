@@ -76,13 +76,11 @@ class MemoryTransport(Transport):
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:
-            await trio.lowlevel.checkpoint()
             if self._ending is None and self._incoming.goodbye is not None:
                 self._end()
-            if self._ending is None:
+            elif self._ending is None:
                 await self._say_goodbye(code, cut_reason(reason))
-            if self._outgoing.goodbye is not None:
-                await self._hear_out()
+            await self._hear_out()
         finally:
             self._hang_up()
 
@@ -106,10 +104,15 @@ class MemoryTransport(Transport):
         self._ending = ConnectionClosed(code, reason, initiator="local")
         self._outgoing.goodbye = code, reason
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # one of us has hung up meanwhile
-            await self._outgoing.entry.send(_Control.CLOSE)
+            try:
+                await self._outgoing.entry.send(_Control.CLOSE)
+            except BaseException:
+                self._outgoing.goodbye = None  # it was not said
+                raise
 
     async def _hear_out(self) -> None:
         """Drop what the peer still says, until it has closed or hung up."""
+        await trio.lowlevel.checkpoint()
         with suppress(trio.EndOfChannel, trio.ClosedResourceError):
             while await self._incoming.exit.receive() is not _Control.CLOSE:
                 pass

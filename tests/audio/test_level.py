@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from array import array
 
 import pytest
 
 from livegen_trio.audio import Recording, speech_end
-from recordings import DIRECTORY, load_recording
+from voice import HUMAN_RATE, human_voice
 
 RATE = 16_000
 
@@ -40,8 +38,6 @@ def test_a_silent_recording_has_no_speech(pcm: bytes) -> None:
 
 
 def test_a_human_voice_ends_before_the_room_falls_silent() -> None:
-    frames = load_recording(DIRECTORY / "live_ML_Dev_handle_activity_start_and_end.websocket.log")
-    audio = json.loads(frames[3].data)["realtimeInput"]["audio"]
-    end = speech_end(Recording(base64.b64decode(audio["data"]), RATE))
+    end = speech_end(Recording(human_voice(), HUMAN_RATE))
     assert end is not None
-    assert 2.1 < end / RATE < 2.2  # of 3.0 s, by looking at the waveform
+    assert 2.1 < end / HUMAN_RATE < 2.2  # of 3.0 s, by looking at the waveform

@@ -1,12 +1,15 @@
-"""How loud a recording is, window by window; no numpy, since most recordings here are seconds long."""
+"""How loud a recording is, window by window."""
 
 from __future__ import annotations
 
-import sys
-from array import array
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ._wav import SAMPLE_WIDTH, Recording
+from ._samples import SAMPLE_WIDTH, to_samples
+
+if TYPE_CHECKING:
+    from array import array
+
+    from ._wav import Recording
 
 _WINDOW_SECONDS: Final = 0.02
 _AUDIBLE: Final = 100  # of 32,768: -50 dB of full scale; a recorder's own hiss stays below it
@@ -22,9 +25,7 @@ def speech_end(recording: Recording) -> int | None:
 
     Silence is what the recording's own background is: a tenth of its windows are taken to have nothing else in them.
     """
-    samples = array("h", recording.pcm)
-    if sys.byteorder == "big":
-        samples.byteswap()
+    samples = to_samples(recording.pcm)
     window = max(1, round(recording.rate * _WINDOW_SECONDS))
     levels = [_peak(samples[start : start + window]) for start in range(0, len(samples), window)]
     loudest = max(levels, default=0)

@@ -7,7 +7,7 @@ from typing import Final
 
 import trio
 
-from ._wav import SAMPLE_WIDTH
+from ._samples import SAMPLE_WIDTH
 
 CHUNK_SECONDS: Final = 0.02
 """What most devices and browsers deliver at once; the service likes 20 to 100 ms."""

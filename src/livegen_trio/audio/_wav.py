@@ -7,7 +7,6 @@ and says of most broken files only that something was unexpected.
 from __future__ import annotations
 
 import struct
-import sys
 import wave
 from array import array
 from dataclasses import dataclass, field
@@ -15,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._errors import LiveError
+from ._samples import SAMPLE_WIDTH, to_pcm, to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from os import PathLike
 
-SAMPLE_WIDTH: Final = 2  # bytes
 MIN_RATE: Final = 8_000  # Hz, a telephone's
 MAX_RATE: Final = 96_000  # Hz; beyond it there is nothing to hear
 
@@ -173,10 +172,6 @@ def _recording(header: _Format, data: memoryview, missing: int) -> Recording:
 
 
 def _mixed_down(stereo: bytes) -> bytes:
-    samples = array("h", stereo)
-    if sys.byteorder == "big":
-        samples.byteswap()
-    mono = array("h", [(left + right) // 2 for left, right in zip(samples[::2], samples[1::2], strict=True)])
-    if sys.byteorder == "big":
-        mono.byteswap()
-    return mono.tobytes()
+    samples = to_samples(stereo)
+    mono = ((left + right) // 2 for left, right in zip(samples[::2], samples[1::2], strict=True))
+    return to_pcm(array("h", mono))

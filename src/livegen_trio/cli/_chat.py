@@ -1,0 +1,167 @@
+"""`livegen-trio chat`: a conversation in text, a line a turn."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .._errors import HandshakeError, SetupRejectedError
+from .._model import get_live_generative_model
+from .._session.closed import SessionClosedError
+from .._session.groups import single_exception
+from .._turn_rules import ends_exchange
+from ..backends import GeminiBackend
+from ..backends.gemini import API_KEY_VARIABLES
+from ..local import LocalBackend, text_engines
+from ..types import AudioTranscriptionConfig, LiveGenerationConfig, ServerContent
+from ._errors import FAILED, OK, CommandError
+from ._terminal import StandardInput, printable
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .._model import LiveGenerativeModel
+    from .._session.session import LiveSession
+    from ..types import ServerEvent
+
+_MODELS: Final = {
+    "local": "gemini-live-2.5-flash-preview",
+    "gemini": "gemini-2.5-flash-native-audio-preview-12-2025",
+}
+"""What each backend has unless another model is named."""
+
+_WRITTEN: Final = LiveGenerationConfig(response_modalities=["TEXT"])
+_SPOKEN: Final = LiveGenerationConfig(
+    response_modalities=["AUDIO"], output_audio_transcription=AudioTranscriptionConfig()
+)
+"""For models that may only speak, as all of the newer ones do: their words come as a transcription."""
+
+_POLICY_VIOLATION: Final = 1008  # what a service closes with that doesn't have the model
+
+SUMMARY: Final = "converse in text, with the embedded server or with Gemini"
+DESCRIPTION: Final = (
+    "Converse in text: each line of standard input is a turn. Ends with the input, or by Ctrl+C."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--model", metavar="NAME", help=f"which model; with Gemini {_MODELS['gemini']} unless given"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=tuple(_MODELS),
+        default="local",
+        help=f"the embedded server (the default), or Gemini with the key in {API_KEY_VARIABLES[0]}",
+    )
+    parser.add_argument(
+        "--url", help="an embedded server that runs elsewhere, as `livegen-trio serve` prints it"
+    )
+    parser.add_argument("--system", metavar="TEXT", help="what the model shall go by")
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Carry out the command."""
+    model = _model(arguments)
+    try:
+        async with model.connect() as session:
+            await converse(session)
+    except HandshakeError as exc:
+        raise CommandError(f"{str(exc).rstrip('.')}{_advice(exc, arguments)}") from exc
+    return OK
+
+
+async def converse(session: LiveSession) -> None:
+    """Send each line of standard input, and show what the model answers, until the input ends.
+
+    Raises:
+        CommandError: The server ended the session first, though normally.
+        SessionClosedError: It ended in another way.
+    """
+    answers = _Answers()
+    with single_exception():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_send_lines, session, answers, nursery.cancel_scope)
+            async for event in session:
+                answers.show(event)
+            raise CommandError("the server ended the session", exit_code=FAILED)
+
+
+async def _send_lines(session: LiveSession, answers: _Answers, conversation: trio.CancelScope) -> None:
+    prompt = "> " if sys.stdin is not None and sys.stdin.isatty() else ""
+    with suppress(SessionClosedError):  # receiving, which goes on meanwhile, raises it as well
+        print(prompt, end="", flush=True)
+        async for line in StandardInput():
+            if line.strip():
+                answers.expect()
+                await session.send(line)
+                await answers.complete.wait()
+            print(prompt, end="", flush=True)
+        conversation.cancel(reason="the input has ended")
+
+
+class _Answers:
+    """Shows answers as they come, and knows when one is complete."""
+
+    def __init__(self) -> None:
+        self._is_written: bool | None = None
+        self.complete = trio.Event()
+
+    def expect(self) -> None:
+        """Take the answer that ends next for the one that is waited for."""
+        self.complete = trio.Event()
+
+    def show(self, event: ServerEvent) -> None:
+        """Show what *event* says."""
+        if isinstance(event, ServerContent):
+            print(printable(self._words(event)), end="", flush=True)
+        if ends_exchange(event):
+            print(flush=True)
+            self._is_written = None
+            self.complete.set()
+
+    def _words(self, content: ServerContent) -> str:
+        """The text, or the transcription of the speech; a server may send both, and the first of them is shown."""
+        spoken = "" if content.output_transcription is None else content.output_transcription.text
+        if self._is_written is None and (content.text or spoken):
+            self._is_written = bool(content.text)
+        return content.text if self._is_written else spoken
+
+
+def _advice(error: HandshakeError, arguments: argparse.Namespace) -> str:
+    """What to do about it, in the words of this command."""
+    if isinstance(error, SetupRejectedError):
+        is_unknown = error.code == _POLICY_VIOLATION
+        return f"; choose another --model, such as {_MODELS[arguments.backend]}" if is_unknown else ""
+    return "; is `livegen-trio serve` running there?" if arguments.url else "; is the network up?"
+
+
+def _model(arguments: argparse.Namespace) -> LiveGenerativeModel:
+    is_local = arguments.backend == "local"
+    return get_live_generative_model(
+        arguments.model or _MODELS[arguments.backend],
+        backend=_local_backend(arguments.url) if is_local else _gemini_backend(arguments.url),
+        generation_config=_WRITTEN if is_local and arguments.model is None else _SPOKEN,
+        system_instruction=arguments.system,
+    )
+
+
+def _local_backend(url: str | None) -> LocalBackend:
+    # Speech engines would take seconds to load, and nobody hears them here.
+    return LocalBackend(engines=text_engines()) if url is None else LocalBackend(url)
+
+
+def _gemini_backend(url: str | None) -> GeminiBackend:
+    if url is not None:
+        raise CommandError("--url is for --backend local; leave one of the two out")
+    if not any(os.environ.get(name) for name in API_KEY_VARIABLES):
+        raise CommandError(
+            f"there is no API key: set {API_KEY_VARIABLES[0]} in the environment, or use --backend local, "
+            "which needs none"
+        )
+    return GeminiBackend()

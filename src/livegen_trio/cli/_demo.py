@@ -1,0 +1,204 @@
+"""`livegen-trio demo`: a spoken question, answered aloud by the embedded server over a real WebSocket."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .._model import get_live_generative_model
+from .._session.closed import SessionClosedError
+from .._session.groups import single_exception
+from ..audio import Recording, read_wav, speech_end, stream_pcm, write_wav
+from ..local import LocalBackend, LocalServer, load_engines, speech_available
+from ..types import OUTPUT_SAMPLE_RATE, AudioTranscriptionConfig, LiveGenerationConfig
+from ._errors import FAILED, OK, CommandError
+from ._exchange import Exchange
+from ._running import run_native
+from ._terminal import Screen
+from ._weather import get_weather
+
+if TYPE_CHECKING:
+    import argparse
+
+    from .._model import LiveGenerativeModel
+    from .._session.session import LiveSession
+    from ..local import Engines
+
+SUMMARY: Final = "ask the embedded server a spoken question, and hear its answer"
+DESCRIPTION: Final = (
+    "Stream a spoken question in real time, as a microphone would, to an embedded server that hears and speaks. "
+    "Shows what is heard, called and said as it arrives, and writes the spoken answer to a WAV file."
+)
+
+_MODEL: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
+_QUESTION: Final = "What is the weather in Paris?"
+_INSTALL: Final = 'pip install "livegen-trio[cli,local]"'
+_PATIENCE: Final = 30.0  # seconds without any news; a slow machine takes a few to hear and to speak
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument(
+        "--question", metavar="FILE.wav", help=f'16-bit PCM, mono or stereo, 8 to 96 kHz; else "{_QUESTION}"'
+    )
+    parser.add_argument(
+        "--out", metavar="FILE.wav", default="answer.wav", help="where the answer goes (default: answer.wav)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the results as a JSON object in the last line"
+    )
+
+
+async def run(arguments: argparse.Namespace) -> int:
+    """Carry out the command."""
+    out = Path(arguments.out)
+    _check_place(out)
+    question = None if arguments.question is None else _read_question(arguments.question)
+    screen = Screen()
+    engines = await _load_engines(screen)
+    if question is None:
+        question = await _speak_aloud(_QUESTION, engines)
+    screen.line(
+        "question", f"{arguments.question or _QUESTION} ({question.seconds:.1f} s, {question.rate} Hz)"
+    )
+    exchange = await _ask_server(engines, question, screen)
+    return report(exchange, out, screen, as_json=arguments.json)
+
+
+async def converse(session: LiveSession, question: Recording, screen: Screen) -> Exchange:
+    """Ask *question*, and show and gather what comes, until it is answered or nothing comes any more.
+
+    Raises:
+        SessionClosedError: The session broke.
+    """
+    exchange = Exchange(screen)
+    question_ends_at = trio.current_time() + question.seconds
+    with single_exception():
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_speak, session, question, exchange)
+            with trio.CancelScope(deadline=question_ends_at + _PATIENCE) as patience:
+                async for event in session:
+                    exchange.take(event)
+                    if exchange.is_over:
+                        break
+                    patience.deadline = max(trio.current_time(), question_ends_at) + _PATIENCE
+            nursery.cancel_scope.cancel(reason="the question is answered, or never will be")
+    screen.finish()
+    return exchange
+
+
+async def _speak(session: LiveSession, question: Recording, exchange: Exchange) -> None:
+    """Be the microphone: the question, and then the silence of a user who waits. A microphone never stops."""
+    mime_type = question.mime_type
+    last_sound = 2 * (speech_end(question) or 0)
+    sent = 0
+    with suppress(SessionClosedError):  # receiving, which goes on meanwhile, raises it as well
+        async for chunk in stream_pcm(question.pcm, question.rate):
+            await session.send_audio_realtime(chunk, mime_type=mime_type)
+            sent += len(chunk)
+            if sent >= last_sound and exchange.speech_ended_at is None:
+                exchange.speech_ended_at = trio.current_time()
+        while True:
+            async for chunk in stream_pcm(bytes(2 * question.rate), question.rate):
+                await session.send_audio_realtime(chunk, mime_type=mime_type)
+
+
+def _check_place(out: Path) -> None:
+    """Find out before the conversation, and not after it, that its answer can't be written."""
+    if out.is_dir():
+        raise CommandError(f"{out} is a folder; name a file with --out")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise CommandError(f"{out} can't be written; name another file with --out")
+
+
+def _read_question(path: str) -> Recording:
+    question = read_wav(path)
+    if speech_end(question) is None:
+        raise CommandError(f"{path} is silent; record the question again, closer to the microphone")
+    return question
+
+
+async def _load_engines(screen: Screen) -> Engines:
+    if not speech_available():
+        raise CommandError(f"the demonstration hears and speaks, which needs more packages: {_INSTALL}")
+    screen.line("loading", "what hears and speaks")
+    return await run_native(load_engines)
+
+
+async def _speak_aloud(text: str, engines: Engines) -> Recording:
+    """*text* in the server's own voice."""
+    assert engines.synthesizer is not None
+    speech = await run_native(partial(engines.synthesizer.synthesize, text))
+    return Recording(speech, OUTPUT_SAMPLE_RATE)
+
+
+async def _ask_server(engines: Engines, question: Recording, screen: Screen) -> Exchange:
+    """Hold the conversation with a server of our own, over a real WebSocket."""
+    with single_exception():
+        async with trio.open_nursery() as nursery:
+            (address,) = await nursery.start(LocalServer(engines).serve, 0)
+            url = f"ws://{address.host}:{address.port}"
+            screen.line("server", url)
+            async with _model(url).connect() as session:
+                exchange = await converse(session, question, screen)
+            nursery.cancel_scope.cancel(reason="the conversation is over")
+    return exchange
+
+
+def _model(url: str) -> LiveGenerativeModel:
+    return get_live_generative_model(
+        _MODEL,
+        backend=LocalBackend(url),
+        generation_config=LiveGenerationConfig(
+            response_modalities=["AUDIO"],
+            input_audio_transcription=AudioTranscriptionConfig(),
+            output_audio_transcription=AudioTranscriptionConfig(),
+        ),
+        tools=[get_weather],
+    )
+
+
+def report(exchange: Exchange, out: Path, screen: Screen, *, as_json: bool) -> int:
+    """Write the answer, show the results, and say what is missing of them: the exit code."""
+    answer = exchange.answer
+    if exchange.first_audio_ms is not None:
+        screen.line("latency", f"{exchange.first_audio_ms} ms from the end of speech to the first audio")
+    if answer.pcm:
+        write_wav(out, answer)
+        screen.line("answer", f"{out} ({answer.seconds:.1f} s, {answer.rate} Hz)")
+    failure = _failure(exchange)
+    if failure is not None:
+        print(f"livegen-trio: {failure}", file=sys.stderr)
+    if as_json:
+        print(_as_json(exchange, out if answer.pcm else None), flush=True)
+    return OK if failure is None else FAILED
+
+
+def _failure(exchange: Exchange) -> str | None:
+    if not exchange.heard:
+        return "nothing was understood; ask in English, clearly, and close to the microphone"
+    if not exchange.said or not exchange.answer.pcm:
+        return (
+            f"the question was heard, but no answer came within {_PATIENCE:.0f} s; try again with --verbose"
+        )
+    return None
+
+
+def _as_json(exchange: Exchange, out: Path | None) -> str:
+    return json.dumps(
+        {
+            "heard": exchange.heard,
+            "said": exchange.said,
+            "tool_calls": [{"name": call.name, "args": call.args} for call in exchange.tool_calls],
+            "answer_seconds": round(exchange.answer.seconds, 3),
+            "first_audio_ms": exchange.first_audio_ms,
+            "out": None if out is None else str(out),
+        }
+    )

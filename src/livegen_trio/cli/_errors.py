@@ -1,0 +1,40 @@
+"""What a command ends with when it can't go on: one line for the user, and an exit code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .._errors import ConfigError, HandshakeError, LiveError
+from ..audio import AudioFileError
+from ..local import EngineError
+
+OK: Final = 0
+FAILED: Final = 1
+"""The conversation came about and went wrong."""
+USAGE: Final = 2
+"""What the command was given, or found on the machine, has to change first; argparse uses it as well."""
+INTERRUPTED: Final = 130
+TERMINATED: Final = 143
+"""After SIGINT, which Ctrl+C sends, and SIGTERM: 128 plus the signal's number, as shells count."""
+
+_USERS_PART: Final = (AudioFileError, ConfigError, EngineError, HandshakeError)
+"""Errors that a user resolves: files, options, keys, addresses of servers, packages."""
+
+
+class CommandError(LiveError):
+    """A command can't go on. The message is one line that says what to do.
+
+    Attributes:
+        exit_code: What the process ends with.
+    """
+
+    def __init__(self, message: str, *, exit_code: int = USAGE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def exit_code(error: LiveError) -> int:
+    """What a process that *error* ended leaves behind."""
+    if isinstance(error, CommandError):
+        return error.exit_code
+    return USAGE if isinstance(error, _USERS_PART) else FAILED

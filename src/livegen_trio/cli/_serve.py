@@ -1,0 +1,109 @@
+"""`livegen-trio serve`: the embedded server, for other programs and other clients."""
+
+from __future__ import annotations
+
+import argparse
+import ssl
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import trio
+
+from .._session.groups import single_exception
+from ..local import LocalServer, load_engines, text_engines
+from ._errors import OK, CommandError
+from ._running import run_native
+
+if TYPE_CHECKING:
+    from ..local import Address, Engines
+
+SUMMARY: Final = "run the embedded server, for programs that want a Live server"
+DESCRIPTION: Final = (
+    "Run the embedded server until Ctrl+C or SIGTERM. It speaks the Live API's protocol on a real WebSocket; with the "
+    "[local] extra it hears and speaks, without it converses in text."
+)
+
+_MAX_PORT: Final = 65_535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=_port, default=0, help="the port; 0, the default, takes any that is free"
+    )
+    parser.add_argument(
+        "--certfile", metavar="FILE", help="serve wss:// with this certificate chain, in PEM format"
+    )
+    parser.add_argument(
+        "--keyfile", metavar="FILE", help="its private key, unless the certificate's file has it"
+    )
+    parser.add_argument(
+        "--text", action="store_true", help="converse in text only, even if speech is installed"
+    )
+    parser.set_defaults(terminated=OK)  # whoever stops a server so is content with its end
+
+
+async def run(
+    arguments: argparse.Namespace, *, task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED
+) -> int:
+    """Carry out the command; once it listens, the task's status is where. Ends by cancellation alone."""
+    ssl_context = _ssl_context(arguments.certfile, arguments.keyfile)
+    engines = text_engines() if arguments.text else await _load_engines()
+    server = partial(LocalServer(engines).serve, host=arguments.host, ssl_context=ssl_context)
+    with single_exception():
+        async with trio.open_nursery() as nursery:
+            try:
+                addresses: list[Address] = await nursery.start(server, arguments.port)
+            except OSError as exc:
+                raise CommandError(
+                    f"can't listen at {arguments.host}, port {arguments.port}: {exc.strerror}; "
+                    "choose others with --host and --port, or port 0 for any that is free"
+                ) from exc
+            urls = [_url(address, is_secure=ssl_context is not None) for address in addresses]
+            for url in urls:
+                print(f"listening on {url}", flush=True)
+            task_status.started(urls)
+    return OK
+
+
+async def _load_engines() -> Engines:
+    engines = await run_native(load_engines)
+    if engines.synthesizer is None:
+        print('text only; for speech: pip install "livegen-trio[cli,local]"', file=sys.stderr, flush=True)
+    return engines
+
+
+def _url(address: Address, *, is_secure: bool) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{'wss' if is_secure else 'ws'}://{host}:{address.port}"
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port; give a number from 0 to {_MAX_PORT}")
+    return int(text)
+
+
+def _ssl_context(certfile: str | None, keyfile: str | None) -> ssl.SSLContext | None:
+    if certfile is None and keyfile is None:
+        return None
+    if certfile is None:
+        raise CommandError("--keyfile is for a certificate; give its --certfile as well")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    files = certfile if keyfile is None else f"{certfile} with {keyfile}"
+    try:
+        context.load_cert_chain(certfile, keyfile, password=_refuse_password)
+    except ssl.SSLError as exc:
+        reason = f" ({exc.reason.lower().replace('_', ' ')})" if exc.reason else ""
+        raise CommandError(
+            f"{files} can't be used for TLS{reason}; give a certificate and its private key in PEM format"
+        ) from exc
+    except OSError as exc:
+        raise CommandError(f"{files} can't be read: {exc.strerror}") from exc
+    return context
+
+
+def _refuse_password() -> NoReturn:
+    raise CommandError("the private key is encrypted; give one that is not (openssl pkey -in KEY -out PLAIN)")

@@ -650,6 +650,36 @@ async def _serve_until_cancelled(
         await server.converse(transport)
 
 
+async def test_a_conversation_can_be_cancelled_at_any_step() -> None:
+    for steps in range(60):
+        ours, theirs = memory_transport_pair()
+        client = Client(ours)
+        async with trio.open_nursery() as nursery:
+            scope = await nursery.start(_serve_until_cancelled, LocalServer(text_engines()), theirs)
+            await client.say(setup(sessionResumption={}), said("Hi"), audio(sound(1)), said("Ho"))
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            scope.cancel()
+            assert (await client.hear_close()).code == 1001
+
+
+def test_a_turn_that_is_interrupted_in_the_moment_of_its_end_ends_once() -> None:
+    async def converse() -> str:
+        async with conversation(speech_engines(seconds=1), setup(SPEECH_MODEL)) as client:
+            await client.say(said("One."))
+            while "generationComplete" not in (await client.hear())["serverContent"]:
+                pass
+            await trio.sleep_until(1)
+            await client.say(said("Two."))
+            ending = "+".join(kinds_of(await client.hear_turn()))
+            assert kinds_of(await client.hear_turn())[-2:] == ["generationComplete", "turnComplete"]
+            assert await client.drain() == []
+            return ending
+
+    endings = {trio.run(converse, clock=trio.testing.MockClock(autojump_threshold=0)) for _ in range(40)}
+    assert endings <= {"turnComplete", "interrupted+turnComplete"}
+
+
 async def test_a_failing_engine_ends_its_own_session_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     def decide(history: Any) -> Say:
         if history[-1].text == "Fail!":

@@ -63,7 +63,9 @@ def serving(server: LocalServer, context: ssl.SSLContext) -> Generator[Address]:
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
 
-                async def serve(*, task_status: trio.TaskStatus[list[Address]]) -> None:
+                async def serve(  # noqa: ASYNC128 - the server calls it
+                    *, task_status: trio.TaskStatus[list[Address]]
+                ) -> None:
                     await server.serve(0, ssl_context=context, task_status=task_status)
 
                 [address] = await nursery.start(serve)

@@ -55,7 +55,9 @@ async def listening(
     server = server or LocalServer(text_engines())
     async with trio.open_nursery() as nursery:
 
-        async def run(*, task_status: trio.TaskStatus[list[Address]]) -> None:
+        async def run(  # noqa: ASYNC128 - the server calls it
+            *, task_status: trio.TaskStatus[list[Address]]
+        ) -> None:
             await server.serve(0, ssl_context=ssl_context, task_status=task_status)
 
         [address] = await nursery.start(run)

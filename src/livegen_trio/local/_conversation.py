@@ -104,7 +104,7 @@ class Conversation:
                 with trio.move_on_after(GOODBYE_TIMEOUT, shield=True):
                     await self._say_goodbye()
                 sending.cancel(reason="the conversation is over")
-                await self._transport.abort()
+                await self._transport.abort()  # noqa: ASYNC102 - it doesn't wait
 
     async def _send(self, scope: trio.CancelScope) -> None:
         with scope, self._contained():

@@ -138,7 +138,7 @@ class LocalServer:
         return None
 
 
-async def serve(
+async def serve(  # noqa: ASYNC128 - the server calls it
     port: int,
     *,
     host: str = "127.0.0.1",

@@ -175,8 +175,8 @@ class Turns:
             self._call(decision)
             return
         await self._voice.say(decision.text if isinstance(decision, Say) else "", reply)
-        if self._reply is reply:  # else it was interrupted in the very moment of its end
-            self._finish(reply)
+        # Whoever interrupts a reply cancels its scope, so one that was interrupted doesn't come here.
+        self._finish(reply)
 
     def _decide(self) -> Say | Sequence[CallTool]:
         return self._responder.respond(

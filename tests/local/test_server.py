@@ -148,6 +148,16 @@ async def test_tls_is_served() -> None:
         assert await client.ask("Hi") == "You said: Hi"
 
 
+async def test_who_speaks_no_tls_is_hung_up_on(caplog: pytest.LogCaptureFixture) -> None:
+    theirs = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(theirs)
+    async with listening(ssl_context=theirs) as address, await trio.open_tcp_stream(*address) as stream:
+        await stream.send_all(b"GET / HTTP/1.1\r\n\r\n")
+        while await stream.receive_some():
+            pass
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
 async def test_a_server_loads_its_own_engines_if_it_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livegen_trio.local._server.load_engines", rule_engines)
     async with trio.open_nursery() as nursery:

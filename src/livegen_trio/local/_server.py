@@ -108,6 +108,8 @@ class LocalServer:
         addresses = [Address(*listener.socket.getsockname()[:2]) for listener in listeners]
 
         async def handle(stream: trio.SocketStream) -> None:
+            # A client may vanish without a word, and the service sends no pings that would tell.
+            stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, 1)
             await self.serve_stream(_encrypted(stream, ssl_context))
 
         async with trio.open_nursery() as nursery:

@@ -1,0 +1,40 @@
+"""The examples, run as their reader would run them."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livegen_trio.audio import Recording, read_wav, speech_end, write_wav
+from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
+
+if TYPE_CHECKING:
+    import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_text_chat_prints_an_answer_to_each_question(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "text_chat.py"), run_name="__main__")
+    answers = capsys.readouterr().out.splitlines()
+    assert len(answers) == 2
+    assert all(answers)
+
+
+def test_ask_by_voice_hears_the_question_and_writes_the_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question, answer = tmp_path / "question.wav", tmp_path / "answer.wav"
+    write_wav(question, Recording(human_voice(), HUMAN_RATE))
+    monkeypatch.setattr(sys, "argv", ["ask_by_voice.py", str(question), str(answer)])
+    runpy.run_path(str(EXAMPLES / "ask_by_voice.py"), run_name="__main__")
+    heard, _, said = capsys.readouterr().out.strip().partition(" - ")
+    assert heard.lower().replace(",", "").rstrip("?.!") == HUMAN_WORDS
+    assert said
+    assert (speech_end(read_wav(answer)) or 0) > 24_000
+
+
+def test_every_example_is_tested_here() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {"text_chat.py", "ask_by_voice.py"}

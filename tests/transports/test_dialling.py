@@ -17,11 +17,13 @@ import trustme
 
 from livegen_trio import HandshakeError
 from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress
+from livegen_trio.transports.dialling import open_stream
 from livegen_trio.transports.trio_websocket import (
     TrioWebSocketTransport,
     open_websocket,
     serve_websocket_stream,
 )
+from livegen_trio.transports.watched_stream import WatchedStream
 from raw_websocket import CLOSE, TEXT, RawPeer, accept, encode, encode_close
 
 if TYPE_CHECKING:
@@ -162,6 +164,13 @@ class TestReaching:
             transport = await open_websocket(endpoint, nursery=nursery, progress=progress)
             assert progress.phase == "upgrade"
             await transport.aclose()
+
+    @pytest.mark.parametrize("scheme", ["ws", "wss"])
+    async def test_gives_a_stream_that_tells_when_it_can_be_written_to(self, scheme: str) -> None:
+        async with server(echo_or_fail, server_context("127.0.0.1") if scheme == "wss" else None) as port:
+            endpoint = Endpoint(f"{scheme}://127.0.0.1:{port}/live", ssl_context=client_context())
+            async with WatchedStream(await open_stream(endpoint, Progress())) as stream:
+                await stream.wait_send_all_might_not_block()
 
 
 class TestNoWay:

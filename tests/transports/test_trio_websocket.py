@@ -282,24 +282,12 @@ class TestFailedUpgrade:
             assert not nursery.child_tasks
 
     async def test_hides_no_interrupt(self) -> None:
-        class Interrupted(trio.abc.Stream):
-            """A stream with a user at the keyboard."""
-
-            async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-                raise KeyboardInterrupt
-
-            async def wait_send_all_might_not_block(self) -> None:
-                raise NotImplementedError
-
-            async def receive_some(self, max_bytes: int | None = None) -> bytes:
-                raise NotImplementedError
-
-            async def aclose(self) -> None:
-                await trio.lowlevel.checkpoint()
-
+        ours, _theirs = stream_pair()
         async with trio.open_nursery() as nursery:
             with pytest.raises(KeyboardInterrupt):
-                await upgrade_client_stream(Interrupted(), ENDPOINT, nursery=nursery)
+                await upgrade_client_stream(
+                    FailingStream(ours, KeyboardInterrupt()), ENDPOINT, nursery=nursery
+                )
 
 
 class TestServing:
@@ -509,6 +497,17 @@ class TestBrokenOff:
                 await transport.send(b"{}")
             assert (caught.value.code, caught.value.reason) == (1007, "bad field")
             await transport.aclose()
+
+    async def test_a_stream_that_fails_in_a_way_of_its_own_is_not_hidden(self) -> None:
+        ours, theirs = stream_pair()
+        failing = FailingStream(ours, RuntimeError("a bug"), after=encode(TEXT, b"first"))
+        with pytest.RaisesGroup(pytest.RaisesExc(RuntimeError, match="a bug")):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(accepting, RawPeer(theirs), encode(TEXT, b"first"))
+                transport = await upgrade_client_stream(failing, ENDPOINT, nursery=nursery)
+                assert await transport.receive() == "first"
+        assert await ending_of(transport) == (1006, "", "local")
+        await RawPeer(theirs).hear_end()
 
     async def test_an_end_at_the_network_leaves_no_task(self) -> None:
         async with client_and_raw_server() as (_transport, peer):
@@ -851,6 +850,33 @@ class TestPings:
                 await trio.testing.wait_all_tasks_blocked()
                 assert transport.last_heard == trio.current_time()
             await transport.abort()
+
+
+class FailingStream(trio.abc.Stream):
+    """A stream in which *error* comes up, as soon as *after* has been received."""
+
+    def __init__(self, stream: trio.abc.Stream, error: BaseException, *, after: bytes = b"") -> None:
+        self._stream = stream
+        self._error = error
+        self._after = after
+        self._received = b""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        if self._received.endswith(self._after):
+            await trio.lowlevel.checkpoint()
+            raise self._error
+        data = await self._stream.receive_some(max_bytes)
+        self._received += data
+        return data
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 async def say_slowly(peer: RawPeer, wire: bytes) -> None:

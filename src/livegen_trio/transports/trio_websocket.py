@@ -273,7 +273,10 @@ async def _keep_reading(
             # and our Close would be lost with it.
             await stream.drain()
     finally:
-        await stream.hang_up()  # noqa: ASYNC102 - at once, also when it is cancelled
+        with trio.CancelScope(
+            shield=True
+        ):  # a cancellation would take the place of an error on its way (trio#1559)
+            await stream.hang_up()  # noqa: ASYNC102 - at once
 
 
 async def _open(

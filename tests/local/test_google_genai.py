@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from google.genai.live import AsyncSession
 
-    from livegen_trio.local._moonshine import MoonshineRecognizer
-    from livegen_trio.local._piper import PiperSynthesizer
-    from livegen_trio.local._silero import SileroModel
+    from livegen_trio.local.speech._moonshine import MoonshineRecognizer
+    from livegen_trio.local.speech._piper import PiperSynthesizer
+    from livegen_trio.local.speech._silero import SileroModel
 
 TEXT_MODEL = "gemini-live-2.5-flash-preview"
 SPEECH_MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"

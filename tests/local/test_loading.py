@@ -10,7 +10,7 @@ import pytest
 from livegen_trio.local._detector import EnergyDetector
 from livegen_trio.local._engines import EngineError
 from livegen_trio.local._loading import load_engines, speech_available, text_engines
-from livegen_trio.local._responder import RuleResponder
+from livegen_trio.local.rules._responder import RuleResponder
 from uninstalled import SPEECH_MODELS, uninstall
 
 

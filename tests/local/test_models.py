@@ -8,7 +8,7 @@ import pytest
 
 from livegen_trio import LiveError
 from livegen_trio.local._engines import EngineError
-from livegen_trio.local._models import (
+from livegen_trio.local.speech._models import (
     DETECTOR,
     PRONUNCIATION,
     RECOGNIZER,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livegen_trio.local._engines import EngineError
-from livegen_trio.local._packages import is_extra_absent, missing_packages, require
+from livegen_trio.local.speech._packages import is_extra_absent, missing_packages, require
 from uninstalled import SPEECH_MODELS, uninstall
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livegen_trio.local._engines import CallTool, Say
-from livegen_trio.local._responder import RuleResponder
+from livegen_trio.local.rules._responder import RuleResponder
 from livegen_trio.types import Content, FunctionCall, FunctionDeclaration, FunctionResponse, Part
 
 WEATHER = FunctionDeclaration(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from livegen_trio.local._samples import ResampledStream, resample, to_pcm, to_samples
+from livegen_trio.local.speech._samples import ResampledStream, resample, to_pcm, to_samples
 
 
 def sine(seconds: float, rate: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from json_strategies import schema_like
-from livegen_trio.local._schemas import Parameter, parameters_of
+from livegen_trio.local.rules._schemas import Parameter, parameters_of
 from livegen_trio.types import FunctionDeclaration, Schema
 
 

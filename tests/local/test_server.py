@@ -40,9 +40,9 @@ from voice import HUMAN_WORDS, human_voice
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from livegen_trio.local._moonshine import MoonshineRecognizer
-    from livegen_trio.local._piper import PiperSynthesizer
-    from livegen_trio.local._silero import SileroModel
+    from livegen_trio.local.speech._moonshine import MoonshineRecognizer
+    from livegen_trio.local.speech._piper import PiperSynthesizer
+    from livegen_trio.local.speech._silero import SileroModel
 
 GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 

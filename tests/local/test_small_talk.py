@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from livegen_trio.local._small_talk import echo, small_talk
+from livegen_trio.local.rules._small_talk import echo, small_talk
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from livegen_trio.local._engines import EngineError
-from livegen_trio.local._moonshine import _open_transcriber
-from livegen_trio.local._onnx import open_model
-from livegen_trio.local._samples import resample, to_pcm, to_samples
+from livegen_trio.local.speech._moonshine import _open_transcriber
+from livegen_trio.local.speech._onnx import open_model
+from livegen_trio.local.speech._samples import resample, to_pcm, to_samples
 from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from livegen_trio.local._moonshine import MoonshineRecognizer
-    from livegen_trio.local._piper import PiperSynthesizer
+    from livegen_trio.local.speech._moonshine import MoonshineRecognizer
+    from livegen_trio.local.speech._piper import PiperSynthesizer
 
 RATE = 24000
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from livegen_trio.local._speech_spans import speech_spans
+from livegen_trio.local.speech._speech_spans import speech_spans
 
 FRAME = 0.1
 

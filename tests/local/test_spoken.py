@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from livegen_trio.local._spoken import spoken
+from livegen_trio.local.speech._spoken import spoken
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from json_strategies import schema_like
 from livegen_trio.local._engines import CallTool, Say
-from livegen_trio.local._tool_choice import choose, is_question
+from livegen_trio.local.rules._tool_choice import choose, is_question
 from livegen_trio.tools._functions import FunctionTool
 from livegen_trio.types import FunctionDeclaration, Schema
 

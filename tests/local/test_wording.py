@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from json_strategies import objects
-from livegen_trio.local._wording import Answered, in_words
+from livegen_trio.local.rules._wording import Answered, in_words
 
 PARIS: dict[str, object] = {"city": "Paris"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from livegen_trio.local._words import Said, name_words, stem
+from livegen_trio.local.rules._words import Said, name_words, stem
 
 
 def numbers(text: str) -> list[int | float]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ._detector import EnergyDetector
 from ._engines import EngineError, Engines
-from ._packages import INSTALL, is_extra_absent, missing_packages, require
-from ._responder import RuleResponder
+from .rules._responder import RuleResponder
+from .speech._packages import INSTALL, is_extra_absent, missing_packages, require
 
 
 def speech_available() -> bool:
@@ -34,9 +34,9 @@ def text_engines() -> Engines:
 def _speech_engines() -> Engines:
     require("numpy")  # which the modules below need on import: an error of it is to be as clear as others
     # Packages that only the extra brings, and that take most of a second.
-    from ._moonshine import MoonshineRecognizer  # noqa: PLC0415
-    from ._piper import PiperSynthesizer  # noqa: PLC0415
-    from ._silero import SileroModel  # noqa: PLC0415
+    from .speech._moonshine import MoonshineRecognizer  # noqa: PLC0415
+    from .speech._piper import PiperSynthesizer  # noqa: PLC0415
+    from .speech._silero import SileroModel  # noqa: PLC0415
 
     detector = SileroModel()
     recognizer = MoonshineRecognizer(detector)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._engines import Say
+from .._engines import Say
 from ._small_talk import echo, small_talk
 from ._tool_choice import choose, is_question
 from ._wording import Answered, in_words
@@ -12,8 +12,8 @@ from ._wording import Answered, in_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..types import Content, FunctionCall, FunctionDeclaration, FunctionResponse
-    from ._engines import CallTool
+    from ...types import Content, FunctionCall, FunctionDeclaration, FunctionResponse
+    from .._engines import CallTool
 
 
 _LONGEST_TEXT: Final = 2000

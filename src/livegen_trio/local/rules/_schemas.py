@@ -15,7 +15,7 @@ from ._json import is_array, is_object
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..types import FunctionDeclaration
+    from ...types import FunctionDeclaration
 
 _DEEPEST: Final = 6
 _MOST: Final = 64

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import numpy as np
 
+from .._sentences import sentences
 from ._models import PRONUNCIATION, VOICE, VOICE_CONFIG, verified
 from ._onnx import open_model
 from ._packages import require
 from ._samples import resample, to_pcm
-from ._sentences import sentences
 from ._spoken import spoken
 
 if TYPE_CHECKING:

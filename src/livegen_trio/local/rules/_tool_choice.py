@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .._engines import CallTool, Say
 from ._arguments import fill, is_place
-from ._engines import CallTool, Say
 from ._schemas import parameters_of
 from ._vocabulary import RELATED, STOP_WORDS, WEAK_STEMS
 from ._words import Said, name_words, stem
@@ -15,7 +15,7 @@ from ._words import Said, name_words, stem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ..types import FunctionDeclaration
+    from ...types import FunctionDeclaration
     from ._schemas import Parameter
 
 _NAME_WEIGHT: Final = 3

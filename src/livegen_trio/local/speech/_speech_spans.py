@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ._endpointing import Endpointer, EndpointRules, SpeechStarted
+from .._endpointing import Endpointer, EndpointRules, SpeechStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

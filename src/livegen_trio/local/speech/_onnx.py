@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from ._engines import EngineError
+from .._engines import EngineError
 from ._packages import require
 
 if TYPE_CHECKING:

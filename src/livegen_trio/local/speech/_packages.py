@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 from typing import TYPE_CHECKING, Final
 
-from ._engines import EngineError
+from .._engines import EngineError
 
 if TYPE_CHECKING:
     from types import ModuleType

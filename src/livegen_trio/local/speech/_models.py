@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ._engines import EngineError
+from .._engines import EngineError
 
 
 @dataclass(frozen=True, slots=True)

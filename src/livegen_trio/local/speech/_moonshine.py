@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from ._engines import EngineError
+from .._engines import EngineError
 from ._models import RECOGNIZER, verified
 from ._packages import require
 from ._samples import resample, to_samples

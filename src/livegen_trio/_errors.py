@@ -1,6 +1,6 @@
 """The error tree that needs no event loop, and the words for where a connection stood when it failed.
 
-`SessionClosedError`, which is also a `trio.BrokenResourceError`, lives in `_session._closed`: this module is pure.
+`SessionClosedError`, which is also a `trio.BrokenResourceError`, lives in `_session.closed`: this module is pure.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ Phase: TypeAlias = Literal["dns", "tcp", "tls", "upgrade", "setup", "open", "clo
 
 Initiator: TypeAlias = Literal["server", "local"]
 """Who ended a connection. A connection that broke without a word counts as ended by the server's side."""
+
+
+def one_line(words: str) -> str:
+    """*words* without line breaks and control characters: a peer's text must not look like another line of a log."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
 
 
 class LiveError(Exception):
@@ -42,7 +47,7 @@ class RemoteProtocolError(ProtocolError):
     """
 
     def __init__(self, message: str, *, code: int = 1007) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.code = code
 
 
@@ -67,7 +72,7 @@ class HandshakeError(LiveError):
         retryable: bool = False,
         hint: str | None = None,
     ) -> None:
-        super().__init__(message if hint is None else f"{message} ({hint})")
+        super().__init__(one_line(message if hint is None else f"{message} ({hint})"))
         self.phase = phase
         self.status_code = status_code
         self.body = body
@@ -83,9 +88,7 @@ class SetupRejectedError(HandshakeError):
         reason: The server's words, at most 123 bytes and so often cut short.
     """
 
-    def __init__(
-        self, *, code: int, reason: str, retryable: bool = False, hint: str | None = None
-    ) -> None:
+    def __init__(self, *, code: int, reason: str, retryable: bool = False, hint: str | None = None) -> None:
         words = f": {reason}" if reason else ""
         super().__init__(
             f"the server refused the setup with close code {code}{words}",

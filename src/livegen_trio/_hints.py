@@ -1,7 +1,7 @@
 """What the service's endings mean: whether trying again can help, and what else can.
 
 Close codes alone say little: one code covers bad fields, quotas and bugs. The reasons are free text that the server
-cuts at 123 bytes, so they are matched by their beginnings as they were seen in the wild.
+cuts at 123 bytes, so they are matched by phrases near their beginnings as they were seen in the wild.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ _REASONS: Final[tuple[tuple[str, Diagnosis], ...]] = (
         Diagnosis(False, "check the model's name, and that this API version serves it"),
     ),
     (
+        "is not found for api version",
+        Diagnosis(False, "check the model's name, and that this API version serves it"),
+    ),
+    (
         "publisher model",
         Diagnosis(False, "check the model's name and the location"),
     ),
@@ -83,9 +87,9 @@ def diagnose_close(code: int, reason: str, *, initiator: Initiator) -> Diagnosis
     if initiator == "local":
         # Our own 1011 and 1006 tell of a peer that fell silent, and never of the server's state.
         return Diagnosis(retryable=code in _RETRYABLE_CODES)
-    words = reason.strip().lower()
-    for beginning, diagnosis in _REASONS:
-        if words.startswith(beginning):
+    words = reason.lower()
+    for phrase, diagnosis in _REASONS:
+        if phrase in words:
             return diagnosis
     return Diagnosis(retryable=code in _RETRYABLE_CODES)
 

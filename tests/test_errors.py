@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+import trio
+from hypothesis import given, strategies as st
+
+import livegen_trio
+from livegen_trio import (
+    ConfigError,
+    ConnectTimeoutError,
+    HandshakeError,
+    LiveError,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+    SessionClosedError,
+    SetupRejectedError,
+    ToolError,
+)
+from livegen_trio._errors import one_line
+
+FAKE = "no\r\nERROR root: all is\u2028lost\x1b[2J"
+
+
+def test_the_tree_of_errors() -> None:
+    parents = {
+        ConfigError: LiveError,
+        ToolError: LiveError,
+        ProtocolError: LiveError,
+        LocalProtocolError: ProtocolError,
+        RemoteProtocolError: ProtocolError,
+        HandshakeError: LiveError,
+        SetupRejectedError: HandshakeError,
+        ConnectTimeoutError: HandshakeError,
+        SessionClosedError: LiveError,
+    }
+    assert {error: error.__bases__[0] for error in parents} == parents
+
+
+def test_every_public_error_is_a_live_error() -> None:
+    public = [getattr(livegen_trio, name) for name in dir(livegen_trio)]
+    errors = [thing for thing in public if isinstance(thing, type) and issubclass(thing, BaseException)]
+    assert all(issubclass(error, LiveError) for error in errors)
+    assert len(errors) == 10
+
+
+def test_a_closed_session_is_a_broken_resource_to_trio() -> None:
+    with pytest.raises(trio.BrokenResourceError):
+        raise SessionClosedError(1006, initiator="server")
+
+
+def test_a_handshake_error_says_what_failed_and_what_to_do() -> None:
+    error = HandshakeError(
+        "the server refused",
+        phase="upgrade",
+        status_code=403,
+        body=b"no",
+        retryable=True,
+        hint="enable the API",
+    )
+    assert str(error) == "the server refused (enable the API)"
+    assert (error.phase, error.status_code, error.body) == ("upgrade", 403, b"no")
+    assert (error.retryable, error.hint) == (True, "enable the API")
+
+
+def test_a_handshake_error_without_details_claims_none() -> None:
+    error = HandshakeError("the name is unknown", phase="dns")
+    assert str(error) == "the name is unknown"
+    assert (error.phase, error.status_code, error.body) == ("dns", None, b"")
+    assert (error.retryable, error.hint) == (False, None)
+
+
+def test_a_rejected_setup_gives_the_servers_code_and_words() -> None:
+    error = SetupRejectedError(
+        code=1008, reason="Requested entity was not found.", hint="check the model's name"
+    )
+    assert str(error) == (
+        "the server refused the setup with close code 1008: Requested entity was not found. (check the model's name)"
+    )
+    assert (error.code, error.reason) == (1008, "Requested entity was not found.")
+    assert (error.phase, error.retryable, error.status_code) == ("setup", False, None)
+
+
+def test_a_setup_rejected_without_a_word_shows_no_empty_words() -> None:
+    error = SetupRejectedError(code=1011, reason="", retryable=True)
+    assert str(error) == "the server refused the setup with close code 1011"
+    assert error.retryable
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(10.0, "10 s"), (0.25, "0.25 s")])
+def test_a_timeout_names_the_phase_that_it_came_in(seconds: float, words: str) -> None:
+    error = ConnectTimeoutError(phase="tls", timeout=seconds)
+    assert str(error) == f"no session after {words}; the connection was in phase 'tls'"
+    assert (error.phase, error.timeout, error.retryable) == ("tls", seconds, True)
+
+
+def test_a_remote_protocol_error_knows_the_code_to_close_with() -> None:
+    assert RemoteProtocolError("no JSON").code == 1007
+    assert RemoteProtocolError("too large", code=1009).code == 1009
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HandshakeError(FAKE, phase="upgrade"),
+        HandshakeError("refused", phase="upgrade", hint=FAKE),
+        SetupRejectedError(code=1008, reason=FAKE),
+        RemoteProtocolError(FAKE),
+    ],
+)
+def test_a_peer_cannot_write_a_second_line_into_an_error(error: LiveError) -> None:
+    assert str(error).isprintable()
+    assert "no ERROR root: all is lost [2J" in str(error)
+
+
+def test_the_servers_words_are_kept_as_they_came_beside_the_message() -> None:
+    assert SetupRejectedError(code=1008, reason=FAKE).reason == FAKE
+
+
+@given(st.text())
+def test_one_line_is_one_line_and_stays_it(words: str) -> None:
+    line = one_line(words)
+    assert line.isprintable()
+    assert line == line.strip()
+    assert one_line(line) == line
+    assert len(words.splitlines()) < 2 or len(line.splitlines()) < 2

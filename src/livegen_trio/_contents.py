@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import msgspec
 
 from ._errors import LocalProtocolError
 from .types import Content, Part
@@ -21,11 +23,11 @@ def as_content(value: ContentInput, *, role: Literal["user", "model", "system"] 
     Raises:
         LocalProtocolError: There is nothing in it.
     """
-    if isinstance(value, Content):
-        return value
-    parts = _as_parts(value)
+    parts = value.parts if isinstance(value, Content) else _as_parts(value)
     if not parts:
         raise LocalProtocolError("there is nothing in this content; give text or parts")
+    if isinstance(value, Content):
+        return value if value.role else msgspec.structs.replace(value, role=role)
     return Content(role=role, parts=parts)
 
 
@@ -34,7 +36,22 @@ def as_instruction(value: ContentInput) -> Content:
     return as_content(value, role="system")
 
 
-def _as_parts(value: str | Part | Sequence[str | Part]) -> tuple[Part, ...]:
+def _as_parts(value: object) -> Sequence[Part]:
     if isinstance(value, (str, Part)):
         value = (value,)
-    return tuple(Part(text=item) if isinstance(item, str) else item for item in value if item != "")
+    if not isinstance(value, Sequence):
+        raise _no_content(value)
+    # isinstance leaves the type of the items unknown
+    return tuple(_as_part(item) for item in cast("Sequence[object]", value) if item != "")
+
+
+def _as_part(item: object) -> Part:
+    if isinstance(item, str):
+        return Part(text=item)
+    if isinstance(item, Part):
+        return item
+    raise _no_content(item)
+
+
+def _no_content(value: object) -> TypeError:
+    return TypeError(f"content is text, a Part, several of these, or a Content, not {type(value).__name__}")

@@ -20,6 +20,7 @@ CORE = ",".join(
     f"*/livegen_trio/{path}"
     for path in (
         "types/*",
+        "_calls.py",
         "_codec.py",
         "_contents.py",
         "_errors.py",

@@ -6,15 +6,17 @@ Frames go in and out as bytes. There is no clock and no socket here; the session
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
+from ._calls import CallLedger
 from ._codec import decode_server_message, encode_client_message, encode_media
 from ._errors import LocalProtocolError, RemoteProtocolError
-from ._turn_rules import ends_turn, has_content, opens_turn
+from ._turn_rules import ends_turn, has_answer, opens_turn
 from ._usage import add_usage
 from .types import (
+    ActivityEnd,
     ActivityStart,
     ClientContent,
     ContextUpdate,
@@ -35,7 +37,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ._codec import MediaKind
     from .types import FunctionCall, ServerEvent, Setup
+
+_MEDIA_TYPES: Final = {"audio": ("audio/",), "video": ("image/", "video/")}
 
 
 class State(Enum):
@@ -62,14 +67,13 @@ class LiveProtocol:
         self._setup = setup
         self._state = State.NEW
         self._in_activity = False
-        self._pending_calls: dict[str, FunctionCall] = {}
-        self._cancelled_calls: set[str] = set()
+        self._calls = CallLedger()
         self._reply_due = False
-        self.audio_epoch = 0
-        self.in_turn = False
+        self.audio_epoch: int = 0
+        self.in_turn: bool = False
         self.session_id: str | None = None
         self.resumption_handle: str | None = None
-        self.usage = UsageMetadata()
+        self.usage: UsageMetadata = UsageMetadata()
 
     @property
     def is_open(self) -> bool:
@@ -78,8 +82,8 @@ class LiveProtocol:
 
     @property
     def pending_calls(self) -> tuple[FunctionCall, ...]:
-        """The tool calls with an id that wait for their answer, oldest first."""
-        return tuple(self._pending_calls.values())
+        """The tool calls that wait for their answer, oldest first."""
+        return self._calls.pending
 
     @property
     def awaits_reply(self) -> bool:
@@ -87,7 +91,7 @@ class LiveProtocol:
 
         A model that doesn't wait for its tools ends its turn at once after calling them, and speaks again later.
         """
-        return bool(self._pending_calls) or self._reply_due
+        return bool(self._calls.pending) or self._reply_due
 
     def start(self) -> bytes:
         """The first frame of a connection: the setup."""
@@ -100,29 +104,23 @@ class LiveProtocol:
         """The frame for *message*.
 
         Raises:
-            LocalProtocolError: It may not be sent now; the state is as it was.
+            LocalProtocolError: It may not be sent now, or can't be written; the state is as it was.
         """
         self._check_open()
-        match message:
-            case ClientContent():
-                _check_client_content(message)
-            case RealtimeInput():
-                self._check_activity(message)
-            case ToolResponse(function_responses=responses):
-                self._answer(responses)
-            case ContextUpdate():
-                pass
-        return encode_client_message(message)
+        self._check(message)
+        frame = encode_client_message(message)
+        self._note(message)  # only now: a message that can't be written has not been sent
+        return frame
 
-    def send_media(self, kind: Literal["audio", "video"], data: Buffer, mime_type: str) -> bytes:
+    def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
         """The frame for a chunk of media; *data* is read once and not kept.
 
         Raises:
-            LocalProtocolError: Nothing may be sent yet, or the data can't be read as one run of bytes.
+            LocalProtocolError: Nothing may be sent yet, the type is of another kind, or the data can't be read as
+                one run of bytes or samples.
         """
         self._check_open()
-        if not mime_type.startswith(("audio/",) if kind == "audio" else ("image/", "video/")):
-            raise LocalProtocolError(f"{mime_type!r} is no {kind}; name the format of the data in mime_type")
+        _check_media(kind, mime_type)
         return encode_media(kind, data, mime_type)
 
     def unanswered(self, responses: Sequence[FunctionResponse]) -> tuple[FunctionResponse, ...]:
@@ -130,7 +128,7 @@ class LiveProtocol:
 
         The model has forgotten a cancelled call, and the caller was told by a `ToolCallCancellation`.
         """
-        return tuple(response for response in responses if response.id not in self._cancelled_calls)
+        return tuple(response for response in responses if not self._calls.is_cancelled(response))
 
     def receive(self, frame: bytes | str) -> list[ServerEvent]:
         """The events of one frame, in order.
@@ -139,43 +137,39 @@ class LiveProtocol:
             RemoteProtocolError: The frame is not a Live message, or the first one does not accept the setup.
         """
         events = decode_server_message(frame)
-        if self._state is not State.OPEN:
-            return self._complete_setup(events)
+        if events and self._state is not State.OPEN:
+            events = self._complete_setup(events)
         self._observe(events)
         return events
 
     def _complete_setup(self, events: list[ServerEvent]) -> list[ServerEvent]:
-        match events:
-            case []:
-                return events
-            case [SetupComplete() as accepted, *rest]:
-                self._state = State.OPEN
-                self.session_id = accepted.session_id
-                self._observe(rest)
-                return rest
-            case [ServerError() as error, *_]:
-                raise RemoteProtocolError(f"the server answered the setup with an error: {error.message}")
-            case [other, *_]:
-                raise RemoteProtocolError(
-                    f"the server's first message was a {type(other).__name__}, not the setup's completion"
-                )
+        """The events beside the setup's completion."""
+        if self._state is State.NEW:
+            raise RemoteProtocolError("the server spoke before the setup was sent")
+        accepted = next((event for event in events if isinstance(event, SetupComplete)), None)
+        if accepted is None:
+            raise _refusal(events)
+        self._state = State.OPEN
+        self.session_id = accepted.session_id
+        return [event for event in events if event is not accepted]
 
     def _observe(self, events: Sequence[ServerEvent]) -> None:
         for event in events:
-            self._observe_turn(event)
             match event:
                 case ServerContent():
                     self._observe_content(event)
                 case ToolCall():
-                    self._pending_calls |= {call.id: call for call in event.function_calls if call.id}
+                    self._calls.begin(event.function_calls)
+                    self._reply_due = False  # this is the reply, if one was due
                 case ToolCallCancellation():
-                    self._cancel_calls(event.ids)
+                    self._calls.cancel(event.ids)
                 case SessionResumptionUpdate(new_handle=str(handle)) if handle:
                     self.resumption_handle = handle
                 case UsageMetadata():
                     self.usage = add_usage(self.usage, event)
                 case _:
                     pass  # changes nothing that this class keeps
+            self._observe_turn(event)
 
     def _observe_turn(self, event: ServerEvent) -> None:
         if ends_turn(event):
@@ -187,29 +181,56 @@ class LiveProtocol:
         # First the interruption, then the parts beside it: those are already of the new epoch.
         if content.interrupted:
             self.audio_epoch += 1
-        if content.interrupted or content.generation_complete or has_content(content):
+        if self._is_reply(content):
             self._reply_due = False
         if self.audio_epoch:
             msgspec.structs.force_setattr(content, "audio_epoch", self.audio_epoch)
 
-    def _cancel_calls(self, ids: Sequence[str]) -> None:
-        self._cancelled_calls.update(ids)
-        for call_id in ids:
-            self._pending_calls.pop(call_id, None)
+    def _is_reply(self, content: ServerContent) -> bool:
+        """Whether the model replies with *content* to answers of tools, or lets it be seen that it won't."""
+        if content.interrupted or content.generation_complete or has_answer(content):
+            return True
+        return content.turn_complete and not self.in_turn  # an empty turn
 
-    def _answer(self, responses: Sequence[FunctionResponse]) -> None:
-        if not responses:
-            raise LocalProtocolError("a tool response needs at least one function response")
-        for response in responses:
-            if response.id and not response.will_continue:
-                self._pending_calls.pop(response.id, None)
-        self._reply_due = any(response.scheduling != "SILENT" for response in responses)
+    def _check(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        match message:
+            case ClientContent():
+                _check_client_content(message)
+            case RealtimeInput():
+                self._check_realtime_input(message)
+            case ToolResponse(function_responses=responses):
+                if not responses:
+                    raise LocalProtocolError("a tool response needs at least one function response")
+                self._calls.check(responses)
+            case ContextUpdate():
+                _check_context_update(message)
+            case _:
+                assert_never(message)
+
+    def _note(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        match message:
+            case RealtimeInput(activity_start=ActivityStart()):
+                self._in_activity = True
+            case RealtimeInput(activity_end=ActivityEnd()):
+                self._in_activity = False
+            case ToolResponse(function_responses=responses):
+                self._calls.answer(responses)
+                self._reply_due |= any(response.scheduling != "SILENT" for response in responses)
+            case _:
+                pass  # changes nothing that this class keeps
 
     def _check_open(self) -> None:
         if self._state is not State.OPEN:
-            raise LocalProtocolError(f"nothing may be sent before the setup is complete ({self._state.value})")
+            raise LocalProtocolError(
+                f"nothing may be sent before the setup is complete ({self._state.value})"
+            )
 
-    def _check_activity(self, message: RealtimeInput) -> None:
+    def _check_realtime_input(self, message: RealtimeInput) -> None:
+        _check_one_field(message)
+        if message.audio is not None:
+            _check_media("audio", message.audio.mime_type)
+        if message.video is not None:
+            _check_media("video", message.video.mime_type)
         marks = message.activity_start is not None or message.activity_end is not None
         if marks and not self._is_manual:
             raise LocalProtocolError(
@@ -218,21 +239,42 @@ class LiveProtocol:
             )
         if message.audio_stream_end and self._is_manual:
             raise LocalProtocolError("the end of audio means nothing without automatic activity detection")
-        if marks:
-            self._mark_activity(message.activity_start)
-
-    def _mark_activity(self, start: ActivityStart | None) -> None:
-        if (start is not None) == self._in_activity:
+        if marks and self._in_activity == (message.activity_start is not None):
             raise LocalProtocolError(
                 "the activity has already begun" if self._in_activity else "no activity has begun"
             )
-        self._in_activity = start is not None
 
     @property
     def _is_manual(self) -> bool:
         config = self._setup.realtime_input_config
         detection = config.automatic_activity_detection if config is not None else None
         return detection is not None and bool(detection.disabled)
+
+
+def _refusal(events: Sequence[ServerEvent]) -> RemoteProtocolError:
+    for event in events:
+        if isinstance(event, ServerError):
+            words = event.message or event.status or str(event.code)
+            return RemoteProtocolError(f"the server answered the setup with an error: {words}")
+    kinds = " and ".join(type(event).__name__ for event in events)
+    return RemoteProtocolError(f"the server's first message was {kinds}, not the setup's completion")
+
+
+def _check_one_field(message: RealtimeInput) -> None:
+    values = [getattr(message, name) for name in message.__struct_fields__]
+    given = sum(value not in (None, False, [], ()) for value in values)
+    if given != 1:
+        raise LocalProtocolError(f"realtime input is one thing a message; this has {given or 'nothing'}")
+
+
+def _check_media(kind: MediaKind, mime_type: str) -> None:
+    if not mime_type.lower().startswith(_MEDIA_TYPES[kind]):
+        raise LocalProtocolError(f"{mime_type!r} is no {kind}; name the format of the data in mime_type")
+
+
+def _check_context_update(message: ContextUpdate) -> None:
+    if message.system_instruction is None and message.tools is None:
+        raise LocalProtocolError("there is nothing to update; give a system instruction or tools")
 
 
 def _check_client_content(message: ClientContent) -> None:

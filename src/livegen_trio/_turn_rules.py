@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .types import ServerContent, ToolCall
 
 if TYPE_CHECKING:
-    from .types import ServerEvent
+    from .types import ServerEvent, Transcription
 
 
 def opens_turn(event: ServerEvent) -> bool:
@@ -26,14 +26,21 @@ def opens_turn(event: ServerEvent) -> bool:
 
 def has_content(content: ServerContent) -> bool:
     """Whether *content* carries something said by the model or the user, rather than only marks."""
+    return (
+        has_answer(content)
+        or _has_text(content.input_transcription)
+        or _has_text(content.interim_input_transcription)
+    )
+
+
+def has_answer(content: ServerContent) -> bool:
+    """Whether *content* carries something said by the model.
+
+    The user's words may still be transcribed while it speaks, and after it has spoken.
+    """
     if content.model_turn is not None and content.model_turn.parts:
         return True
-    transcriptions = (
-        content.input_transcription,
-        content.interim_input_transcription,
-        content.output_transcription,
-    )
-    return any(transcription is not None and transcription.text for transcription in transcriptions)
+    return _has_text(content.output_transcription)
 
 
 def ends_turn(event: ServerEvent) -> bool:
@@ -52,3 +59,7 @@ def ends_exchange(event: ServerEvent) -> bool:
     if event.interaction_status in (None, "INTERACTION_STATUS_UNSPECIFIED"):
         return event.turn_complete
     return event.interaction_status == "IDLE"
+
+
+def _has_text(transcription: Transcription | None) -> bool:
+    return transcription is not None and bool(transcription.text)  # empty ones do come

@@ -87,7 +87,7 @@ async def test_patience_with_a_silent_server_ends(autojump_clock: MockClock) -> 
         nursery.start_soon(listen, peer)
         start = trio.current_time()
         exchange = await converse(session, QUESTION, Screen())
-        assert trio.current_time() - start == pytest.approx(1.5 + 30)
+        assert trio.current_time() - start == pytest.approx(1.5 + 15)
         nursery.cancel_scope.cancel()
     assert not exchange.is_over
 
@@ -95,8 +95,8 @@ async def test_patience_with_a_silent_server_ends(autojump_clock: MockClock) -> 
 async def test_patience_counts_from_the_last_news(autojump_clock: MockClock) -> None:
     async with conversation() as (session, peer), trio.open_nursery() as nursery:
         nursery.start_soon(listen, peer)
-        nursery.start_soon(say_after, 20, peer, *ANSWER[:1])
-        nursery.start_soon(say_after, 45, peer, *ANSWER[1:])
+        nursery.start_soon(say_after, 10, peer, *ANSWER[:1])
+        nursery.start_soon(say_after, 20, peer, *ANSWER[1:])
         assert (await converse(session, QUESTION, Screen())).is_over
         nursery.cancel_scope.cancel()
 
@@ -151,8 +151,8 @@ def test_the_results_are_one_object_in_the_last_line(
     ("exchange", "words"),
     [
         (exchange_with(heard="", said="", pcm=b""), "nothing was understood; ask in English"),
-        (exchange_with(said="", pcm=b""), "the question was heard, but no answer came within 30 s"),
-        (exchange_with(pcm=b""), "the question was heard, but no answer came within 30 s"),
+        (exchange_with(said="", pcm=b""), "the question was heard, but no answer came within 15 s"),
+        (exchange_with(pcm=b""), "the question was heard, but no answer came within 15 s"),
     ],
 )
 def test_no_answer_is_a_failure_with_a_reason(

@@ -94,15 +94,25 @@ async def converse(session: LiveSession) -> None:
 
 async def _send_lines(session: LiveSession, answers: _Answers, conversation: trio.CancelScope) -> None:
     prompt = "> " if sys.stdin is not None and sys.stdin.isatty() else ""
-    with suppress(SessionClosedError):  # receiving, which goes on meanwhile, raises it as well
-        print(prompt, end="", flush=True)
-        async for line in StandardInput():
-            if line.strip():
-                answers.expect()
-                await session.send(line)
-                await answers.complete.wait()
+    try:
+        with suppress(SessionClosedError):  # receiving, which goes on meanwhile, raises it as well
             print(prompt, end="", flush=True)
-        conversation.cancel(reason="the input has ended")
+            async for line in StandardInput():
+                await _ask(session, line.strip(), answers)
+                print(prompt, end="", flush=True)
+            conversation.cancel(reason="the input has ended")
+    finally:
+        if prompt:
+            print(flush=True)  # what comes next on the terminal begins on a line of its own
+
+
+async def _ask(session: LiveSession, line: str, answers: _Answers) -> None:
+    """Send a line, and wait until it is answered."""
+    if not line:
+        return
+    answers.expect()
+    await session.send(line)
+    await answers.complete.wait()
 
 
 class _Answers:

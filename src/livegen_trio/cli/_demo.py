@@ -40,7 +40,9 @@ DESCRIPTION: Final = (
 _MODEL: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
 _QUESTION: Final = "What is the weather in Paris?"
 _INSTALL: Final = 'pip install "livegen-trio[cli,local]"'
-_PATIENCE: Final = 30.0  # seconds without any news; a slow machine takes a few to hear and to speak
+_PATIENCE: Final = (
+    15.0  # seconds without any news; hearing and speaking take one or two, and more on a slow machine
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

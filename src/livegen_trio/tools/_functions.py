@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import inspect
 from functools import partial
-from typing import TYPE_CHECKING, Final, get_type_hints
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import trio
 
 from .._errors import ToolError
 from ..types import FunctionDeclaration
+from ._plain import plain, plain_with_whole_numbers
+from ._signatures import (
+    arguments_of,
+    function_behind,
+    name_of,
+    schema_of,
+    struct_of,
+    summary_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-_NAMED_KINDS: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class FunctionTool:
@@ -24,16 +31,24 @@ class FunctionTool:
     Attributes:
         name: The function's name, as the model calls it.
         declaration: What is sent in `setup.tools`.
+
+    Raises:
+        ToolError: It can't be declared; the message names the parameter.
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
+        self.name: str = name_of(function)
+        behind = function_behind(function)
+        if inspect.isgeneratorfunction(behind) or inspect.isasyncgenfunction(behind):
+            raise ToolError(f"{self.name} yields, but a tool returns its result; let it return a list")
+        arguments = arguments_of(function, self.name)
         self._function = function
-        self.name = _name_of(function)
-        self._arguments = _arguments_type(function, self.name)
-        self.declaration = FunctionDeclaration(
+        self._is_async = inspect.iscoroutinefunction(behind)
+        self._arguments = struct_of(arguments, self.name)
+        self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=self.name,
-            description=_summary(function),
-            parameters_json_schema=_schema(self._arguments),
+            description=summary_of(function),
+            parameters_json_schema=schema_of(arguments),
         )
 
     async def call(self, args: Mapping[str, object]) -> Mapping[str, object]:
@@ -46,62 +61,32 @@ class FunctionTool:
             ToolError: The arguments don't fit the signature, or the result can't be written as JSON.
             Exception: Whatever the function raises.
         """
-        arguments = self._check(args)
-        if inspect.iscoroutinefunction(self._function):
-            result: object = await self._function(**arguments)
-        else:
-            result = await trio.to_thread.run_sync(partial(self._function, **arguments), abandon_on_cancel=True)
+        call = partial(self._function, **self._check(args))
+        result = call() if self._is_async else await _in_thread(call)
+        if inspect.isawaitable(result):  # some decorators make an async function look like a sync one
+            result = await result
         return self._encode(result)
 
     def _check(self, args: Mapping[str, object]) -> dict[str, object]:
         try:
-            checked = msgspec.convert(dict(args), self._arguments, strict=False)
-        except msgspec.ValidationError as exc:
+            plain_args = plain_with_whole_numbers(dict(args))
+            checked = msgspec.convert(plain_args, self._arguments, strict=False)
+        except (msgspec.ValidationError, ToolError) as exc:
             raise ToolError(f"{self.name} can't be called with these arguments: {exc}") from exc
         return {name: getattr(checked, name) for name in self._arguments.__struct_fields__}
 
     def _encode(self, result: object) -> Mapping[str, object]:
         try:
-            builtins: object = msgspec.to_builtins(result)
-        except TypeError as exc:
-            raise ToolError(f"the result of {self.name} can't be written as JSON: {exc}") from exc
-        return builtins if isinstance(builtins, dict) else {"output": builtins}
+            answer = {"output": plain(result)}
+        except ToolError as exc:
+            raise ToolError(f"the result of {self.name} is of no use: {exc}") from exc
+        output = answer["output"]
+        if isinstance(output, dict) and output:  # an empty one would be left out on the wire
+            return cast("dict[str, object]", output)  # JSON has no other keys
+        return answer
 
 
-def _name_of(function: Callable[..., object]) -> str:
-    name = getattr(function, "__name__", "")
-    if not name.isidentifier():
-        raise ToolError(f"a tool is called by its name, and {function!r} has none")
-    return name
-
-
-def _summary(function: Callable[..., object]) -> str | None:
-    """The first paragraph of the docstring, on one line."""
-    doc = inspect.getdoc(function)
-    return " ".join(doc.partition("\n\n")[0].split()) if doc else None
-
-
-def _arguments_type(function: Callable[..., object], name: str) -> type[msgspec.Struct]:
-    hints = get_type_hints(function, include_extras=True)
-    fields: list[tuple[str, object] | tuple[str, object, object]] = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind not in _NAMED_KINDS:
-            raise ToolError(f"parameter {parameter.name!r} of {name} can't be declared: it has to be a named one")
-        if parameter.name not in hints:
-            raise ToolError(f"parameter {parameter.name!r} of {name} can't be declared: it has no type")
-        field: tuple[str, object] = (parameter.name, hints[parameter.name])
-        fields.append(field if parameter.default is parameter.empty else (*field, parameter.default))
-    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
-
-
-def _schema(arguments: type[msgspec.Struct]) -> Mapping[str, object] | None:
-    if not arguments.__struct_fields__:
-        return None
-    try:
-        (schema,), definitions = msgspec.json.schema_components([arguments], ref_template="#/$defs/{name}")
-    except TypeError as exc:
-        raise ToolError(f"the parameters of {arguments.__name__} can't be declared: {exc}") from exc
-    own = definitions.pop(arguments.__name__)
-    own.pop("title", None)
-    own.pop("additionalProperties", None)
-    return {**own, "$defs": definitions} if definitions else own
+async def _in_thread(call: Callable[[], object]) -> object:
+    # In a list, since Trio takes the awaitable that a sync function may return for a mistake.
+    [result] = await trio.to_thread.run_sync(lambda: [call()], abandon_on_cancel=True)
+    return result

@@ -1,0 +1,48 @@
+"""Values of Python as the plain ones that JSON knows. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from .._errors import ToolError
+
+_EXACT: Final = 2**53
+"""Up to here a double holds every whole number."""
+
+_UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+
+
+def plain(value: object) -> object:
+    """*value* in the types of JSON.
+
+    Raises:
+        ToolError: It can't be written as JSON.
+    """
+    return _DECODER.decode(_encode(value))
+
+
+def plain_with_whole_numbers(value: object) -> object:
+    """The same, but 5.0 as 5: the service keeps all numbers as doubles, whatever they are declared as.
+
+    Raises:
+        ToolError: It can't be written as JSON.
+    """
+    return _WHOLE_NUMBERS_DECODER.decode(_encode(value))
+
+
+def _encode(value: object) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except _UNWRITABLE as exc:
+        raise ToolError(f"it can't be written as JSON: {exc}") from exc
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) <= _EXACT else number
+
+
+_DECODER: Final = msgspec.json.Decoder()
+_WHOLE_NUMBERS_DECODER: Final = msgspec.json.Decoder(float_hook=_number)

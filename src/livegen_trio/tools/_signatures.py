@@ -1,0 +1,179 @@
+"""What a function's signature tells the model: a name, a summary, and the shape of each argument."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Final, get_type_hints
+
+import msgspec
+
+from .._errors import ToolError
+from ._plain import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Mapping, Sequence
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+"""What the service takes, of what Python does."""
+
+_NAMED_KINDS: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One parameter of a function.
+
+    Attributes:
+        name: Its name.
+        type: Its annotation, resolved.
+        default: What it is without being given, or `inspect.Parameter.empty`.
+    """
+
+    name: str
+    type: object
+    default: object
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has to be given."""
+        return self.default is inspect.Parameter.empty
+
+
+def name_of(function: object) -> str:
+    """The name that the model calls *function* by: its own, or that of the function which a `partial` calls.
+
+    Raises:
+        ToolError: It has none that the service takes, or is no function at all.
+    """
+    if not callable(function) or inspect.isclass(function):
+        what = (
+            f"the class {function.__name__}" if inspect.isclass(function) else f"a {type(function).__name__}"
+        )
+        raise ToolError(f"{what} is no tool; give a function, a FunctionDeclaration or a Tool")
+    name: object = getattr(_without_partial(function), "__name__", None)
+    if not isinstance(name, str) or name == "<lambda>":
+        raise ToolError("a tool is called by its name, and this has none; wrap it into a function with `def`")
+    if not _NAME.fullmatch(name):
+        raise ToolError(f"{name!r} can't be a tool's name; write up to 128 letters of ASCII, digits and _")
+    return name
+
+
+def summary_of(function: object) -> str | None:
+    """The first paragraph of the docstring, on one line."""
+    doc = inspect.getdoc(function_behind(function))
+    return " ".join(doc.partition("\n\n")[0].split()) if doc else None
+
+
+def function_behind(function: object) -> Callable[..., object]:
+    """What runs in the end: the function of a `partial`, the method of a callable object."""
+    function = _without_partial(function)
+    assert callable(function)  # `name_of` has seen to it
+    return function if inspect.isroutine(function) else function.__call__
+
+
+def arguments_of(function: Callable[..., object], name: str) -> Sequence[Argument]:
+    """The arguments that the model gives; those that a `partial` names are not among them.
+
+    Raises:
+        ToolError: One of them can't be declared.
+    """
+    return [
+        _argument(function, parameter, name)
+        for parameter in _parameters(function, name)
+        if parameter.name not in _given_to(function)
+    ]
+
+
+def struct_of(arguments: Sequence[Argument], name: str) -> type[msgspec.Struct]:
+    """A type that checks and converts the arguments of one call."""
+    return msgspec.defstruct(name, map(_field, arguments), kw_only=True, forbid_unknown_fields=True)
+
+
+def schema_of(arguments: Sequence[Argument]) -> Mapping[str, object] | None:
+    """The arguments as a JSON schema; None without any."""
+    if not arguments:
+        return None
+    schemas, definitions = _schemas([argument.type for argument in arguments])
+    properties = {
+        argument.name: {**schema, **_default_of(argument)}
+        for argument, schema in zip(arguments, schemas, strict=True)
+    }
+    required = [argument.name for argument in arguments if argument.is_required]
+    schema: dict[str, object] = {"type": "object", "properties": properties}
+    if required:
+        schema["required"] = required
+    if definitions:
+        schema["$defs"] = definitions
+    return schema
+
+
+def _given_to(function: object) -> Container[str]:
+    return function.keywords if isinstance(function, partial) else ()
+
+
+def _without_partial(function: object) -> object:
+    while isinstance(function, partial):
+        function = function.func
+    return function
+
+
+def _parameters(function: Callable[..., object], name: str) -> Sequence[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (ValueError, NameError) as exc:  # builtins have none; Python 3.14 resolves annotations only now
+        raise ToolError(f"the parameters of {name} can't be told: {exc}") from exc
+
+
+def _argument(function: Callable[..., object], parameter: inspect.Parameter, name: str) -> Argument:
+    if parameter.kind not in _NAMED_KINDS:
+        raise _undeclarable(parameter, name, "it has to be a named one")
+    if parameter.annotation is parameter.empty:
+        raise _undeclarable(parameter, name, "it has no type")
+    try:
+        hint = _resolve(function, parameter)
+        _schemas([hint])
+    except Exception as exc:  # whatever an annotation may raise
+        raise _undeclarable(parameter, name, str(exc) or type(exc).__name__) from exc
+    return Argument(parameter.name, hint, parameter.default)
+
+
+def _resolve(function: Callable[..., object], parameter: inspect.Parameter) -> object:
+    """The parameter's type alone: the others', and the result's, are no business of this one."""
+    origin = inspect.unwrap(function_behind(function))
+    names: dict[str, object] = getattr(origin, "__globals__", {})
+    holder = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
+    hint: object = get_type_hints(holder, names, include_extras=True)[parameter.name]
+    return hint
+
+
+def _undeclarable(parameter: inspect.Parameter, name: str, why: str) -> ToolError:
+    return ToolError(f"parameter {parameter.name!r} of {name} can't be declared: {why}")
+
+
+def _schemas(types: Sequence[object]) -> tuple[Sequence[Mapping[str, object]], Mapping[str, object]]:
+    return msgspec.json.schema_components(types, schema_hook=_schema_hook, ref_template="#/$defs/{name}")
+
+
+def _schema_hook(kind: type) -> dict[str, object]:
+    """What msgspec has no schema for. It knows `object` as a class like any other, and takes no empty schema here."""
+    if kind is object:
+        return {"description": "any value"}
+    raise TypeError(f"type {kind!r} is not supported")
+
+
+def _field(argument: Argument) -> tuple[str, object] | tuple[str, object, object]:
+    if argument.is_required:
+        return argument.name, argument.type
+    # By a factory, since msgspec takes no lists and the like as defaults; Python does, and here nobody changes them.
+    return argument.name, argument.type, msgspec.field(default_factory=lambda: argument.default)
+
+
+def _default_of(argument: Argument) -> Mapping[str, object]:
+    try:
+        return {} if argument.is_required else {"default": plain(argument.default)}
+    except ToolError:
+        return {}  # a default that only Python knows

@@ -1,5 +1,4 @@
 """Where and how to dial."""
 
-from .base import Backend as Backend
-from .base import WebSocketBackend as WebSocketBackend
+from .base import Backend as Backend, WebSocketBackend as WebSocketBackend
 from .gemini import GeminiBackend as GeminiBackend

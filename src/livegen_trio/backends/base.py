@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -11,12 +12,16 @@ from ..transports.base import MAX_MESSAGE_SIZE
 from ..transports.trio_websocket import open_websocket
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     import trio
 
     from ..transports.base import Endpoint, Progress, Transport
     from ..types import Setup
 
 _SCHEMES: Final = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
+_BESIDE_HOST_AND_PATH: Final = re.compile(r"[?#]|^(?:[^/]*//)?[^/]*@")
+"""A query, a fragment, or a user name: places of secrets, so such a URL isn't repeated in an error."""
 
 
 class Backend(ABC):
@@ -67,9 +72,18 @@ def websocket_url(base_url: str, path: str) -> str:
     Raises:
         ConfigError: It is no URL that a WebSocket can be opened to.
     """
-    url = urlsplit(base_url)
-    if url.scheme not in _SCHEMES or not url.hostname:
-        raise ConfigError(f"{base_url!r} is no base URL; write wss://host or ws://host:port")
-    if url.query or url.fragment or url.username:
+    if _BESIDE_HOST_AND_PATH.search(base_url):
         raise ConfigError("a base URL has no query, fragment or user name; secrets belong into headers")
+    url = _split(base_url)
+    if url is None:
+        raise ConfigError(f"{base_url!r} is no base URL; write wss://host or ws://host:port")
     return f"{_SCHEMES[url.scheme]}://{url.netloc}{url.path.rstrip('/')}{path}"
+
+
+def _split(base_url: str) -> SplitResult | None:
+    try:
+        url = urlsplit(base_url)
+        is_one = url.scheme in _SCHEMES and url.hostname and url.port != 0
+    except ValueError:  # a bad port or bracket
+        return None
+    return url if is_one and not re.search(r"\s", base_url) else None  # urlsplit overlooks white space

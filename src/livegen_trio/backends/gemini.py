@@ -21,6 +21,8 @@ Secret: TypeAlias = str | Callable[[], Awaitable[str]]
 BASE_URL: Final = "wss://generativelanguage.googleapis.com"
 API_KEY_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _METHOD: Final = "GenerativeService.BidiGenerateContent"
+_KEY_HEADER: Final = "x-goog-api-key"
+_MODEL: Final = re.compile(r"(?:[^/?&\s]+/)*[^/?&\s]+")
 
 
 class GeminiBackend(WebSocketBackend):
@@ -28,14 +30,15 @@ class GeminiBackend(WebSocketBackend):
 
     Args:
         api_key: The key, or an async function that gives it anew on every dial. Without it the environment's
-            `GEMINI_API_KEY` is taken, or else `GOOGLE_API_KEY`. It travels in a header, never in a URL.
+            `GEMINI_API_KEY` is taken, or else `GOOGLE_API_KEY`. It travels in a header, never in a URL. White space
+            around it, such as the line break at the end of a file, is no part of it.
         api_version: "v1beta", which Google documents for the Live API; "v1alpha" has some previews.
         base_url: Another server that speaks the protocol, `wss://` or `ws://`, with a path if need be.
         ssl_context: For TLS, in place of the system's certificates.
         headers: Sent with the upgrade request, beside the key.
 
     Raises:
-        ConfigError: There is no key, or `base_url` is no URL of a WebSocket.
+        ConfigError: There is no key, or `base_url` or `api_version` is none.
     """
 
     def __init__(
@@ -47,9 +50,14 @@ class GeminiBackend(WebSocketBackend):
         ssl_context: ssl.SSLContext | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._api_key = api_key or _key_of_environment()
+        if not re.fullmatch("[a-z0-9]+", api_version):
+            raise ConfigError(f'{api_version!r} is no API version; write "v1beta" or "v1alpha"')
+        self._api_key = _key_of_environment() if api_key is None else api_key
+        if isinstance(self._api_key, str):
+            self._api_key = _check_key(self._api_key)
         self._url = websocket_url(
-            base_url or BASE_URL, f"/ws/google.ai.generativelanguage.{api_version}.{_METHOD}"
+            BASE_URL if base_url is None else base_url,
+            f"/ws/google.ai.generativelanguage.{api_version}.{_METHOD}",
         )
         self._ssl_context = ssl_context
         self._headers = dict(headers or {})
@@ -59,20 +67,27 @@ class GeminiBackend(WebSocketBackend):
 
     def resource_name(self, model: str) -> str:
         """`models/{model}`; names that already have a collection in front, such as `tunedModels/`, stay as they are."""
-        if not model or re.search(r"\.\.|[?&\s]", model):
-            raise ConfigError(f"{model!r} can't be a model's name")
+        if not _MODEL.fullmatch(model) or ".." in model:
+            raise ConfigError(f"{model!r} can't be a model's name; write one like \"gemini-3.8-live\"")
         return model if "/" in model else f"models/{model}"
 
     async def endpoint(self) -> Endpoint:
         """The Live method's URL, with the key in a header."""
-        key = self._api_key if isinstance(self._api_key, str) else await self._api_key()
-        headers = {**self._headers, "x-goog-api-key": key}
+        key = self._api_key if isinstance(self._api_key, str) else _check_key(await self._api_key())
+        headers = {name: value for name, value in self._headers.items() if name.lower() != _KEY_HEADER}
+        headers[_KEY_HEADER] = key
         return Endpoint(self._url, tuple(headers.items()), self._ssl_context)
+
+
+def _check_key(key: str) -> str:
+    if not (key := key.strip()):
+        raise ConfigError("the API key is empty; leave api_key out to take the environment's")
+    return key
 
 
 def _key_of_environment() -> str:
     for name in API_KEY_VARIABLES:
-        if key := os.environ.get(name):
+        if key := os.environ.get(name, "").strip():
             return key
     raise ConfigError(
         f"there is no API key: give api_key, or set {API_KEY_VARIABLES[0]} in the environment; "

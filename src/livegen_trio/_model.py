@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ._contents import ContentInput, as_instruction
-from ._errors import ConfigError
+from ._errors import ConfigError, LocalProtocolError
 from ._session.connect import open_session
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
 from .tools import declarations
@@ -60,7 +60,7 @@ class LiveGenerativeModel(AIModel):
     ) -> None:
         super().__init__(model, backend)
         self._generation_config = generation_config or LiveGenerationConfig()
-        self._system_instruction = None if system_instruction is None else as_instruction(system_instruction)
+        self._system_instruction = None if system_instruction is None else _instruction(system_instruction)
         self._declared = declarations(tools)
         self._tool_config = tool_config
 
@@ -138,16 +138,31 @@ class LiveGenerativeModel(AIModel):
             yield session
 
     def _setup(self, session_resumption: Resumption) -> Setup:
-        if session_resumption == "auto":
-            session_resumption = SessionResumptionConfig()
         return make_setup(
             self.model,
             self._generation_config,
             system_instruction=self._system_instruction,
             tools=self._declared.tools,
             tool_config=self._tool_config,
-            session_resumption=session_resumption,
+            session_resumption=_resumption(session_resumption),
         )
+
+
+def _instruction(value: ContentInput) -> Content:
+    try:
+        return as_instruction(value)
+    except LocalProtocolError:
+        raise ConfigError("the system instruction is empty; give text, or None for none") from None
+
+
+def _resumption(asked: object) -> SessionResumptionConfig | None:
+    if asked == "auto":
+        return SessionResumptionConfig()
+    if asked is None or isinstance(asked, SessionResumptionConfig):
+        return asked
+    raise ConfigError(  # without the value, which may well be a bare handle
+        'session_resumption is "auto", None or SessionResumptionConfig(handle=...)'
+    )
 
 
 def get_live_generative_model(
@@ -171,7 +186,7 @@ def get_live_generative_model(
         tool_config: How it may use them. Sent by Firebase's clients; elsewhere the server may refuse it.
 
     Raises:
-        ConfigError: The name is missing or can't be one of the backend's models.
+        ConfigError: The name is missing or can't be one of the backend's models, or the system instruction is empty.
         ToolError: A function can't be declared.
     """
     return LiveGenerativeModel(

@@ -26,8 +26,10 @@ class _Line:
     """One way between two ends, which both of them hold."""
 
     def __init__(self) -> None:
-        self.entry, self.exit = trio.open_memory_channel[_Item](_CAPACITY)
-        self.last_used = trio.current_time()
+        self.entry: trio.MemorySendChannel[_Item]
+        self.exit: trio.MemoryReceiveChannel[_Item]
+        self.entry, self.exit = trio.open_memory_channel(_CAPACITY)
+        self.last_used: float = trio.current_time()
         self.goodbye: tuple[int, str] | None = None
 
 

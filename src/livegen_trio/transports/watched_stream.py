@@ -36,13 +36,13 @@ class WatchedStream(trio.abc.Stream):
         self._turn = trio.StrictFIFOLock()
         self._late = b""
         self._is_mute = False
-        self.opening = trio.CancelScope()
-        self.head = b""
-        self.is_open = False
-        self.hung_up = trio.Event()
-        self.close_relayed = False
-        self.close_written = False
-        self.last_heard = trio.current_time()
+        self.opening: trio.CancelScope = trio.CancelScope()
+        self.head: bytes = b""
+        self.is_open: bool = False
+        self.hung_up: trio.Event = trio.Event()
+        self.close_relayed: bool = False
+        self.close_written: bool = False
+        self.last_heard: float = trio.current_time()
 
     def opened(self) -> None:
         """Note that the upgrade is through: what comes now is no HTTP."""

@@ -346,7 +346,7 @@ def test_the_end_of_audio_is_said_only_where_the_server_detects_activity() -> No
 def test_a_turn_is_under_way_from_its_first_event_to_its_last() -> None:
     protocol = opened()
     seen = []
-    for one in (said("Hel"), content(generationComplete=True), content(turnComplete=True), said("Lo")):
+    for one in (said("Good"), content(generationComplete=True), content(turnComplete=True), said("Bye")):
         protocol.receive(one)
         seen.append(protocol.in_turn)
     assert seen == [True, True, False, True]

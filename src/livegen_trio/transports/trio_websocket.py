@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from .._errors import Initiator
 
 _ABNORMAL: Final = 1006
-_ANY_BUFFER_SIZE: Final = cast(
-    "int", None
-)  # typed as an int by mistake; leaves it to Trio, as 4 KiB pieces are slow
+# Leaves it to Trio, since 4 KiB pieces are slow. Typed as an int by mistake.
+_ANY_BUFFER_SIZE: Final = cast("int", None)
 _UNBUFFERED: Final = 0  # messages; the engine has a bounded buffer of its own
 
 Opcode: TypeAlias = Literal["text", "binary"]
@@ -215,9 +214,8 @@ class TrioWebSocketTransport(Transport):
         if not self._close:
             event = wsproto.events.CloseConnection(code=ending.code, reason=ending.reason)
             self._close = self._outgoing.send(event)
-        await self._stream.write(
-            self._close
-        )  # it goes out once, whoever comes here again only waits for that
+        # It goes out once; whoever comes here again only waits for that.
+        await self._stream.write(self._close)
         if not self._stream.close_written:
             return  # it can't be told
         await self._hear_out()
@@ -273,9 +271,8 @@ async def _keep_reading(
             # and our Close would be lost with it.
             await stream.drain()
     finally:
-        with trio.CancelScope(
-            shield=True
-        ):  # a cancellation would take the place of an error on its way (trio#1559)
+        # A cancellation would take the place of an error on its way (trio#1559).
+        with trio.CancelScope(shield=True):
             await stream.hang_up()  # noqa: ASYNC102 - at once
 
 

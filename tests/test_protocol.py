@@ -246,17 +246,17 @@ def test_realtime_input_is_one_thing_a_message(message: t.RealtimeInput) -> None
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "words"),
     [
-        t.RealtimeInput(),
-        t.RealtimeInput(text="so", audio=PCM),
-        t.RealtimeInput(activity_start=t.ActivityStart(), activity_end=t.ActivityEnd()),
+        (t.RealtimeInput(), "this has nothing"),
+        (t.RealtimeInput(text="so", audio=PCM), "this has 2"),
+        (t.RealtimeInput(activity_start=t.ActivityStart(), activity_end=t.ActivityEnd()), "this has 2"),
     ],
 )
-def test_realtime_input_of_no_thing_or_of_several_is_refused(message: t.RealtimeInput) -> None:
+def test_realtime_input_of_no_thing_or_of_several_is_refused(message: t.RealtimeInput, words: str) -> None:
     protocol = opened(MANUAL)
     before = state_of(protocol)
-    with pytest.raises(LocalProtocolError, match="one thing"):
+    with pytest.raises(LocalProtocolError, match=f"one thing a message; {words}"):
         protocol.send(message)
     assert state_of(protocol) == before
 
@@ -725,6 +725,11 @@ class RandomWalk(RuleBasedStateMachine):
         assert self.protocol.usage.total_token_count == self.tokens
         assert [call.id for call in self.protocol.pending_calls] == self.pending
         assert self.protocol.awaits_reply or not self.pending
+
+    @invariant()
+    def answers_to_cancelled_calls_are_told_from_others(self) -> None:
+        wanted = self.protocol.unanswered(answer("a", "b", "c", "d").function_responses)
+        assert {response.id for response in wanted} == set("abcd") - self.cancelled
 
     @invariant()
     def no_answer_was_sent_to_a_cancelled_call(self) -> None:

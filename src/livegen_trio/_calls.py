@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from .types import FunctionCall, FunctionResponse
 
-_ANSWERED: Final = "answered"
+_ANSWERED: Final = "answered, and not with will_continue"
 _CANCELLED: Final = "cancelled by the server"
 
 _REMEMBERED: Final = 1024

@@ -6,6 +6,7 @@ import datetime as dt
 import enum
 import functools
 import sys  # noqa: TC003 - annotations are read at run time here
+import threading
 import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence  # noqa: TC003 - the same
 from dataclasses import dataclass
@@ -518,6 +519,7 @@ def taking(annotation: object) -> Callable[..., object]:
         (Decimal, "1.50", "Decimal('1.50')"),
         (object, {"a": [1.0]}, "{'a': [1]}"),
         (dict[str, object], {"a": 9007199254740994.0}, "{'a': 9007199254740994.0}"),
+        (object, 9007199254740992.0, "9007199254740992"),
         (tuple[int, str], [1.0, "a"], "(1, 'a')"),
         (
             Trip,
@@ -585,6 +587,14 @@ async def test_a_parameter_that_is_not_given_has_its_default() -> None:
     assert seen == [(default, ["a"]), (1, [])]
 
 
+async def test_a_required_parameter_may_follow_one_with_a_default() -> None:
+    def power(*, exponent: int = 2, base: int) -> int:
+        return int(base**exponent)
+
+    assert schema(power)["required"] == ["base"]
+    assert await called(power, base=3) == {"output": 9}
+
+
 async def double(number: int) -> int:
     await trio.lowlevel.checkpoint()
     return 2 * number
@@ -618,6 +628,23 @@ async def test_a_call_is_cancelled_with_its_scope(autojump_clock: MockClock) -> 
         await called(wait)
     assert scope.cancelled_caught
     assert ended == [3]
+
+
+async def test_a_sync_function_is_left_alone_with_its_thread_if_its_call_is_cancelled() -> None:
+    begun, released, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def block() -> None:
+        begun.set()
+        released.wait()
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(FunctionTool(block).call, {})
+        await trio.to_thread.run_sync(begun.wait)
+        nursery.cancel_scope.cancel()
+    assert not ended.is_set()
+    released.set()
+    await trio.to_thread.run_sync(ended.wait)
 
 
 async def test_what_a_function_raises_leaves_the_call() -> None:

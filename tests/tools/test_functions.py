@@ -665,7 +665,7 @@ async def test_what_a_function_raises_leaves_the_call() -> None:
         ({"output": 1, "error": 2}, {"output": 1, "error": 2}),
         (Place("K2", 8611), {"name": "K2", "altitude": 8611}),
         (Trip(Place("a"), []), {"start": {"name": "a", "altitude": 0}, "via": []}),
-        ({1: "a", Unit.KELVIN: "b"}, {"1": "a", "K": "b"}),
+        ({1: "a", "b": Unit.KELVIN}, {"1": "a", "b": "K"}),
         ({}, {"output": {}}),
         (None, {"output": None}),
         (0, {"output": 0}),

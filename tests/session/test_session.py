@@ -549,3 +549,12 @@ async def test_a_session_of_a_day_takes_no_time(autojump_clock: MockClock) -> No
             assert (await next_content(session)).text == "pong"
             await session.receive()
     assert trio.current_time() == 24 * 3600
+
+
+async def test_a_reason_of_several_lines_is_told_on_one() -> None:
+    async with conversation() as (session, peer):
+        await peer.close(1011, "first\nsecond")
+        with pytest.raises(SessionClosedError) as caught:
+            await session.receive()
+        assert caught.value.reason == "first\nsecond"
+        assert "first second" in str(caught.value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 import trio.testing
 
-from livegen_trio import FunctionDeclaration, ToolCall, ToolError
+from livegen_trio import FunctionDeclaration, FunctionResponse, ToolCall, ToolError
 from peer import conversation, next_content, text
 
 if TYPE_CHECKING:
@@ -209,3 +209,68 @@ async def test_a_result_that_comes_after_the_sessions_end_harms_nobody(autojump_
     async with conversation(tools=[stubborn]) as (_, peer):
         await peer.say(calls(("1", "stubborn", {})))
         await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_call_that_comes_twice_while_it_runs_has_one_outcome(autojump_clock: MockClock) -> None:
+    async def wait() -> str:
+        await trio.sleep(1)
+        return "done"
+
+    async with conversation(tools=[wait, double]) as (_, peer):
+        await peer.say(calls(("1", "wait", {})), calls(("1", "wait", {})))
+        await trio.sleep(2)
+        await peer.say(calls(("2", "double", {"number": 1})))
+        answers = [(await peer.hear())["toolResponse"]["functionResponses"][0]["id"] for _ in range(2)]
+    assert answers == ["1", "2"]
+
+
+async def test_the_id_of_a_cancelled_call_can_be_used_again_while_that_cleans_up(
+    autojump_clock: MockClock,
+) -> None:
+    began = []
+
+    async def work() -> str:
+        began.append(trio.current_time())
+        try:
+            await trio.sleep(5)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(3)
+        return "done"
+
+    async with conversation(tools=[work]) as (_, peer):
+        await peer.say(calls(("1", "work", {})))
+        await trio.sleep(1)
+        await peer.say({"toolCallCancellation": {"ids": ["1"]}}, calls(("1", "work", {})))
+        answer = (await peer.hear())["toolResponse"]["functionResponses"]
+    assert began == [0, 1]
+    assert answer == [{"id": "1", "name": "work", "response": {"output": "done"}}]
+    assert trio.current_time() == 9
+
+
+async def test_a_call_that_was_answered_by_hand_is_not_answered_again(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def wait() -> str:
+        await trio.sleep(1)
+        return "done"
+
+    async with conversation(tools=[wait]) as (session, peer):
+        await peer.say(calls(("1", "wait", {})))
+        await session.receive()
+        await session.send_function_responses(
+            [FunctionResponse(id="1", name="wait", response={"by": "hand"})]
+        )
+        await trio.sleep(2)
+        await session.send("still here")
+        assert (await peer.hear())["toolResponse"]["functionResponses"][0]["response"] == {"by": "hand"}
+        assert "clientContent" in await peer.hear()
+    assert "not sent" in caplog.text
+
+
+async def test_a_call_whose_arguments_are_still_to_come_is_not_run_yet() -> None:
+    piece = {"id": "1", "name": "double", "willContinue": True}
+    async with conversation(tools=[double]) as (_, peer):
+        await peer.say({"toolCall": {"functionCalls": [piece]}}, calls(("1", "double", {"number": 4})))
+        answer = (await peer.hear())["toolResponse"]["functionResponses"]
+    assert answer == [{"id": "1", "name": "double", "response": {"output": 8}}]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._errors import LiveError
+from .._errors import LiveError, one_line
 from .._hints import diagnose_close
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         who = "the server" if initiator == "server" else "this side"
         words = f": {reason}" if reason else ""
         hint = f" ({diagnosis.hint})" if diagnosis.hint else ""
-        super().__init__(f"{who} ended the session with close code {code}{words}{hint}")
+        super().__init__(one_line(f"{who} ended the session with close code {code}{words}{hint}"))
         self.code: int = code
         self.reason: str = reason
         self.initiator: Initiator = initiator

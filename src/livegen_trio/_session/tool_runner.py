@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from .._errors import ToolError
+from .._errors import LocalProtocolError, ToolError
 from ..types import FunctionResponse, ToolCall, ToolCallCancellation
 from .closed import SessionClosedError
 
@@ -71,6 +70,8 @@ class ToolRunner:
         function = self.functions.get(call.name or "")
         if function is None or self._nursery is None:
             return
+        if call.will_continue or call.id in self._running:
+            return  # its arguments are still to come, or it came twice
         # The scope is there before the task runs: a cancellation in the same frame finds it.
         scope = trio.CancelScope()
         if call.id:
@@ -79,8 +80,9 @@ class ToolRunner:
 
     def _end(self, ids: Sequence[str]) -> None:
         for call_id in ids:
-            if call_id in self._running:
-                self._running[call_id].cancel(reason="the server cancelled the call")
+            # At once, not when the call has cleaned up: the server may use its id again.
+            if scope := self._running.pop(call_id, None):
+                scope.cancel(reason="the server cancelled the call")
 
     async def _carry_out(self, call: FunctionCall, function: FunctionTool, scope: trio.CancelScope) -> None:
         try:
@@ -88,11 +90,18 @@ class ToolRunner:
                 response = FunctionResponse(
                     id=call.id, name=call.name, response=await _outcome(call, function)
                 )
-                with suppress(SessionClosedError, trio.ClosedResourceError):  # nobody is left to answer
-                    await self._answer([response])
+                await self._send(response)
         finally:
-            if call.id:
+            if call.id and self._running.get(call.id) is scope:
                 del self._running[call.id]
+
+    async def _send(self, response: FunctionResponse) -> None:
+        try:
+            await self._answer([response])
+        except (SessionClosedError, trio.ClosedResourceError):
+            return  # nobody is left to answer
+        except LocalProtocolError as exc:
+            _logger.warning("an answer was not sent: %s", exc)  # somebody has answered by hand
 
 
 async def _outcome(call: FunctionCall, function: FunctionTool) -> Mapping[str, object]:

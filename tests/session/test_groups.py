@@ -17,7 +17,7 @@ async def raise_error(error: BaseException) -> None:
 async def test_one_error_comes_out_bare() -> None:
     error = ValueError("mine")
     with pytest.raises(ValueError, match="mine") as caught, single_exception():
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:  # noqa: ASYNC112 - a group of one is the point
             nursery.start_soon(raise_error, error)
     assert caught.value is error
 

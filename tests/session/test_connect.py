@@ -12,6 +12,7 @@ import trio.testing
 
 from livegen_trio import (
     Backend,
+    ConfigError,
     ConnectTimeoutError,
     HandshakeError,
     SessionClosedError,
@@ -194,6 +195,21 @@ async def test_a_peer_that_says_nothing_to_the_setup_times_out(autojump_clock: M
     assert trio.current_time() == 15
     with pytest.raises(ConnectionClosed):
         await backend.transport.send(b"x")
+
+
+@pytest.mark.parametrize(
+    "timing",
+    [
+        {"connect_timeout": -1},
+        {"close_timeout": math.nan},
+        {"keepalive_interval": 0},
+        {"keepalive_timeout": 0},
+    ],
+    ids=str,
+)
+async def test_a_time_that_is_none_is_refused_before_anything_is_dialled(timing: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(timing))):
+        await connect(PeerBackend(), **timing)
 
 
 async def test_without_a_timeout_connecting_waits_for_ever(autojump_clock: MockClock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import trio
 import trio.testing
 
@@ -12,7 +13,6 @@ from livegen_trio import FunctionDeclaration, FunctionResponse, ToolCall, ToolEr
 from peer import conversation, next_content, text
 
 if TYPE_CHECKING:
-    import pytest
     from trio.testing import MockClock
 
 
@@ -274,3 +274,14 @@ async def test_a_call_whose_arguments_are_still_to_come_is_not_run_yet() -> None
         await peer.say({"toolCall": {"functionCalls": [piece]}}, calls(("1", "double", {"number": 4})))
         answer = (await peer.hear())["toolResponse"]["functionResponses"]
     assert answer == [{"id": "1", "name": "double", "response": {"output": 8}}]
+
+
+async def test_ctrl_c_in_a_tool_leaves_the_block_as_it_is() -> None:
+    async def interrupted() -> None:
+        await trio.lowlevel.checkpoint()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        async with conversation(tools=[interrupted]) as (_, peer):
+            await peer.say(calls(("1", "interrupted", {})))
+            await trio.sleep_forever()

@@ -10,6 +10,7 @@ import trio
 from .._errors import LocalProtocolError, ToolError
 from ..types import FunctionResponse, ToolCall, ToolCallCancellation
 from .closed import SessionClosedError
+from .groups import single_exception
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,7 +57,7 @@ class ToolRunner:
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Run calls, as they are observed, until `cancel`."""
-        with self._scope:
+        with self._scope, single_exception():
             async with trio.open_nursery() as self._nursery:
                 task_status.started()
                 await trio.sleep_forever()

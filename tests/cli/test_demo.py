@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import signal
 import sys
 from array import array
@@ -202,9 +203,16 @@ def test_a_silent_question_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_conversation(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["demo", "--out", str(tmp_path / "nowhere" / "answer.wav")]) == 2
+    assert f"there is no folder {tmp_path / 'nowhere'}; create it" in one_line(capsys)
+    (tmp_path / "no_folder").touch()
+    assert main(["demo", "--out", str(tmp_path / "no_folder" / "answer.wav")]) == 2
+    assert f"there is no folder {tmp_path / 'no_folder'}; create it" in one_line(capsys)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)  # root may write to all folders
+        assert main(["demo", "--out", str(tmp_path / "answer.wav")]) == 2
     assert "answer.wav can't be written; name another file with --out" in one_line(capsys)
     assert main(["demo", "--out", str(tmp_path)]) == 2
     assert "is a folder; name a file with --out" in one_line(capsys)

@@ -6,6 +6,7 @@ import io
 import logging
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,8 +62,13 @@ def test_help_is_given(arguments: list[str], capsys: pytest.CaptureFixture[str])
             "70000 is no port; give a number from 0 to 65535; see livegen-trio serve",
         ),
         (["serve", "--port", "-1"], "-1"),
+        (["serve", "--port", "\N{ARABIC-INDIC DIGIT THREE}"], "is no port"),
+        (["serve", "--host", ""], "argument --host: the name is empty"),
+        (["serve", "--certfile", ""], "argument --certfile: the name is empty"),
         (["chat", "--backend", "other"], "invalid choice: 'other'"),
         (["demo", "--question"], "expected one argument"),
+        (["demo", "--question", ""], "argument --question: the name is empty"),
+        (["demo", "--out", ""], "argument --out: the name is empty"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_in_one_line(
@@ -103,6 +109,24 @@ def test_an_error_in_a_servers_words_stays_one_harmless_line(
     monkeypatch.setattr(_chat, "run", raising(LiveError("first\nsecond \x1b]0;title\x07\x9b2Jthird")))
     assert main(["chat"]) == 1
     assert capsys.readouterr().err == "livegen-trio: first second ]0;title2Jthird\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file that is always full")
+def test_an_output_that_is_full_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def write() -> int:
+        sys.stdout.write("words")
+        sys.stdout.flush()
+        return 0
+
+    monkeypatch.setattr(_chat, "run", chat_that(write))
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["chat"]) == 1
+    assert capfd.readouterr().err == (
+        "livegen-trio: the system gave an error: [Errno 28] No space left on device; see where with --verbose\n"
+    )
 
 
 def test_verbose_adds_the_traceback(

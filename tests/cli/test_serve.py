@@ -105,9 +105,20 @@ def test_a_host_of_others_is_refused(capsys: pytest.CaptureFixture[str]) -> None
     assert "can't listen at 192.0.2.1, port 0: " in one_line(capsys)
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, "\N{LATIN SMALL LETTER U WITH DIAERESIS}\\"])
+def test_what_cannot_be_the_name_of_a_host_is_refused(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--text", "--host", host]) == 2
+    assert f"can't listen at {host}, port 0: no host can have this name; choose" in one_line(capsys)
+
+
 def test_a_missing_certificate_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--text", "--certfile", "nowhere.pem", "--keyfile", "key.pem"]) == 2
-    assert "nowhere.pem with key.pem can't be read: No such file or directory" in one_line(capsys)
+    assert "livegen-trio: nowhere.pem can't be read: No such file or directory" in one_line(capsys)
+
+
+def test_a_missing_key_is_the_one_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--text", "--certfile", __file__, "--keyfile", "nowhere.pem"]) == 2
+    assert "livegen-trio: nowhere.pem can't be read: No such file or directory" in one_line(capsys)
 
 
 def test_a_broken_certificate_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

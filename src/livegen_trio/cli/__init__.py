@@ -45,15 +45,25 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     try:
         return run(partial(arguments.command, arguments), terminated=arguments.terminated)
     except LiveError as exc:
-        if arguments.verbose:
-            traceback.print_exception(exc)
-        print(f"livegen-trio: {' '.join(printable(str(exc)).split())}", file=sys.stderr)
+        _tell(exc, str(exc), verbose=arguments.verbose)
         return exit_code(exc)
     except KeyboardInterrupt:  # a second one, or one before there was anything to end cleanly
         return INTERRUPTED
     except BrokenPipeError:
         _discard_output()
         return FAILED
+    except (
+        OSError
+    ) as exc:  # what reads and writes files says so itself: what is left is standard output, mostly
+        _tell(exc, f"the system gave an error: {exc}; see where with --verbose", verbose=arguments.verbose)
+        _discard_output()
+        return FAILED
+
+
+def _tell(error: Exception, message: str, *, verbose: bool) -> None:
+    if verbose:
+        traceback.print_exception(error)
+    print(f"livegen-trio: {' '.join(printable(message).split())}", file=sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -18,6 +18,7 @@ from .._session.groups import single_exception
 from ..audio import Recording, read_wav, speech_end, stream_pcm, write_wav
 from ..local import LocalBackend, LocalServer, load_engines, speech_available
 from ..types import OUTPUT_SAMPLE_RATE, AudioTranscriptionConfig, LiveGenerationConfig
+from . import _arguments
 from ._errors import FAILED, OK, CommandError
 from ._exchange import Exchange
 from ._running import run_native
@@ -48,10 +49,17 @@ _PATIENCE: Final = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument(
-        "--question", metavar="FILE.wav", help=f'16-bit PCM, mono or stereo, 8 to 96 kHz; else "{_QUESTION}"'
+        "--question",
+        metavar="FILE.wav",
+        type=_arguments.name,
+        help=f'16-bit PCM, mono or stereo, 8 to 96 kHz; else "{_QUESTION}"',
     )
     parser.add_argument(
-        "--out", metavar="FILE.wav", default="answer.wav", help="where the answer goes (default: answer.wav)"
+        "--out",
+        metavar="FILE.wav",
+        type=_arguments.name,
+        default="answer.wav",
+        help="where the answer goes (default: answer.wav)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the results as a JSON object in the last line"
@@ -116,6 +124,8 @@ def _check_place(out: Path) -> None:
     """Find out before the conversation, and not after it, that its answer can't be written."""
     if out.is_dir():
         raise CommandError(f"{out} is a folder; name a file with --out")
+    if not out.parent.is_dir():
+        raise CommandError(f"there is no folder {out.parent}; create it, or name another file with --out")
     if not os.access(out if out.exists() else out.parent, os.W_OK):
         raise CommandError(f"{out} can't be written; name another file with --out")
 

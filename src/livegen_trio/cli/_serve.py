@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import ssl
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import trio
 
 from .._session.groups import single_exception
 from ..local import LocalServer, load_engines, text_engines
+from . import _arguments
 from ._errors import OK, CommandError
 from ._running import run_native
 
 if TYPE_CHECKING:
+    import argparse
+
     from ..local import Address, Engines
 
 SUMMARY: Final = "run the embedded server, for programs that want a Live server"
@@ -24,20 +27,32 @@ DESCRIPTION: Final = (
     "[local] extra it hears and speaks, without it converses in text."
 )
 
-_MAX_PORT: Final = 65_535
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=_port, default=0, help="the port; 0, the default, takes any that is free"
+        "--host",
+        type=_arguments.name,
+        default="127.0.0.1",
+        help="the address to listen at (default: 127.0.0.1)",
     )
     parser.add_argument(
-        "--certfile", metavar="FILE", help="serve wss:// with this certificate chain, in PEM format"
+        "--port",
+        type=_arguments.port,
+        default=0,
+        help="the port; 0, the default, takes any that is free",
     )
     parser.add_argument(
-        "--keyfile", metavar="FILE", help="its private key, unless the certificate's file has it"
+        "--certfile",
+        metavar="FILE",
+        type=_arguments.name,
+        help="serve wss:// with this certificate chain, in PEM format",
+    )
+    parser.add_argument(
+        "--keyfile",
+        metavar="FILE",
+        type=_arguments.name,
+        help="its private key, unless the certificate's file has it",
     )
     parser.add_argument(
         "--text", action="store_true", help="converse in text only, even if speech is installed"
@@ -56,9 +71,10 @@ async def run(
         async with trio.open_nursery() as nursery:
             try:
                 addresses: list[Address] = await nursery.start(server, arguments.port)
-            except OSError as exc:
+            except (OSError, UnicodeError) as exc:  # UnicodeError: what can't be a name of a host
+                reason = exc.strerror if isinstance(exc, OSError) else "no host can have this name"
                 raise CommandError(
-                    f"can't listen at {arguments.host}, port {arguments.port}: {exc.strerror}; "
+                    f"can't listen at {arguments.host}, port {arguments.port}: {reason}; "
                     "choose others with --host and --port, or port 0 for any that is free"
                 ) from exc
             urls = [_url(address, is_secure=ssl_context is not None) for address in addresses]
@@ -80,29 +96,32 @@ def _url(address: Address, *, is_secure: bool) -> str:
     return f"{'wss' if is_secure else 'ws'}://{host}:{address.port}"
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text} is no port; give a number from 0 to {_MAX_PORT}")
-    return int(text)
-
-
 def _ssl_context(certfile: str | None, keyfile: str | None) -> ssl.SSLContext | None:
     if certfile is None and keyfile is None:
         return None
     if certfile is None:
         raise CommandError("--keyfile is for a certificate; give its --certfile as well")
+    files = (certfile,) if keyfile is None else (certfile, keyfile)
+    for file in files:
+        _check_readable(file)  # of two files, TLS does not tell which
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    files = certfile if keyfile is None else f"{certfile} with {keyfile}"
     try:
         context.load_cert_chain(certfile, keyfile, password=_refuse_password)
     except ssl.SSLError as exc:
         reason = f" ({exc.reason.lower().replace('_', ' ')})" if exc.reason else ""
         raise CommandError(
-            f"{files} can't be used for TLS{reason}; give a certificate and its private key in PEM format"
+            f"{' with '.join(files)} can't be used for TLS{reason}; "
+            "give a certificate and its private key in PEM format"
         ) from exc
-    except OSError as exc:
-        raise CommandError(f"{files} can't be read: {exc.strerror}") from exc
     return context
+
+
+def _check_readable(file: str) -> None:
+    try:
+        with Path(file).open("rb"):
+            pass
+    except OSError as exc:
+        raise CommandError(f"{file} can't be read: {exc.strerror}") from exc
 
 
 def _refuse_password() -> NoReturn:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +14,9 @@ from livegen_trio.local._engines import EngineError
 from livegen_trio.local._loading import load_engines, speech_available, text_engines
 from livegen_trio.local.rules._responder import RuleResponder
 from uninstalled import SPEECH_MODELS, uninstall
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_with_the_extra_there_are_ears_and_a_voice(capfd: pytest.CaptureFixture[str]) -> None:
@@ -22,6 +27,21 @@ def test_with_the_extra_there_are_ears_and_a_voice(capfd: pytest.CaptureFixture[
     assert isinstance(engines.responder, RuleResponder)
     assert len(engines.open_detector(24000).feed(bytes(48000))) > 25
     assert capfd.readouterr() == ("", "")
+
+
+def test_to_load_speech_leaves_nothing_in_the_users_home(tmp_path: Path) -> None:
+    # Where ONNX Runtime reports to its maker, it keeps a number for the machine and what it has to report in there.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"CI", "ORT_DISABLE_TELEMETRY"} and not name.startswith("XDG_")
+    }
+    subprocess.run(
+        [sys.executable, "-B", "-c", "import livegen_trio.local as local; local.load_engines()"],
+        env={**environment, "HOME": str(tmp_path)},
+        check=True,
+    )
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_without_the_extra_there_is_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,18 @@ def test_the_extra_is_absent_even_where_others_brought_its_libraries(monkeypatch
 
 def test_a_package_is_imported() -> None:
     assert require("math") is sys.modules["math"]
+
+
+def test_onnx_runtime_is_kept_from_reporting_to_its_maker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    require("math")
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+def test_what_the_user_says_of_reports_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    require("math")
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == "0"
 
 
 def test_a_missing_package_is_named_with_the_cure() -> None:

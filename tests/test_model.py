@@ -123,7 +123,7 @@ async def test_resumption_is_not_asked_for_by_a_bare_handle(resumption: Any) -> 
 
 async def test_the_backend_has_a_say_in_the_setup_before_it_dials() -> None:
     class Picky(PeerBackend):
-        def check_setup(self, setup: Setup) -> None:
+        def prepare_setup(self, setup: Setup) -> Setup:
             raise ConfigError(f"{setup.model} has no {setup.session_resumption}")
 
     backend = Picky()

@@ -20,7 +20,12 @@ from ._model import (
 from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession, SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
-from .backends import Backend as Backend, GeminiBackend as GeminiBackend, WebSocketBackend as WebSocketBackend
+from .backends import (
+    Backend as Backend,
+    ClientCertificate as ClientCertificate,
+    GeminiBackend as GeminiBackend,
+    WebSocketBackend as WebSocketBackend,
+)
 from .local import LocalBackend as LocalBackend
 from .tools import ToolInput as ToolInput
 from .types import (

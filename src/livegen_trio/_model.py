@@ -124,8 +124,7 @@ class LiveGenerativeModel(AIModel):
             ConfigError: The backend doesn't support something that is asked for; nothing was dialled.
             SessionClosedError: On leaving: the session broke, or accepted messages could not be sent.
         """
-        setup = self._setup(session_resumption)
-        self.backend.check_setup(setup)
+        setup = self.backend.prepare_setup(self._setup(session_resumption))
         timing = Timing(
             connect_timeout=connect_timeout,
             close_timeout=close_timeout,

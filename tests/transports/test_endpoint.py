@@ -30,7 +30,7 @@ def test_a_url_tells_where_to_dial(url: str, found: tuple[str, int, str, str, bo
     [
         "",
         "voice.test",
-        "https://voice.test/secret",
+        "ftp://voice.test/secret",
         "WSS:/secret",
         "ws:///secret",
         "ws://:80/secret",

@@ -44,6 +44,7 @@ class Engine:
         self.inbox: Inbox = Inbox()
         self.outbox: Outbox = Outbox()
         self.tools: ToolRunner = ToolRunner(functions, self.answer)
+        self._backend = backend
         self._close_timeout = timing.close_timeout
         self._connection = Connection(
             backend,
@@ -73,7 +74,7 @@ class Engine:
     async def send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
         await self.outbox.room()
-        self.outbox.put(self.protocol.send(message))
+        self._put(message)
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all."""
@@ -85,7 +86,7 @@ class Engine:
         await self.outbox.room()
         wanted = self.protocol.unanswered(responses)
         if wanted or not responses:
-            self.outbox.put(self.protocol.send(ToolResponse(function_responses=wanted)))
+            self._put(ToolResponse(function_responses=wanted))
 
     async def receive_or_raise(self) -> ServerEvent:
         """The next event, for whoever is in the middle of something: there, a normal end is an error as well."""
@@ -115,6 +116,10 @@ class Engine:
             raise _undelivered(self.outbox.unsent_frames, self.ending).error()
         if self.ending is not None and self.ending.phase == "open" and not self.ending.is_clean:
             raise self.ending.error()
+
+    def _put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        self._backend.check_message(message)
+        self.outbox.put(self.protocol.send(message))
 
     def _end(self, ending: Ending) -> None:
         if self.outbox.is_closed:

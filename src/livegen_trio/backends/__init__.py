@@ -1,4 +1,5 @@
 """Where and how to dial."""
 
 from .base import Backend as Backend, WebSocketBackend as WebSocketBackend
+from .certificate import ClientCertificate as ClientCertificate
 from .gemini import GeminiBackend as GeminiBackend

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from .._errors import ConfigError
 from ..transports.base import MAX_MESSAGE_SIZE
 from ..transports.trio_websocket import open_websocket
 
 if TYPE_CHECKING:
-    from urllib.parse import SplitResult
-
     import trio
 
     from ..transports.base import Endpoint, Progress, Transport
-    from ..types import Setup
-
-_SCHEMES: Final = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
-_BESIDE_HOST_AND_PATH: Final = re.compile(r"[?#]|^(?:[^/]*//)?[^/]*@")
-"""A query, a fragment, or a user name: places of secrets, so such a URL isn't repeated in an error."""
+    from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
 
 
 class Backend(ABC):
@@ -35,11 +26,22 @@ class Backend(ABC):
             ConfigError: The name can't be one of this backend's models.
         """
 
-    def check_setup(self, setup: Setup) -> None:  # noqa: B027 - most backends refuse nothing
-        """Refuse what this backend is known not to support, before anything is dialled.
+    def prepare_setup(self, setup: Setup) -> Setup:
+        """*setup* as this backend wants it, before anything is dialled. What is given stays as it is.
 
         Raises:
-            ConfigError: The message names the field, the backend and the fix.
+            ConfigError: It asks for what this backend doesn't support; the message names the field, the backend and
+                the fix.
+        """
+        return setup
+
+    def check_message(  # noqa: B027 - most backends refuse nothing
+        self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate
+    ) -> None:
+        """Refuse a message that this backend is known not to support, before it is sent.
+
+        Raises:
+            LocalProtocolError: The message names the field, the backend and the fix.
         """
 
     @abstractmethod
@@ -64,26 +66,3 @@ class WebSocketBackend(Backend):
         return await open_websocket(
             endpoint, nursery=nursery, progress=progress, max_message_size=MAX_MESSAGE_SIZE
         )
-
-
-def websocket_url(base_url: str, path: str) -> str:
-    """The URL of *path* below *base_url*, which may be written as `https://`, too.
-
-    Raises:
-        ConfigError: It is no URL that a WebSocket can be opened to.
-    """
-    if _BESIDE_HOST_AND_PATH.search(base_url):
-        raise ConfigError("a base URL has no query, fragment or user name; secrets belong into headers")
-    url = _split(base_url)
-    if url is None:
-        raise ConfigError(f"{base_url!r} is no base URL; write wss://host or ws://host:port")
-    return f"{_SCHEMES[url.scheme]}://{url.netloc}{url.path.rstrip('/')}{path}"
-
-
-def _split(base_url: str) -> SplitResult | None:
-    try:
-        url = urlsplit(base_url)
-        is_one = url.scheme in _SCHEMES and url.hostname and url.port != 0
-    except ValueError:  # a bad port or bracket
-        return None
-    return url if is_one and not re.search(r"\s", base_url) else None  # urlsplit overlooks white space

@@ -8,12 +8,16 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .._errors import ConfigError
-from ..transports.base import Endpoint
-from .base import WebSocketBackend, websocket_url
+from ..transports.proxies import ENVIRONMENT
+from .base import WebSocketBackend
+from .route import Route
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+
+    from ..transports.base import Endpoint
+    from .certificate import ClientCertificate
 
 Secret: TypeAlias = str | Callable[[], Awaitable[str]]
 """A key or token, or an async function that is called for one on every dial."""
@@ -35,10 +39,13 @@ class GeminiBackend(WebSocketBackend):
         api_version: "v1beta", which Google documents for the Live API; "v1alpha" has some previews.
         base_url: Another server that speaks the protocol, `wss://` or `ws://`, with a path if need be.
         ssl_context: For TLS, in place of the system's certificates.
+        client_certificate: Shown to the server in TLS, which is then dialled on its host for that.
+        proxy: URL of a proxy, `http://` or `socks5h://`; "environment" goes by `HTTPS_PROXY` and its like at the time
+            of each dial; None goes straight.
         headers: Sent with the upgrade request, beside the key.
 
     Raises:
-        ConfigError: There is no key, or `base_url` or `api_version` is none.
+        ConfigError: There is no key, or `base_url`, `api_version` or `proxy` is none.
     """
 
     def __init__(
@@ -48,6 +55,8 @@ class GeminiBackend(WebSocketBackend):
         api_version: str = "v1beta",
         base_url: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        client_certificate: ClientCertificate | None = None,
+        proxy: str | None = ENVIRONMENT,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         if not re.fullmatch("[a-z0-9]+", api_version):
@@ -55,15 +64,18 @@ class GeminiBackend(WebSocketBackend):
         self._api_key = _key_of_environment() if api_key is None else api_key
         if isinstance(self._api_key, str):
             self._api_key = _check_key(self._api_key)
-        self._url = websocket_url(
-            BASE_URL if base_url is None else base_url,
-            f"/ws/google.ai.generativelanguage.{api_version}.{_METHOD}",
+        self._path = f"/ws/google.ai.generativelanguage.{api_version}.{_METHOD}"
+        self._route = Route(
+            BASE_URL,
+            base_url=base_url,
+            ssl_context=ssl_context,
+            client_certificate=client_certificate,
+            proxy=proxy,
+            headers=headers,
         )
-        self._ssl_context = ssl_context
-        self._headers = dict(headers or {})
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._url!r})"
+        return f"{type(self).__name__}({self._route.url(self._path)!r})"
 
     def resource_name(self, model: str) -> str:
         """`models/{model}`; names that already have a collection in front, such as `tunedModels/`, stay as they are."""
@@ -74,9 +86,7 @@ class GeminiBackend(WebSocketBackend):
     async def endpoint(self) -> Endpoint:
         """The Live method's URL, with the key in a header."""
         key = self._api_key if isinstance(self._api_key, str) else _check_key(await self._api_key())
-        headers = {name: value for name, value in self._headers.items() if name.lower() != _KEY_HEADER}
-        headers[_KEY_HEADER] = key
-        return Endpoint(self._url, tuple(headers.items()), self._ssl_context)
+        return self._route.endpoint(self._path, {_KEY_HEADER: key})
 
 
 def _check_key(key: str) -> str:

@@ -36,6 +36,7 @@ class LocalBackend(GeminiBackend):
         url: Of a server that `livegen-trio serve` or `livegen_trio.local.serve` runs, such as `ws://127.0.0.1:8080`.
         base_url: The same, by the name that the other backends have for it.
         ssl_context: For `wss://`, in place of the system's certificates.
+        proxy: URL of a proxy; by default the server is dialled straight.
         headers: Sent with the upgrade request.
         engines: What the server in this process works with.
 
@@ -49,6 +50,7 @@ class LocalBackend(GeminiBackend):
         *,
         base_url: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
         headers: Mapping[str, str] | None = None,
         engines: Engines | None = None,
     ) -> None:
@@ -57,12 +59,13 @@ class LocalBackend(GeminiBackend):
         url = url if url is not None else base_url
         if url is not None and engines is not None:
             raise ConfigError("engines belong to the server that runs in this process; leave out the URL")
-        if url is None and (ssl_context is not None or headers is not None):
-            raise ConfigError("nothing is dialled without a URL: ssl_context and headers need one")
+        if url is None and (ssl_context, proxy, headers) != (None, None, None):
+            raise ConfigError("nothing is dialled without a URL: ssl_context, proxy and headers need one")
         super().__init__(
             api_key=_KEY,
             base_url=_IN_PROCESS if url is None else url,
             ssl_context=ssl_context,
+            proxy=proxy,
             headers=headers,
         )
         self._is_in_process = url is None

@@ -22,7 +22,7 @@ MAX_MESSAGE_SIZE: Final = 16 * 2**20
 """Bytes. Avatar and grounding messages pass 1 MiB, so the usual default of WebSocket libraries is too small."""
 
 _CLOSE_REASON_BYTES: Final = 123  # RFC 6455, 5.5: a control frame holds 125, two of them are the code
-_DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
+_DEFAULT_PORTS: Final = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _VISIBLE: Final = re.compile(r"[!-~]+")  # ASCII without spaces and controls: what a request line may hold
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~]+(?:[ \t]+[!-~]+)*)?")
@@ -50,7 +50,7 @@ class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to dial, and with which headers. Headers carry secrets, so they stay out of the repr.
+    """Where to dial, through which proxy, and with which headers. Those two carry secrets and stay out of the repr.
 
     Raises:
         ConfigError: The URL is none that can be dialled, or a header can't be sent as it is.
@@ -59,6 +59,7 @@ class Endpoint:
     url: str
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         try:
@@ -73,8 +74,8 @@ class Endpoint:
 
     @property
     def uses_tls(self) -> bool:
-        """Whether the URL says `wss:`."""
-        return urlsplit(self.url).scheme == "wss"
+        """Whether the URL says `wss:` or `https:`."""
+        return urlsplit(self.url).scheme in ("wss", "https")
 
     @property
     def host(self) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from .._errors import ConfigError
 from ..transports.proxies import ENVIRONMENT
 from .base import WebSocketBackend
 from .route import Route
+from .secrets import check_secret, reveal
 
 if TYPE_CHECKING:
     import ssl
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
 
     from ..transports.base import Endpoint
     from .certificate import ClientCertificate
-
-Secret: TypeAlias = str | Callable[[], Awaitable[str]]
-"""A key or token, or an async function that is called for one on every dial."""
+    from .secrets import Secret
 
 BASE_URL: Final = "wss://generativelanguage.googleapis.com"
 API_KEY_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _METHOD: Final = "GenerativeService.BidiGenerateContent"
 _KEY_HEADER: Final = "x-goog-api-key"
+_NO_KEY: Final = "the API key is empty; leave api_key out to take the environment's"
 _MODEL: Final = re.compile(r"(?:[^/?&\s]+/)*[^/?&\s]+")
 
 
@@ -61,9 +60,7 @@ class GeminiBackend(WebSocketBackend):
     ) -> None:
         if not re.fullmatch("[a-z0-9]+", api_version):
             raise ConfigError(f'{api_version!r} is no API version; write "v1beta" or "v1alpha"')
-        self._api_key = _key_of_environment() if api_key is None else api_key
-        if isinstance(self._api_key, str):
-            self._api_key = _check_key(self._api_key)
+        self._api_key = _key_of_environment() if api_key is None else check_secret(api_key, if_empty=_NO_KEY)
         self._path = f"/ws/google.ai.generativelanguage.{api_version}.{_METHOD}"
         self._route = Route(
             BASE_URL,
@@ -85,14 +82,8 @@ class GeminiBackend(WebSocketBackend):
 
     async def endpoint(self) -> Endpoint:
         """The Live method's URL, with the key in a header."""
-        key = self._api_key if isinstance(self._api_key, str) else _check_key(await self._api_key())
+        key = await reveal(self._api_key, if_empty=_NO_KEY)
         return self._route.endpoint(self._path, {_KEY_HEADER: key})
-
-
-def _check_key(key: str) -> str:
-    if not (key := key.strip()):
-        raise ConfigError("the API key is empty; leave api_key out to take the environment's")
-    return key
 
 
 def _key_of_environment() -> str:

@@ -81,6 +81,11 @@ class LiveProtocol:
         return self._state is State.OPEN
 
     @property
+    def in_activity(self) -> bool:
+        """Whether activity that is marked by hand is under way."""
+        return self._in_activity
+
+    @property
     def pending_calls(self) -> tuple[FunctionCall, ...]:
         """The tool calls that wait for their answer, oldest first."""
         return self._calls.pending
@@ -99,6 +104,13 @@ class LiveProtocol:
             raise LocalProtocolError("the setup is sent once a connection, before everything else")
         self._state = State.AWAITING_SETUP_COMPLETE
         return encode_client_message(self._setup)
+
+    def resume(self, setup: Setup) -> None:
+        """Begin anew on another connection of the session. A turn under way is cut; calls go on to wait."""
+        self._setup = setup
+        self._state = State.NEW
+        self._reply_due = False
+        self.in_turn = False
 
     def send(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> bytes:
         """The frame for *message*.

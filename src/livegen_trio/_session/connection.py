@@ -39,8 +39,9 @@ class Connection:
     """One dial, from the first packet to the last.
 
     `run` is its whole life and is started in the session's nursery. Until the setup is accepted it is cancelled like
-    any task; from then on it is shielded, and ends by `outbox.close()` (gracefully), by `cancel`, or by itself.
-    *observe* is told of events before any consumer sees them, and *end* how it ended; neither may block.
+    any task; from then on it is shielded, and ends when the outbox runs out (gracefully), by `cancel`, or by itself.
+    *observe* is told of events before any consumer sees them, and *end* which connection ended, and how; neither may
+    block.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Connection:
         inbox: Inbox,
         outbox: Outbox,
         observe: Callable[[Sequence[ServerEvent]], None],
-        end: Callable[[Ending], None],
+        end: Callable[[Connection, Ending], None],
         timing: Timing,
     ) -> None:
         self._backend = backend
@@ -62,6 +63,7 @@ class Connection:
         self._end = end
         self._timing = timing
         self._scope = trio.CancelScope()
+        self._is_set_up = False
         self._all_sent = trio.Event()
         self.finished: trio.Event = trio.Event()
 
@@ -70,6 +72,7 @@ class Connection:
 
         Raises:
             HandshakeError: Before it has started; *end* is told of later ends.
+            trio.ClosedResourceError: It was cancelled before it has started.
         """
         try:
             with self._scope, single_exception():
@@ -77,12 +80,15 @@ class Connection:
                     transport = await self._open(nursery)
                     # From here on a cancellation reaches the body of connect() first, which closes the session.
                     self._scope.shield = True
+                    self._is_set_up = True
                     task_status.started()
                     try:
                         await self._serve(nursery, transport)
                     finally:
                         await transport.abort()  # noqa: ASYNC102 - it doesn't wait
                     nursery.cancel_scope.cancel(reason="the connection has ended")
+            if not self._is_set_up:
+                raise trio.ClosedResourceError("this session has been closed")
         finally:
             self.finished.set()
 
@@ -123,8 +129,8 @@ class Connection:
         nursery.start_soon(self._send, transport)
         nursery.start_soon(self._keep_alive, transport)
         ending = await receive_frames(transport, self._protocol, self._inbox, self._observe)
-        self._end(ending)
-        if self._outbox.is_closed:
+        self._end(self, ending)
+        if self._outbox.is_running_out:
             await self._all_sent.wait()
         elif ending.initiator == "local":
             await _say_goodbye(transport, ending.code, ending.reason)
@@ -138,7 +144,7 @@ class Connection:
         await watch_for_silence(
             transport, self._outbox, interval=self._timing.keepalive_interval, limit=limit
         )
-        self._end(Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
+        self._end(self, Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
         await transport.abort()
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import trio
 
+from .._errors import ConfigError, LocalProtocolError
 from .._protocol import LiveProtocol
-from ..types import ToolResponse
+from ..types import SessionResumptionConfig, ToolResponse
 from .closed import Ending
 from .connection import Connection
 from .inbox import Inbox
@@ -45,16 +47,11 @@ class Engine:
         self.outbox: Outbox = Outbox()
         self.tools: ToolRunner = ToolRunner(functions, self.answer)
         self._backend = backend
-        self._close_timeout = timing.close_timeout
-        self._connection = Connection(
-            backend,
-            self.protocol,
-            inbox=self.inbox,
-            outbox=self.outbox,
-            observe=self.tools.observe,
-            end=self._end,
-            timing=timing,
-        )
+        self._setup = setup
+        self._timing = timing
+        self._nursery: trio.Nursery
+        self._connection = self._new_connection()
+        self._leaving: Connection | None = None
 
     @property
     def ending(self) -> Ending | None:
@@ -68,8 +65,29 @@ class Engine:
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
+        self._nursery = nursery
         await nursery.start(self.tools.run)
         await nursery.start(self._connection.run)
+
+    async def resume(self, asked: SessionResumptionConfig | None) -> None:
+        """Go on with another connection. The earlier one is closed first, as the service insists."""
+        self._check_resumable()
+        setup = self._setup_to_resume(asked)
+        self._leaving = self._connection
+        self.outbox.drain()
+        self.inbox.reopen()
+        try:
+            await self._finish(self._leaving)
+            self._check_open()  # closing may have come first
+            self.protocol.resume(setup)
+            self._connection = self._new_connection()
+            await self._nursery.start(self._connection.run)
+        except BaseException as exc:
+            self._give_up(exc)
+            raise
+        finally:
+            self._leaving = None
+        self.outbox.refill()
 
     async def send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
@@ -101,12 +119,7 @@ class Engine:
         self.tools.cancel()
         self.inbox.close()
         self.outbox.close()
-        try:
-            with trio.move_on_after(self._close_timeout):
-                await self._connection.finished.wait()
-        finally:
-            self._connection.cancel()
-        await self._connection.finished.wait()
+        await self._finish(self._connection)
 
     def raise_unseen_ending(self) -> None:
         """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
@@ -121,12 +134,65 @@ class Engine:
         self._backend.check_message(message)
         self.outbox.put(self.protocol.send(message))
 
-    def _end(self, ending: Ending) -> None:
+    def _new_connection(self) -> Connection:
+        return Connection(
+            self._backend,
+            self.protocol,
+            inbox=self.inbox,
+            outbox=self.outbox,
+            observe=self.tools.observe,
+            end=self._end,
+            timing=self._timing,
+        )
+
+    async def _finish(self, connection: Connection) -> None:
+        try:
+            with trio.move_on_after(self._timing.close_timeout):
+                await connection.finished.wait()
+        finally:
+            connection.cancel()
+        await connection.finished.wait()
+
+    def _end(self, connection: Connection, ending: Ending) -> None:
+        if connection is not self._leaving:  # else the session goes on with another
+            self._end_session(ending)
+
+    def _end_session(self, ending: Ending) -> None:
         if self.outbox.is_closed:
             ending = replace(ending, phase="closing")
         self.inbox.end(ending)
         self.outbox.end(ending)
-        self.tools.cancel()
+        self.tools.cancel_calls()
+
+    def _give_up(self, exc: BaseException) -> None:
+        """The session is over, and whoever asked for the new connection is told why by *exc*."""
+        cause = exc if isinstance(exc, Exception) else None
+        self._end_session(Ending(1006, "the session could not be resumed", "local", cause=cause))
+        self.inbox.ending_was_seen = self.outbox.ending_was_seen = True
+
+    def _check_open(self) -> None:
+        if self.outbox.is_closed:
+            raise trio.ClosedResourceError("this session has been closed")
+
+    def _check_resumable(self) -> None:
+        self._check_open()
+        if self._leaving is not None:
+            raise trio.BusyResourceError("another task is already resuming this session")
+        if self.protocol.in_activity:
+            raise LocalProtocolError("an activity is under way; end it before you resume the session")
+
+    def _setup_to_resume(self, asked: SessionResumptionConfig | None) -> Setup:
+        begun_with = self._setup.session_resumption
+        if begun_with is None:
+            raise ConfigError("this session can't be resumed: it was opened with session_resumption=None")
+        if asked is None:
+            handle = self.protocol.resumption_handle or begun_with.handle
+            if handle is None:
+                raise LocalProtocolError(
+                    "the server has given no handle yet that the session can be resumed with"
+                )
+            asked = msgspec.structs.replace(begun_with, handle=handle)
+        return self._backend.prepare_setup(msgspec.structs.replace(self._setup, session_resumption=asked))
 
 
 def _undelivered(frames: int, ending: Ending | None) -> Ending:

@@ -82,6 +82,11 @@ class Inbox:
         self._ending = self._ending or ending
         self._waiting.unpark_all()
 
+    def reopen(self) -> None:
+        """More will come after all: the session goes on with another connection."""
+        self._ending = None
+        self.ending_was_seen = False
+
     def close(self) -> None:
         """The consumer has left: drop what waits, and what still comes."""
         self._closed = True

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from .closed import Ending
 
 MAX_UNSENT_BYTES: Final = 2**20
@@ -40,9 +37,9 @@ class Outbox:
         self._putting = trio.lowlevel.ParkingLot()
         self._taking = trio.lowlevel.ParkingLot()
         self._ping_wanted = False
-        self._sending = False
         self._ending: Ending | None = None
         self._closed = False
+        self._draining = False
         self.unsent_bytes: int = 0
         self.ending_was_seen: bool = False
 
@@ -52,12 +49,17 @@ class Outbox:
         return self._closed
 
     @property
+    def is_running_out(self) -> bool:
+        """Whether the connection that it serves is being left: closed for good, or drained."""
+        return self._closed or self._draining
+
+    @property
     def unsent_frames(self) -> int:
         """How many frames have been accepted and not sent whole."""
-        return len(self._frames) + self._sending
+        return len(self._frames)
 
     async def room(self) -> None:
-        """Wait until a frame may be put.
+        """Wait until a frame may be put: that is while there is room, and a connection to send it on.
 
         Raises:
             trio.ClosedResourceError: The session was closed on this side.
@@ -65,7 +67,7 @@ class Outbox:
         """
         await trio.lowlevel.checkpoint()
         self._check_open()
-        while self.unsent_bytes >= self._max_bytes:
+        while self._draining or self.unsent_bytes >= self._max_bytes:
             await self._putting.park()
             self._check_open()
 
@@ -81,29 +83,38 @@ class Outbox:
         self._taking.unpark_all()
 
     async def take(self) -> Outgoing | None:
-        """The next thing to send, pings first; None when the outbox was closed and is empty."""
+        """The next thing to send, pings first; None when the outbox is empty and running out.
+
+        A frame stays the next one until it is `sent`: if its connection breaks, the following one has to send it.
+        """
         await trio.lowlevel.checkpoint()
-        while not (self._frames or self._ping_wanted or self._closed):
+        while not (self._frames or self._ping_wanted or self.is_running_out):
             await self._taking.park()
         if self._ping_wanted:
             self._ping_wanted = False
             return Control.PING
-        if not self._frames:
-            return None
-        frame = self._frames.popleft()
-        self.unsent_bytes -= len(frame)
-        self._putting.unpark_all()
-        return frame
+        return self._frames[0] if self._frames else None
 
-    @contextmanager
-    def sending(self) -> Generator[None]:
-        """Count the frame taken last as unsent until the block is left in peace."""
-        self._sending = True
-        yield
-        self._sending = False
+    def sent(self) -> None:
+        """The frame taken last has been sent whole."""
+        self.unsent_bytes -= len(self._frames.popleft())
+        self._putting.unpark_all()
+
+    def drain(self) -> None:
+        """The connection is being replaced: what waits is still sent on it, what comes waits for `refill`."""
+        self._draining = True
+        self._ending = None
+        self.ending_was_seen = False
+        self._taking.unpark_all()
+
+    def refill(self) -> None:
+        """There is a new connection: what is left is sent on it, and more may be put."""
+        self._draining = False
+        self._putting.unpark_all()
 
     def end(self, ending: Ending) -> None:
         """Nothing can be sent any more. The first ending counts."""
+        self._draining = False
         self._ending = self._ending or ending
         self._putting.unpark_all()
 

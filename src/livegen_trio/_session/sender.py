@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def send_frames(outbox: Outbox, transport: Transport) -> None:
-    """Send what the outbox holds until it is closed and empty, then say goodbye.
+    """Send what the outbox holds until that runs out and is empty, then say goodbye.
 
     If the connection ends first, so does this; the receiver sees why.
     """
@@ -22,8 +22,8 @@ async def send_frames(outbox: Outbox, transport: Transport) -> None:
             if item is Control.PING:
                 await transport.ping()
                 continue
-            with outbox.sending():
-                await transport.send(item)
+            await transport.send(item)
+            outbox.sent()
     except ConnectionClosed:
         return
     await transport.aclose()

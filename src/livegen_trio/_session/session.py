@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from .._codec import MediaKind
     from ..tools import ToolInput
-    from ..types import FunctionResponse, ServerEvent, UsageMetadata
+    from ..types import FunctionResponse, ServerEvent, SessionResumptionConfig, UsageMetadata
     from .engine import Engine
     from .turns import TurnResult
 
@@ -250,6 +250,31 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         await self._engine.send(ContextUpdate(system_instruction=instruction, tools=update))
         if declared is not None:
             self._engine.tools.replace(declared.functions)
+
+    # Resuming
+
+    async def resume_session(self, session_resumption: SessionResumptionConfig | None = None) -> None:
+        """Go on with another connection: this one is closed, then the server is dialled anew with the session's handle.
+
+        For a session whose server has announced that it will hang up (`GoAway`), or has. What was accepted is sent
+        first, what is sent meanwhile waits, and events go on to come from the same session object. The server
+        remembers what its handle stands for; a turn under way is cut, and may be spoken anew.
+
+        If this fails or is cancelled, the session is closed, and may be resumed later: right after a connection has
+        ended, the service has been seen to refuse its session for a second or two, with a retryable error.
+
+        Args:
+            session_resumption: Which session to resume; by default this one, by the newest handle known. Without a
+                handle, a new one is begun.
+
+        Raises:
+            ConfigError: The session was opened with `session_resumption=None`.
+            LocalProtocolError: The server has given no handle yet, or an activity is under way.
+            HandshakeError: As from `connect`, with its subclasses.
+            trio.BusyResourceError: Another task is resuming this session.
+            trio.ClosedResourceError: The session was closed on this side.
+        """
+        await self._engine.resume(session_resumption)
 
     # Ending
 

@@ -36,6 +36,7 @@ class ToolRunner:
         self._answer = answer
         self._scope = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
+        self._scopes: set[trio.CancelScope] = set()
         self._running: dict[str, trio.CancelScope] = {}
         self.functions: Mapping[str, FunctionTool] = functions
 
@@ -62,6 +63,11 @@ class ToolRunner:
                 task_status.started()
                 await trio.sleep_forever()
 
+    def cancel_calls(self) -> None:
+        """Cancel every call under way."""
+        for scope in self._scopes:
+            scope.cancel(reason="the session has ended")
+
     def cancel(self) -> None:
         """Cancel every call. No more are begun."""
         self._nursery = None
@@ -75,6 +81,7 @@ class ToolRunner:
             return  # its arguments are still to come, or it came twice
         # The scope is there before the task runs: a cancellation in the same frame finds it.
         scope = trio.CancelScope()
+        self._scopes.add(scope)
         if call.id:
             self._running[call.id] = scope
         self._nursery.start_soon(self._carry_out, call, function, scope)
@@ -93,6 +100,7 @@ class ToolRunner:
                 )
                 await self._send(response)
         finally:
+            self._scopes.discard(scope)
             if call.id and self._running.get(call.id) is scope:
                 del self._running[call.id]
 

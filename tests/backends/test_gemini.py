@@ -1,4 +1,4 @@
-"""The Gemini API's URL, header and names; and that a key is seen in that header only."""
+"""The Gemini API's URL, header, names and refusals; and that a key or token is seen in that header only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,30 @@ from typing import Any
 import pytest
 import trio
 
-from livegen_trio import ConfigError, GeminiBackend
+from livegen_trio import (
+    ConfigError,
+    FunctionResponse,
+    GeminiBackend,
+    GoogleMaps,
+    LiveGenerationConfig,
+    LocalProtocolError,
+    SafetySetting,
+    SessionResumptionConfig,
+    Tool,
+    get_live_generative_model,
+)
+from livegen_trio.types import (
+    ClientContent,
+    ContextUpdate,
+    RealtimeInput,
+    Setup,
+    ToolResponse,
+    ToolsUpdate,
+    make_setup,
+)
 
 KEY = "AIza-SECRET"
+TOKEN = "auth_tokens/0123-SECRET"
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +191,152 @@ async def test_a_key_shows_in_no_repr(key: Any) -> None:
     shown = f"{backend!r} {backend!s} {endpoint!r} {endpoint!s}"
     assert "SECRET" not in shown
     assert KEY in dict(endpoint.headers).values()
+
+
+# An ephemeral token
+
+
+async def test_a_token_goes_to_the_method_for_tokens_in_a_header_of_its_own() -> None:
+    endpoint = await GeminiBackend(api_key=TOKEN).endpoint()
+    assert endpoint.url == (
+        "wss://generativelanguage.googleapis.com"
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
+    )
+    assert endpoint.headers == (("authorization", f"Token {TOKEN}"),)
+
+
+async def test_a_token_is_sent_once_however_a_header_spells_authorization() -> None:
+    backend = GeminiBackend(api_key=TOKEN, headers={"Authorization": "Bearer another", "x-team": "voice"})
+    assert (await backend.endpoint()).headers == (("x-team", "voice"), ("authorization", f"Token {TOKEN}"))
+
+
+async def test_a_function_may_give_a_key_on_one_dial_and_a_token_on_the_next() -> None:
+    secrets = iter([KEY, f"{TOKEN}\n", KEY])
+
+    async def fetch() -> str:
+        await trio.lowlevel.checkpoint()
+        return next(secrets)
+
+    backend = GeminiBackend(api_key=fetch, api_version="v1alpha")
+    dialled = [await backend.endpoint() for _ in range(3)]
+    assert [endpoint.headers for endpoint in dialled] == [
+        (("x-goog-api-key", KEY),),
+        (("authorization", f"Token {TOKEN}"),),
+        (("x-goog-api-key", KEY),),
+    ]
+    assert [endpoint.url.rpartition(".v1alpha.GenerativeService.")[2] for endpoint in dialled] == [
+        "BidiGenerateContent",
+        "BidiGenerateContentConstrained",
+        "BidiGenerateContent",
+    ]
+
+
+@pytest.mark.parametrize("token", ["auth_tokens/", f"{TOKEN} x", f"{TOKEN}\r\nx-evil: 1", f"{TOKEN}é"])
+async def test_what_can_be_no_token_is_refused_and_not_repeated(token: str) -> None:
+    with pytest.raises(ConfigError, match="is no ephemeral token") as caught:
+        await GeminiBackend(api_key=token).endpoint()
+    assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_token_shows_in_no_repr() -> None:
+    backend = GeminiBackend(api_key=TOKEN)
+    endpoint = await backend.endpoint()
+    assert repr(backend).endswith("BidiGenerateContentConstrained')")
+    assert "SECRET" not in f"{backend!r} {backend!s} {endpoint!r} {endpoint!s}"
+
+
+# Where tokens come from
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [
+        (None, "https://generativelanguage.googleapis.com/v1alpha/auth_tokens"),
+        ("wss://proxy.example/gemini/", "https://proxy.example/gemini/v1alpha/auth_tokens"),
+        ("https://proxy.example", "https://proxy.example/v1alpha/auth_tokens"),
+        ("ws://127.0.0.1:8080", "http://127.0.0.1:8080/v1alpha/auth_tokens"),
+    ],
+)
+async def test_tokens_are_asked_for_beside_the_live_method(base_url: str | None, url: str) -> None:
+    context = ssl.create_default_context()
+    backend = GeminiBackend(
+        api_key=KEY,
+        api_version="v1alpha",
+        base_url=base_url,
+        ssl_context=context,
+        headers={"x-team": "voice", "X-Goog-Api-Key": "another"},
+    )
+    endpoint = await backend.auth_tokens_endpoint()
+    assert endpoint.url == url
+    assert endpoint.headers == (("x-team", "voice"), ("x-goog-api-key", KEY))
+    assert endpoint.ssl_context is context
+
+
+async def test_a_token_gives_no_tokens() -> None:
+    with pytest.raises(ConfigError, match="give an API key") as caught:
+        await GeminiBackend(api_key=TOKEN).auth_tokens_endpoint()
+    assert "SECRET" not in str(caught.value)
+
+
+# What it refuses
+
+
+def setup(**fields: Any) -> Setup:
+    return make_setup("models/gemini-3.8-live", LiveGenerationConfig(**fields))
+
+
+def test_a_setup_for_it_stays_as_it_is() -> None:
+    resumption = SessionResumptionConfig(handle="h")
+    given = make_setup("models/gemini-3.8-live", session_resumption=resumption)
+    assert GeminiBackend(api_key=KEY).prepare_setup(given) is given
+
+
+def test_a_field_that_only_vertex_takes_is_refused_with_its_name_and_the_fix() -> None:
+    with pytest.raises(ConfigError) as caught:
+        GeminiBackend(api_key=KEY).prepare_setup(setup(explicit_vad_signal=True))
+    assert str(caught.value) == (
+        "explicit_vad_signal is not supported by the Gemini Developer API, only by Vertex AI: "
+        "leave it out, or use VertexBackend"
+    )
+
+
+async def test_nothing_is_dialled_for_a_setup_that_is_refused() -> None:
+    model = get_live_generative_model(
+        "gemini-3.8-live",
+        backend=GeminiBackend(api_key=KEY, base_url="ws://127.0.0.1:9"),
+        generation_config=LiveGenerationConfig(safety_settings=[SafetySetting(method="SEVERITY")]),
+    )
+    with pytest.raises(ConfigError, match=r"safety_settings\[0\]\.method"):
+        async with model.connect():
+            pass
+
+
+def test_a_message_that_only_vertex_takes_is_refused() -> None:
+    maps = GoogleMaps(auth_config={"authType": "OAUTH"})
+    update = ContextUpdate(tools=ToolsUpdate(tools=[Tool(google_maps=maps)]))
+    with pytest.raises(LocalProtocolError, match=r"tools\[0\]\.google_maps\.auth_config\.authType is not"):
+        GeminiBackend(api_key=KEY).check_message(update)
+
+
+@pytest.mark.parametrize("call_id", [None, ""])
+def test_a_functions_response_has_to_say_to_which_call(call_id: str | None) -> None:
+    answers = [FunctionResponse(id="1", name="f"), FunctionResponse(id=call_id, name="f")]
+    with pytest.raises(LocalProtocolError, match="by the Gemini Developer API: give it the id"):
+        GeminiBackend(api_key=KEY).check_message(ToolResponse(function_responses=answers))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ClientContent(turn_complete=True),
+        RealtimeInput(text="hello"),
+        ContextUpdate(tools=ToolsUpdate()),
+        ContextUpdate(),
+        ToolResponse(function_responses=[FunctionResponse(id="1", name="f", will_continue=True)]),
+    ],
+)
+def test_other_messages_pass(message: Any) -> None:
+    GeminiBackend(api_key=KEY).check_message(message)
 
 
 # The model's name

@@ -83,6 +83,19 @@ async def test_a_setup_that_is_refused_says_why() -> None:
     assert caught.value.code == 1008
 
 
+async def test_the_server_and_not_the_backend_says_what_it_refuses() -> None:
+    config = LiveGenerationConfig(explicit_vad_signal=True)
+    model = get_live_generative_model(
+        MODEL, backend=LocalBackend(engines=text_engines()), generation_config=config
+    )
+    async with model.connect() as session:
+        assert (await session.ask("Hi")).text == "You said: Hi"
+    transparent = SessionResumptionConfig(transparent=True)
+    with pytest.raises(SetupRejectedError, match='Unknown name "transparent"'):
+        async with model.connect(session_resumption=transparent):
+            pass
+
+
 async def test_speech_in_process_lasts_as_long_as_it_plays(autojump_clock: trio.testing.MockClock) -> None:
     start = trio.current_time()
     model = model_on(LocalBackend(engines=speech_engines(seconds=2)))

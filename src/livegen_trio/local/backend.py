@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..transports.base import Progress, Transport
+    from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
     from ._engines import Engines
 
 _KEY: Final = "none"
@@ -75,6 +76,13 @@ class LocalBackend(GeminiBackend):
 
     def __repr__(self) -> str:
         return "LocalBackend()" if self._is_in_process else super().__repr__()
+
+    def prepare_setup(self, setup: Setup) -> Setup:
+        """*setup* as it is: the server stands in for other services as well, and says itself what it refuses."""
+        return setup
+
+    def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        """Refuse nothing: the server does, where it has to."""
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
         """Open a connection to the server; in process it is started in *nursery*."""

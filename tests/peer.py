@@ -77,11 +77,11 @@ class PeerBackend(Backend):
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
         progress.phase = "upgrade"
+        await trio.lowlevel.checkpoint()
         ours, theirs = memory_transport_pair()
         self.peer = Peer(theirs)
         nursery.start_soon(self.peer.read)
         nursery.start_soon(self._answer_setup)
-        await trio.lowlevel.checkpoint()
         return ours
 
     async def _answer_setup(self) -> None:

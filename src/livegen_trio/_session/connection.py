@@ -107,6 +107,8 @@ class Connection:
         progress.phase = "setup"
         try:
             await self._set_up(transport)
+            # Once cancelled, nursery.start() would not let go of a task that shields itself and goes on.
+            await trio.lowlevel.checkpoint_if_cancelled()
         except BaseException:
             await transport.abort()  # noqa: ASYNC102 - it doesn't wait
             raise

@@ -122,6 +122,24 @@ async def test_sessions_of_one_backend_can_be_resumed_on_it() -> None:
     ]
 
 
+async def test_a_session_that_goes_on_with_another_connection_is_remembered() -> None:
+    engines = text_engines()
+    async with trio.open_nursery() as nursery:
+        [address] = await nursery.start(LocalServer(engines).serve, 0)
+        url = f"ws://{address.host}:{address.port}"
+        async with model_on(LocalBackend(url)).connect() as session:
+            await session.ask("One.")
+            await session.resume_session()
+            assert (await session.ask("Two.")).text == "You said: Two."
+        nursery.cancel_scope.cancel()
+    assert isinstance(engines.responder, ScriptedResponder)
+    assert [content.text for content in engines.responder.histories[-1]] == [
+        "One.",
+        "You said: One.",
+        "Two.",
+    ]
+
+
 async def test_engines_are_loaded_once_by_the_first_sessions_and_not_on_the_event_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -13,17 +13,13 @@ if TYPE_CHECKING:
     from ..types import ServerEvent
     from .closed import Ending
 
-MAX_UNREAD_BYTES: Final = 256 * 2**20
-"""Bytes of frames. Speech comes faster than real time and is not dropped: this holds over an hour of it."""
-
-
 class Inbox:
     """Events in order of arrival, for one consumer at a time.
 
     After `end`, what has arrived is received first, then the end shows. After `close`, nothing is received any more.
     """
 
-    def __init__(self, max_bytes: int = MAX_UNREAD_BYTES) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._events: deque[tuple[ServerEvent, int]] = deque()
         self._waiting = trio.lowlevel.ParkingLot()

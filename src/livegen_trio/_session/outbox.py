@@ -1,46 +1,49 @@
-"""Where frames wait for the sender: in order, bounded in bytes."""
+"""Where inputs wait for the sender, and what is sent waits to be acknowledged: the ledger, with tasks around it."""
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-if TYPE_CHECKING:
-    from .closed import Ending
+from .._ledger import Input, Kind, Ledger
 
-MAX_UNSENT_BYTES: Final = 2**20
-"""Bytes of frames: some twenty seconds of 16 kHz speech. A frame that starts below the bound may pass it."""
+if TYPE_CHECKING:
+    from .._ledger import Loss
+    from .buffering import Buffering
+    from .closed import Ending
 
 
 class Control(Enum):
-    """What the sender does beside sending frames."""
+    """What the sender does beside sending inputs."""
 
     PING = "ping"
 
 
-Outgoing: TypeAlias = bytes | Control
+Outgoing: TypeAlias = Input | Control
 
 
 class Outbox:
-    """Frames from any number of tasks, for one sender.
+    """Inputs from any number of tasks, for one sender.
 
     A caller waits for `room`, and then puts its frame without another checkpoint in between: so a caller that was
-    cancelled has put nothing, and one that was not has put the whole frame.
+    cancelled has put nothing, and one that was not has put the whole frame. Between two connections it takes more.
+
+    Attributes:
+        ledger: What waits, what was sent, what was dropped.
     """
 
-    def __init__(self, max_bytes: int = MAX_UNSENT_BYTES) -> None:
-        self._max_bytes = max_bytes
-        self._frames: deque[bytes] = deque()
+    def __init__(self, buffering: Buffering) -> None:
+        self._buffering = buffering
         self._putting = trio.lowlevel.ParkingLot()
         self._taking = trio.lowlevel.ParkingLot()
+        self._doubting = trio.lowlevel.ParkingLot()
         self._ping_wanted = False
+        self._leaving = False
         self._ending: Ending | None = None
         self._closed = False
-        self._draining = False
-        self.unsent_bytes: int = 0
+        self.ledger: Ledger = Ledger()
         self.ending_was_seen: bool = False
 
     @property
@@ -50,32 +53,43 @@ class Outbox:
 
     @property
     def is_running_out(self) -> bool:
-        """Whether the connection that it serves is being left: closed for good, or drained."""
-        return self._closed or self._draining
+        """Whether the connection that it serves is being left: for good, or for another."""
+        return self._closed or self._leaving
 
     @property
-    def unsent_frames(self) -> int:
-        """How many frames have been accepted and not sent whole."""
-        return len(self._frames)
+    def unsent_bytes(self) -> int:
+        """The size of what waits to be sent for the first time."""
+        return self.ledger.control_bytes + self.ledger.realtime_bytes
 
-    async def room(self) -> None:
-        """Wait until a frame may be put: that is while there is room, and a connection to send it on.
+    # For whoever speaks
+
+    async def room(self, kind: Kind) -> None:
+        """Wait until an input of this kind may be put.
 
         Raises:
+            trio.WouldBlock: There is none for media, which is to fail.
             trio.ClosedResourceError: The session was closed on this side.
             SessionClosedError: The session has ended.
         """
         await trio.lowlevel.checkpoint()
         self._check_open()
-        while self._draining or self.unsent_bytes >= self._max_bytes:
+        while not self._has_room(kind):
+            if kind is Kind.MEDIA and self._buffering.media == "fail":
+                raise trio.WouldBlock
             await self._putting.park()
             self._check_open()
 
-    def put(self, frame: bytes) -> None:
-        """Add a frame, right after `room`."""
-        self._frames.append(frame)
-        self.unsent_bytes += len(frame)
+    def put(self, frame: bytes, kind: Kind) -> None:
+        """Add an input, right after `room`."""
+        now = trio.current_time()
+        self.ledger.accept(frame, kind, now)
+        if self._buffering.media == "drop_oldest":
+            self.ledger.drop_media(
+                max_bytes=self._buffering.media_bytes, before=now - self._buffering.media_seconds
+            )
         self._taking.unpark_all()
+
+    # For the connection
 
     def request_ping(self) -> None:
         """Have the sender send a ping as soon as it can."""
@@ -83,46 +97,67 @@ class Outbox:
         self._taking.unpark_all()
 
     async def take(self) -> Outgoing | None:
-        """The next thing to send, pings first; None when the outbox is empty and running out.
-
-        A frame stays the next one until it is `sent`: if its connection breaks, the following one has to send it.
-        """
+        """The next thing to send, pings first; None when the connection is to be closed."""
         await trio.lowlevel.checkpoint()
-        while not (self._frames or self._ping_wanted or self.is_running_out):
+        while True:
+            if self._ping_wanted:
+                self._ping_wanted = False
+                return Control.PING
+            if self._leaving:
+                return None
+            if (entry := self.ledger.take()) is not None:
+                return entry
+            if self._closed:
+                return None
             await self._taking.park()
-        if self._ping_wanted:
-            self._ping_wanted = False
-            return Control.PING
-        return self._frames[0] if self._frames else None
 
     def sent(self) -> None:
-        """The frame taken last has been sent whole."""
-        self.unsent_bytes -= len(self._frames.popleft())
+        """The input taken last has been sent whole."""
+        self.ledger.sent()
         self._putting.unpark_all()
+        self._doubting.unpark_all()
 
-    def drain(self) -> None:
-        """The connection is being replaced: what waits is still sent on it, what comes waits for `refill`."""
-        self._draining = True
-        self._ending = None
-        self.ending_was_seen = False
+    async def wait_for_doubt(self) -> None:
+        """Wait until something was sent that the server is not known to have."""
+        await trio.lowlevel.checkpoint()
+        while not self.ledger.unacknowledged:
+            await self._doubting.park()
+
+    # For the supervisor
+
+    def leave(self) -> None:
+        """The connection is being replaced: what waits, waits for the next one."""
+        self._leaving = True
         self._taking.unpark_all()
 
-    def refill(self) -> None:
-        """There is a new connection: what is left is sent on it, and more may be put."""
-        self._draining = False
-        self._putting.unpark_all()
+    def lose_connection(self, *, replay: bool) -> Loss:
+        """The connection is gone: what may not have arrived is sent again on the next one, if there is to be a replay."""
+        self._leaving = False
+        self._ping_wanted = False
+        return self.ledger.lose_connection(trio.current_time(), replay=replay)
+
+    def reopen(self) -> None:
+        """The session goes on after all."""
+        self._ending = None
+        self.ending_was_seen = False
 
     def end(self, ending: Ending) -> None:
         """Nothing can be sent any more. The first ending counts."""
-        self._draining = False
         self._ending = self._ending or ending
         self._putting.unpark_all()
 
     def close(self) -> None:
-        """Take no more frames; what waits is still sent."""
+        """Take no more inputs; what waits is still sent."""
         self._closed = True
         self._putting.unpark_all()
         self._taking.unpark_all()
+
+    def _has_room(self, kind: Kind) -> bool:
+        if kind is Kind.CONTROL:
+            return self.ledger.control_bytes < self._buffering.control_bytes
+        if kind is Kind.MEDIA and self._buffering.media == "drop_oldest":
+            return True
+        return self.ledger.realtime_bytes < self._buffering.media_bytes
 
     def _check_open(self) -> None:
         if self._closed:

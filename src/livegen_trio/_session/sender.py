@@ -1,4 +1,4 @@
-"""The sender task: the only one that writes to the transport, so that a frame is sent whole or not at all."""
+"""The sender task: the only one that writes to the transport, so that an input is sent whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .outbox import Outbox
 
 
-async def send_frames(outbox: Outbox, transport: Transport) -> None:
-    """Send what the outbox holds until that runs out and is empty, then say goodbye.
+async def send_inputs(outbox: Outbox, transport: Transport) -> None:
+    """Send what the outbox gives, until the connection is to be closed; then say goodbye.
 
     If the connection ends first, so does this; the receiver sees why.
     """
@@ -22,8 +22,10 @@ async def send_frames(outbox: Outbox, transport: Transport) -> None:
             if item is Control.PING:
                 await transport.ping()
                 continue
-            await transport.send(item)
+            await transport.send(item.frame)
             outbox.sent()
+        if outbox.ledger.unacknowledged:
+            await transport.ping()  # answered before the Close is, so that the next connection repeats nothing
     except ConnectionClosed:
         return
     await transport.aclose()

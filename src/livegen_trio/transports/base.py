@@ -123,6 +123,14 @@ class Transport(ABC):
     def last_heard(self) -> float:
         """When the last byte arrived, in `trio.current_time` seconds."""
 
+    @property
+    @abstractmethod
+    def delivered(self) -> int:
+        """How many of the frames that were sent the peer is known to have read.
+
+        It knows from answered pings: a peer reads in order, so whoever answers a ping has read what came before.
+        """
+
     @abstractmethod
     async def send(self, frame: bytes) -> None:
         """Send one frame of UTF-8 JSON.
@@ -143,7 +151,7 @@ class Transport(ABC):
 
     @abstractmethod
     async def ping(self) -> None:
-        """Ask the peer for a sign of life, which shows in `last_heard`. Does not wait for it.
+        """Ask the peer for a sign of life, which shows in `last_heard` and `delivered`. Does not wait for it.
 
         Cancelling this is like cancelling `send`.
 

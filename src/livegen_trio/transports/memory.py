@@ -30,6 +30,8 @@ class _Line:
         self.exit: trio.MemoryReceiveChannel[_Item]
         self.entry, self.exit = trio.open_memory_channel(_CAPACITY)
         self.last_used: float = trio.current_time()
+        self.frames_out: int = 0
+        self.frames_confirmed: int = 0
         self.goodbye: tuple[int, str] | None = None
 
 
@@ -55,6 +57,10 @@ class MemoryTransport(Transport):
     def last_heard(self) -> float:
         return self._incoming.last_used
 
+    @property
+    def delivered(self) -> int:
+        return self._outgoing.frames_confirmed
+
     async def send(self, frame: bytes) -> None:
         await self._put(frame)
 
@@ -73,8 +79,10 @@ class MemoryTransport(Transport):
                 raise self._end()
             self._check_open()  # a frame that comes after our own Close is dropped
             if item is not _Control.PING:
+                self._incoming.frames_out += 1
                 return item
-            self._outgoing.last_used = trio.current_time()  # the pong
+            self._incoming.frames_confirmed = self._incoming.frames_out  # the pong
+            self._outgoing.last_used = trio.current_time()
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:

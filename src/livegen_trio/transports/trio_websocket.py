@@ -158,6 +158,8 @@ class TrioWebSocketTransport(Transport):
         self._stream = stream
         self._scope = scope
         self._opcode = opcode
+        self._sent = 0
+        self._delivered = 0
         self._ending: ConnectionClosed | None = None
         self._close = b""
         self._peer_must_hang_up = False
@@ -166,14 +168,26 @@ class TrioWebSocketTransport(Transport):
     def last_heard(self) -> float:
         return self._stream.last_heard
 
+    @property
+    def delivered(self) -> int:
+        return self._delivered
+
+    def note_delivered(self, frames: int) -> None:
+        """The peer has answered a ping that went out after so many frames."""
+        self._delivered = frames
+
     async def send(self, frame: bytes) -> None:
         if self._opcode == "text":
             await self._say(wsproto.events.TextMessage(data=frame.decode()))
         else:
             await self._say(wsproto.events.BytesMessage(data=frame))
+        self._sent += 1
 
     async def ping(self) -> None:
-        await self._say(wsproto.events.Ping())
+        payload = str(self._sent).encode()
+        # Where trio-websocket's reader looks up who waits for a pong. It only calls `set`.
+        self._connection._pings[payload] = cast("trio.Event", _Pong(self, self._sent))
+        await self._say(wsproto.events.Ping(payload=payload))
 
     async def receive(self) -> bytes | str:
         self._check_open()
@@ -250,6 +264,17 @@ class TrioWebSocketTransport(Transport):
         self._peer_must_hang_up = too_big or malformed
         initiator: Initiator = "local" if self._peer_must_hang_up else "server"
         return ConnectionClosed(code, closed.reason.reason or "", initiator=initiator)
+
+
+class _Pong:
+    """Looks to trio-websocket like the event that is set when a pong comes."""
+
+    def __init__(self, transport: TrioWebSocketTransport, frames: int) -> None:
+        self._transport = transport
+        self._frames = frames
+
+    def set(self) -> None:
+        self._transport.note_delivered(self._frames)
 
 
 async def _keep_reading(

@@ -1,0 +1,242 @@
+"""What the caller has said, from its acceptance until the server is known to have it. Pure: it is told the time.
+
+An input that was accepted ends in one of four ways: acknowledged by the server, sent again on the next connection,
+dropped by the caller's own policy, or counted as unacknowledged. None disappears.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+REMEMBERED_BYTES: Final = 2**20
+"""Half a minute of 16 kHz speech, in base64."""
+
+REMEMBERED_SECONDS: Final = 10.0
+"""Older speech only confuses a listener who hears it late."""
+
+
+class Kind(Enum):
+    """How an input is treated when there is too much of it, and when a connection is lost."""
+
+    CONTROL = "content, answers of tools and updates: go first, and are never dropped"
+    MARK = "marks and text among the media: keep their place there, and are never dropped"
+    MEDIA = "sound and pictures: the caller may have them dropped, and old ones are not sent again"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An accepted message.
+
+    Attributes:
+        number: Its place among the session's inputs, from 1.
+        frame: What is sent.
+        kind: How it is treated.
+        accepted_at: In seconds.
+    """
+
+    number: int
+    frame: bytes
+    kind: Kind
+    accepted_at: float
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Sorts what is sent again: control first, then everything as it was accepted."""
+        return self.kind is not Kind.CONTROL, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What the end of a connection means for the inputs.
+
+    Attributes:
+        replayed: How many were sent, perhaps in vain, and will be sent again.
+        unacknowledged: How many were sent, perhaps in vain, and will not be: they are too many, or too old.
+    """
+
+    replayed: int
+    unacknowledged: int
+
+
+class _Lane:
+    """Inputs that wait."""
+
+    def __init__(self) -> None:
+        self.inputs: deque[Input] = deque()
+        self.bytes: int = 0
+
+    def put(self, entry: Input) -> None:
+        self.inputs.append(entry)
+        self.bytes += len(entry.frame)
+
+    def take(self) -> Input:
+        entry = self.inputs.popleft()
+        self.bytes -= len(entry.frame)
+        return entry
+
+
+class _Ring:
+    """Inputs that were sent, by their place among those of their connection; the oldest make room for new ones."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._inputs: deque[tuple[int, Input]] = deque()
+        self._bytes = 0
+
+    def put(self, place: int, entry: Input) -> None:
+        self._inputs.append((place, entry))
+        self._bytes += len(entry.frame)
+        while self._bytes > self._max_bytes:
+            self._forget()
+
+    def acknowledge(self, place: int) -> None:
+        while self._inputs and self._inputs[0][0] <= place:
+            self._forget()
+
+    def clear(self) -> list[Input]:
+        entries = [entry for _, entry in self._inputs]
+        self._inputs.clear()
+        self._bytes = 0
+        return entries
+
+    def _forget(self) -> None:
+        self._bytes -= len(self._inputs.popleft()[1].frame)
+
+
+class Ledger:
+    """The inputs of a session: those that wait, in lanes, and those that were sent on the present connection.
+
+    Args:
+        remembered_bytes: How much of what was sent is kept until it is acknowledged, of control and media each.
+        remembered_seconds: How old media may be and still be sent again.
+
+    Attributes:
+        accepted: How many inputs were ever accepted.
+        dropped: How many of them were dropped before they were sent.
+    """
+
+    def __init__(
+        self, *, remembered_bytes: int = REMEMBERED_BYTES, remembered_seconds: float = REMEMBERED_SECONDS
+    ) -> None:
+        self._remembered_seconds = remembered_seconds
+        self._replay = _Lane()
+        self._control = _Lane()
+        self._realtime = _Lane()
+        self._in_flight: Input | None = None
+        self._sent_control = _Ring(remembered_bytes)
+        self._sent_realtime = _Ring(remembered_bytes)
+        self._sent = 0
+        self._acknowledged = 0
+        self.accepted: int = 0
+        self.dropped: int = 0
+
+    # Waiting to be sent
+
+    @property
+    def waiting(self) -> int:
+        """How many inputs have not been written whole."""
+        lanes = (self._replay, self._control, self._realtime)
+        return sum(len(lane.inputs) for lane in lanes) + (self._in_flight is not None)
+
+    @property
+    def control_bytes(self) -> int:
+        """The size of the control that waits."""
+        return self._control.bytes
+
+    @property
+    def realtime_bytes(self) -> int:
+        """The size of the media and marks that wait."""
+        return self._realtime.bytes
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the input that has been waiting longest was accepted."""
+        heads = [lane.inputs[0] for lane in (self._replay, self._control, self._realtime) if lane.inputs]
+        return min((head.accepted_at for head in heads), default=None)
+
+    def accept(self, frame: bytes, kind: Kind, now: float) -> None:
+        """Take in an input."""
+        self.accepted += 1
+        lane = self._control if kind is Kind.CONTROL else self._realtime
+        lane.put(Input(self.accepted, frame, kind, now))
+
+    def drop_media(self, *, max_bytes: int, before: float) -> None:
+        """Drop media that wait: the oldest while there are more than *max_bytes*, and all from *before* then."""
+        waiting = self._realtime.inputs
+        if not waiting or (self._realtime.bytes <= max_bytes and waiting[0].accepted_at >= before):
+            return
+        kept = _Lane()
+        for _ in range(len(waiting)):
+            is_too_much = self._realtime.bytes + kept.bytes > max_bytes
+            entry = self._realtime.take()
+            if entry.kind is Kind.MEDIA and (is_too_much or entry.accepted_at < before):
+                self.dropped += 1
+            else:
+                kept.put(entry)
+        self._realtime = kept
+
+    def take(self) -> Input | None:
+        """The next input to send: what is sent again, then control, then the rest; None if none waits."""
+        for lane in (self._replay, self._control, self._realtime):
+            if lane.inputs:
+                self._in_flight = lane.take()
+                return self._in_flight
+        return None
+
+    # Sent, and waiting to be acknowledged
+
+    @property
+    def unacknowledged(self) -> int:
+        """How many inputs were sent on this connection and are not known to have arrived."""
+        return self._sent - self._acknowledged
+
+    def sent(self) -> None:
+        """The input that was taken has been written whole."""
+        assert self._in_flight is not None
+        entry, self._in_flight = self._in_flight, None
+        self._sent += 1
+        ring = self._sent_control if entry.kind is Kind.CONTROL else self._sent_realtime
+        ring.put(self._sent, entry)
+
+    def acknowledge(self, count: int) -> None:
+        """The server has the first *count* inputs that were sent on this connection."""
+        self._acknowledged = max(self._acknowledged, min(count, self._sent))
+        self._sent_control.acknowledge(self._acknowledged)
+        self._sent_realtime.acknowledge(self._acknowledged)
+
+    # When the connection is gone
+
+    def lose_connection(self, now: float, *, replay: bool = True) -> Loss:
+        """Have what may not have arrived sent again on the next connection, before anything new.
+
+        What was not sent whole is, in any case.
+        """
+        in_doubt = self.unacknowledged
+        again = [*self._sent_control.clear(), *self._sent_realtime.clear()]
+        again = [entry for entry in again if replay and self._is_worth_it(entry, now)]
+        unacknowledged = in_doubt - len(again)
+        again.extend(self._replay.inputs)
+        if self._in_flight is not None:
+            again.append(self._in_flight)
+        self._in_flight = None
+        self._sent = self._acknowledged = 0
+        self._set_replay(again)
+        return Loss(replayed=len(again), unacknowledged=unacknowledged)
+
+    def quarantine(self, kinds: frozenset[Kind]) -> int:
+        """Don't send inputs of these kinds again; returns how many that spares the server."""
+        kept = [entry for entry in self._replay.inputs if entry.kind not in kinds]
+        spared = len(self._replay.inputs) - len(kept)
+        self._set_replay(kept)
+        return spared
+
+    def _is_worth_it(self, entry: Input, now: float) -> bool:
+        return entry.kind is not Kind.MEDIA or now - entry.accepted_at <= self._remembered_seconds
+
+    def _set_replay(self, entries: list[Input]) -> None:
+        self._replay = _Lane()
+        for entry in sorted(entries, key=lambda entry: entry.order):
+            self._replay.put(entry)

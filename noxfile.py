@@ -37,6 +37,7 @@ AWAITED = [
     f"src/livegen_trio/{path}"
     for path in (
         "_model.py",
+        "_tokens.py",
         "_session/session.py",
         "_session/inbox.py",
         "_session/outbox.py",

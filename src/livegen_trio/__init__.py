@@ -20,6 +20,7 @@ from ._model import (
 from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession, SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
+from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token
 from .backends import (
     Backend as Backend,
     ClientCertificate as ClientCertificate,

@@ -81,6 +81,12 @@ class LiveProtocol:
         return self._state is State.OPEN
 
     @property
+    def is_resuming(self) -> bool:
+        """Whether the setup asks to go on with an earlier session."""
+        resumption = self._setup.session_resumption
+        return resumption is not None and resumption.handle is not None
+
+    @property
     def in_activity(self) -> bool:
         """Whether activity that is marked by hand is under way."""
         return self._in_activity

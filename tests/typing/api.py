@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, assert_type
 
 from livegen_trio import (
     AIModel,
+    AuthToken,
     Backend,
     Blob,
     Content,
@@ -30,6 +32,7 @@ from livegen_trio import (
     TurnResult,
     UnknownEvent,
     UsageMetadata,
+    create_auth_token,
     get_live_generative_model,
 )
 
@@ -78,6 +81,22 @@ def models(backend: Backend) -> list[AIModel]:
             "a-model", backend=backend, system_instruction=Content(parts=[Part(text="Be")])
         ),
     ]
+
+
+async def tokens(model: LiveGenerativeModel) -> GeminiBackend:
+    await create_auth_token()
+    await create_auth_token(
+        backend=GeminiBackend(), uses=0, expire_time=datetime.now(UTC) + timedelta(hours=1)
+    )
+    token = await create_auth_token(
+        model,
+        new_session_expire_time=timedelta(minutes=5),
+        lock_additional_fields=["temperature"],
+        session_resumption=None,
+    )
+    assert_type(token, AuthToken)
+    assert_type((token.uses, token.expire_time), tuple[int, datetime | None])
+    return GeminiBackend(api_key=token.name)
 
 
 async def connecting(model: LiveGenerativeModel) -> None:

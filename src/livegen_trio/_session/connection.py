@@ -122,10 +122,10 @@ class Connection:
                 events = self._protocol.receive(frame)
                 self._inbox.put(events, len(frame))
         except ConnectionClosed as closed:
-            raise _rejected(closed) from None
+            raise _rejected(closed, resuming=self._protocol.is_resuming) from None
         except RemoteProtocolError as exc:
             await _say_goodbye(transport, exc.code, str(exc))  # noqa: ASYNC120 - then the cancellation counts
-            raise HandshakeError(str(exc), phase="setup") from exc
+            raise _unusable(exc) from exc
 
     async def _serve(self, nursery: trio.Nursery, transport: Transport) -> None:
         nursery.start_soon(self._send, transport)
@@ -150,15 +150,26 @@ class Connection:
         await transport.abort()
 
 
-def _rejected(closed: ConnectionClosed) -> HandshakeError:
-    diagnosis = diagnose_close(closed.code, closed.reason, initiator=closed.initiator)
-    if closed.code == 1006:
-        return HandshakeError(
-            "the server hung up without an answer to the setup", phase="setup", retryable=True
+def _rejected(closed: ConnectionClosed, *, resuming: bool) -> HandshakeError:
+    code, reason = closed.code, closed.reason
+    diagnosis = diagnose_close(code, reason, initiator=closed.initiator, resuming=resuming)
+    if closed.initiator == "local":
+        words = (
+            f"this side ended the connection with close code {code}, before the setup was answered: {reason}"
         )
-    return SetupRejectedError(
-        code=closed.code, reason=closed.reason, retryable=diagnosis.retryable, hint=diagnosis.hint
-    )
+    elif code == 1006:
+        words = "the server hung up without an answer to the setup"
+    else:
+        return SetupRejectedError(
+            code=code, reason=reason, retryable=diagnosis.retryable, hint=diagnosis.hint
+        )
+    return HandshakeError(words, phase="setup", retryable=diagnosis.retryable, hint=diagnosis.hint)
+
+
+def _unusable(exc: RemoteProtocolError) -> HandshakeError:
+    # If the server sent an error message, its words are in here.
+    diagnosis = diagnose_close(exc.code, str(exc), initiator="server")
+    return HandshakeError(str(exc), phase="setup", retryable=diagnosis.retryable, hint=diagnosis.hint)
 
 
 async def _say_goodbye(transport: Transport, code: int, reason: str) -> None:

@@ -31,7 +31,7 @@ AUTH_TOKENS: Final = "auth_tokens/"
 
 _METHOD: Final = "BidiGenerateContent"
 _METHOD_FOR_TOKENS: Final = "BidiGenerateContentConstrained"
-_KEY_HEADER: Final = "x-goog-api-key"
+KEY_HEADER: Final = "x-goog-api-key"
 _TOKEN: Final = re.compile(f"{AUTH_TOKENS}[!-~]+")
 _NO_KEY: Final = "the API key is empty; leave api_key out to take the environment's"
 _MODEL: Final = re.compile(r"(?:[^/?&\s]+/)*[^/?&\s]+")
@@ -141,7 +141,7 @@ def _is_token(key: str) -> bool:
 
 def _authorization(key: str) -> Mapping[str, str]:
     if not _is_token(key):
-        return {_KEY_HEADER: key}
+        return {KEY_HEADER: key}
     if not _TOKEN.fullmatch(key):
         raise ConfigError(f"what begins with {AUTH_TOKENS!r} is no ephemeral token, by the characters in it")
     return {"authorization": f"Token {key}"}

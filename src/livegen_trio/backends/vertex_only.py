@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from ..types import RealtimeInput, Setup, Tool, ToolResponse
 
-_IN_SETUP: Final = (
+ONLY_VERTEX_IN_SETUP: Final = (
     "session_resumption.transparent",
     "explicit_vad_signal",
     "generation_config.model_config",
     "tool_config.function_calling_config.stream_function_call_arguments",
 )
+"""Paths to its fields."""
+
 _IN_SAFETY_SETTING: Final = ("method",)
 _IN_TOOL: Final = (
     "retrieval",
@@ -43,7 +45,7 @@ _WAYS_TO_AUTHENTICATE: Final = frozenset(
 
 def fields_in_setup(setup: Setup) -> Iterator[str]:
     """The paths of such fields as are set in *setup*."""
-    yield from _set_fields(setup, _IN_SETUP)
+    yield from _set_fields(setup, ONLY_VERTEX_IN_SETUP)
     for index, setting in enumerate(setup.safety_settings):
         yield from _set_fields(setting, _IN_SAFETY_SETTING, f"safety_settings[{index}].")
     yield from _fields_in_tools(setup.tools)

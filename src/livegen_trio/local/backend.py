@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from ..transports.base import Progress, Transport
+    from ..transports.base import Endpoint, Progress, Transport
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
     from ._engines import Engines
 
@@ -83,6 +83,14 @@ class LocalBackend(GeminiBackend):
 
     def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Refuse nothing: the server does, where it has to."""
+
+    async def auth_tokens_endpoint(self) -> Endpoint:
+        """Where a server that listens gives tokens."""
+        if self._is_in_process:
+            raise ConfigError(
+                "LocalBackend() is reached by nobody else and gives no tokens; give it a server's URL"
+            )
+        return await super().auth_tokens_endpoint()
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
         """Open a connection to the server; in process it is started in *nursery*."""

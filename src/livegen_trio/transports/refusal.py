@@ -24,7 +24,7 @@ def read_refusal(head: bytes) -> tuple[int, bytes] | None:
 
 def refused(status_code: int, body: bytes) -> HandshakeError:
     """The error for a peer that answered with an HTTP status."""
-    diagnosis = diagnose_status(status_code)
+    diagnosis = diagnose_status(status_code, body)
     return HandshakeError(
         f"the server refused the WebSocket upgrade with HTTP status {status_code}",
         phase="upgrade",

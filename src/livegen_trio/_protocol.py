@@ -66,6 +66,7 @@ class LiveProtocol:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._state = State.NEW
+        self._was_open = False
         self._in_activity = False
         self._calls = CallLedger()
         self._reply_due = False
@@ -85,6 +86,11 @@ class LiveProtocol:
         """Whether the setup asks to go on with an earlier session."""
         resumption = self._setup.session_resumption
         return resumption is not None and resumption.handle is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way that a change of the connection would cut: no turn, no call, no activity."""
+        return not (self.in_turn or self._in_activity or self.awaits_reply)
 
     @property
     def in_activity(self) -> bool:
@@ -112,7 +118,10 @@ class LiveProtocol:
         return encode_client_message(self._setup)
 
     def resume(self, setup: Setup) -> None:
-        """Begin anew on another connection of the session. A turn under way is cut; calls go on to wait."""
+        """Begin anew on another connection of the session. A turn under way is cut; calls go on to wait.
+
+        Meanwhile messages may be sent as before: they wait for the new connection.
+        """
         self._setup = setup
         self._state = State.NEW
         self._reply_due = False
@@ -168,6 +177,7 @@ class LiveProtocol:
         if accepted is None:
             raise _refusal(events)
         self._state = State.OPEN
+        self._was_open = True
         self.session_id = accepted.session_id
         return [event for event in events if event is not accepted]
 
@@ -238,7 +248,7 @@ class LiveProtocol:
                 pass  # changes nothing that this class keeps
 
     def _check_open(self) -> None:
-        if self._state is not State.OPEN:
+        if not self._was_open:
             raise LocalProtocolError(
                 f"nothing may be sent before the setup is complete ({self._state.value})"
             )

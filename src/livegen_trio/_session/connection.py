@@ -14,11 +14,12 @@ from .._errors import (
 )
 from .._hints import diagnose_close
 from ..transports.base import ConnectionClosed, Progress
+from .acknowledgement import ask_what_has_arrived, note_what_has_arrived
 from .closed import Ending
 from .groups import single_exception
 from .keepalive import watch_for_silence
 from .receiver import receive_frames
-from .sender import send_frames
+from .sender import send_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,10 +39,12 @@ GOODBYE_TIMEOUT: Final = 1.0
 class Connection:
     """One dial, from the first packet to the last.
 
-    `run` is its whole life and is started in the session's nursery. Until the setup is accepted it is cancelled like
-    any task; from then on it is shielded, and ends when the outbox runs out (gracefully), by `cancel`, or by itself.
-    *observe* is told of events before any consumer sees them, and *end* which connection ended, and how; neither may
-    block.
+    `run` is its whole life and is started in the supervisor's nursery. It ends when the outbox runs out (gracefully),
+    by `cancel`, or by itself. *observe* is told of events before any consumer sees them, and *end* how it ended;
+    neither may block.
+
+    Attributes:
+        finished: Set when nothing of it is left.
     """
 
     def __init__(
@@ -52,8 +55,9 @@ class Connection:
         inbox: Inbox,
         outbox: Outbox,
         observe: Callable[[Sequence[ServerEvent]], None],
-        end: Callable[[Connection, Ending], None],
+        end: Callable[[Ending], None],
         timing: Timing,
+        confirms: bool,
     ) -> None:
         self._backend = backend
         self._protocol = protocol
@@ -62,8 +66,8 @@ class Connection:
         self._observe = observe
         self._end = end
         self._timing = timing
+        self._confirms = confirms
         self._scope = trio.CancelScope()
-        self._is_set_up = False
         self._all_sent = trio.Event()
         self.finished: trio.Event = trio.Event()
 
@@ -72,29 +76,23 @@ class Connection:
 
         Raises:
             HandshakeError: Before it has started; *end* is told of later ends.
-            trio.ClosedResourceError: It was cancelled before it has started.
         """
         try:
             with self._scope, single_exception():
                 async with trio.open_nursery() as nursery:
                     transport = await self._open(nursery)
-                    # From here on a cancellation reaches the body of connect() first, which closes the session.
-                    self._scope.shield = True
-                    self._is_set_up = True
                     task_status.started()
                     try:
                         await self._serve(nursery, transport)
                     finally:
                         await transport.abort()  # noqa: ASYNC102 - it doesn't wait
                     nursery.cancel_scope.cancel(reason="the connection has ended")
-            if not self._is_set_up:
-                raise trio.ClosedResourceError("this session has been closed")
         finally:
             self.finished.set()
 
     def cancel(self) -> None:
         """End at once, without a goodbye."""
-        self._scope.cancel(reason="the session was left")
+        self._scope.cancel(reason="the connection was left")
 
     async def _open(self, nursery: trio.Nursery) -> Transport:
         progress = Progress()
@@ -107,8 +105,6 @@ class Connection:
         progress.phase = "setup"
         try:
             await self._set_up(transport)
-            # Once cancelled, nursery.start() would not let go of a task that shields itself and goes on.
-            await trio.lowlevel.checkpoint_if_cancelled()
         except BaseException:
             await transport.abort()  # noqa: ASYNC102 - it doesn't wait
             raise
@@ -120,6 +116,7 @@ class Connection:
             while not self._protocol.is_open:
                 frame = await transport.receive()
                 events = self._protocol.receive(frame)
+                self._observe(events)
                 self._inbox.put(events, len(frame))
         except ConnectionClosed as closed:
             raise _rejected(closed, resuming=self._protocol.is_resuming) from None
@@ -130,15 +127,19 @@ class Connection:
     async def _serve(self, nursery: trio.Nursery, transport: Transport) -> None:
         nursery.start_soon(self._send, transport)
         nursery.start_soon(self._keep_alive, transport)
+        if self._confirms:
+            nursery.start_soon(ask_what_has_arrived, transport, self._outbox)
         ending = await receive_frames(transport, self._protocol, self._inbox, self._observe)
-        self._end(self, ending)
+        self._end(ending)
         if self._outbox.is_running_out:
             await self._all_sent.wait()
         elif ending.initiator == "local":
             await _say_goodbye(transport, ending.code, ending.reason)
+        if self._confirms:
+            note_what_has_arrived(transport, self._outbox)
 
     async def _send(self, transport: Transport) -> None:
-        await send_frames(self._outbox, transport)
+        await send_inputs(self._outbox, transport)
         self._all_sent.set()
 
     async def _keep_alive(self, transport: Transport) -> None:
@@ -146,7 +147,7 @@ class Connection:
         await watch_for_silence(
             transport, self._outbox, interval=self._timing.keepalive_interval, limit=limit
         )
-        self._end(self, Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
+        self._end(Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
         await transport.abort()
 
 

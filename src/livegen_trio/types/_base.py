@@ -70,3 +70,14 @@ class Duration(float):
 
 class Empty(Model):
     """An empty message, whose presence alone says something."""
+
+
+class Event(Model):
+    """Base of all that a session receives.
+
+    Attributes:
+        unknown_fields: What came under names that this version doesn't know, by JSON path, such as
+            `serverContent.modelTurn.parts[0].hologram`. Never sent.
+    """
+
+    unknown_fields: LocalMapping = {}  # noqa: RUF012 - a Mapping, which the alias hides

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
-from ._base import Duration, Guarded, LocalInt, LocalMapping, Model
+from ._base import Duration, Event, Guarded, LocalInt, LocalMapping, Model
 from ._content import Content, FunctionCall
 from ._enums import (
     InteractionStatus,
@@ -20,17 +20,7 @@ from ._enums import (
 from ._generation import VoiceConsentSignature
 from ._grounding import GroundingMetadata, UrlContextMetadata
 from ._media import Blob, Transcription
-
-
-class Event(Model):
-    """Base of all that a server sends.
-
-    Attributes:
-        unknown_fields: What came under names that this version doesn't know, by JSON path, such as
-            `serverContent.modelTurn.parts[0].hologram`. Never sent.
-    """
-
-    unknown_fields: LocalMapping = {}  # noqa: RUF012 - a Mapping, which the alias hides
+from ._session import Reconnected, Reconnecting
 
 
 class SetupComplete(Event):
@@ -234,5 +224,7 @@ ServerEvent: TypeAlias = (
     | VoiceActivityDetectionSignal
     | ServerError
     | UnknownEvent
+    | Reconnecting
+    | Reconnected
 )
-"""All that a server sends."""
+"""All that a session receives: what a server sends, and what becomes of the connection to it."""

@@ -1,0 +1,355 @@
+"""The supervisor: one session, many connections, never two at a time."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import trio
+
+from .._errors import ConfigError, HandshakeError, LocalProtocolError, SetupRejectedError
+from .._hints import diagnose_close
+from .._ledger import Kind
+from .._supervision import Happening, State, Supervision
+from ..types import (
+    GoAway,
+    Reconnected,
+    Reconnecting,
+    ServerContent,
+    SessionResumptionConfig,
+    SessionResumptionUpdate,
+    ToolCall,
+)
+from .closed import Ending
+from .connection import Connection
+from .groups import single_exception
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._protocol import LiveProtocol
+    from .._supervision import Reconnection
+    from ..backends.base import Backend
+    from ..types import ServerEvent, Setup
+    from .inbox import Inbox
+    from .outbox import Outbox
+    from .timing import Timing
+
+_SUSPECTS: Final = (frozenset[Kind](), frozenset({Kind.MEDIA}), frozenset(Kind))
+"""What is not sent again when no, one, or two connections have ended in protest at what was sent again."""
+
+
+class Supervisor:
+    """Keeps a session connected, as far as its setup asks for resumption and `Reconnection` has patience.
+
+    The server refuses a session whose earlier connection is still open; so that is closed first, whole.
+
+    Args:
+        observe: Told of the server's events before any consumer.
+        end: Told how the session ended. It goes on after that only if the user asks for it.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        protocol: LiveProtocol,
+        setup: Setup,
+        *,
+        inbox: Inbox,
+        outbox: Outbox,
+        observe: Callable[[Sequence[ServerEvent]], None],
+        end: Callable[[Ending], None],
+        timing: Timing,
+        reconnection: Reconnection,
+    ) -> None:
+        self._backend = backend
+        self._protocol = protocol
+        self._setup = setup
+        self._inbox = inbox
+        self._outbox = outbox
+        self._tell_observer = observe
+        self._tell_end = end
+        self._timing = timing
+        self._policy = reconnection
+        self._machine = Supervision(reconnection)
+        self._news: deque[Happening] = deque()
+        self._arrival = trio.lowlevel.ParkingLot()
+        self._settled = trio.Event()
+        self._scope = trio.CancelScope()
+        self._nursery: trio.Nursery
+        self._connection: Connection | None = None
+        self._asked: SessionResumptionConfig | None = None
+        self._leave_by = math.inf
+        self._report: Reconnected | None = None
+        self._refusal: Exception | None = None
+        self._suspicion = 0
+        self._is_proven = True
+        self.finished: trio.Event = trio.Event()
+
+    # From the first connection to the last
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Open the first connection, and report "started"; then keep the session connected until it is closed.
+
+        Raises:
+            HandshakeError: The first connection could not be opened.
+        """
+        try:
+            with self._scope, single_exception():
+                async with trio.open_nursery() as self._nursery:
+                    await self._open()
+                    # Once cancelled, nursery.start() would not let go of a task that shields itself and goes on.
+                    await trio.lowlevel.checkpoint_if_cancelled()
+                    # From here on a cancellation reaches the body of connect() first, which closes the session.
+                    self._scope.shield = True
+                    task_status.started()
+                    happening = Happening.OPENED
+                    while True:
+                        self._note(happening)
+                        if self._is_over:
+                            break
+                        happening = await self._carry_on()
+                    await self._finish_connection()
+        finally:
+            self._settled.set()
+            self.finished.set()
+
+    async def move(self, asked: SessionResumptionConfig | None) -> None:
+        """Go on with another connection. If one is on its way, wait for that."""
+        state = self._machine.state
+        if asked is not None and state in (State.DIALLING, State.WAITING, State.LEAVING):
+            raise trio.BusyResourceError("the session is already on its way to another connection")
+        self._backend.prepare_setup(self._setup_to_resume(asked))  # raises before anything is left
+        if state in (State.LIVE, State.HANDING_OVER) and self._protocol.in_activity:
+            raise LocalProtocolError("an activity is under way; end it before you resume the session")
+        self._asked = asked or self._asked
+        self._settled = trio.Event()
+        self._tell(Happening.MOVE)
+        await self._settled.wait()
+        if self._outbox.is_closed:
+            raise trio.ClosedResourceError("this session has been closed")
+        if self._refusal is not None:
+            self._inbox.ending_was_seen = self._outbox.ending_was_seen = True
+            raise self._refusal
+
+    def stir(self) -> None:
+        """Something was said: this may be the moment to hand over, or the last thing that was to be sent."""
+        self._arrival.unpark_all()
+
+    def close(self) -> None:
+        """Come to an end. A connection says goodbye; between two, only what is unsent is a reason to go on."""
+        if self._connection is None and (not self._outbox.ledger.waiting or self._machine.state is State.ENDED):
+            self.cancel()
+        self.stir()
+
+    def cancel(self) -> None:
+        """End at once, without a goodbye."""
+        self._scope.cancel(reason="the session was left")
+
+    # What is done in each state
+
+    async def _carry_on(self) -> Happening:
+        match self._machine.state:
+            case State.DIALLING:
+                return await self._dial()
+            case State.HANDING_OVER:
+                return await self._find_safe_point()
+            case State.LEAVING:
+                return await self._leave()
+            case State.WAITING:
+                return await self._wait()
+            case State.LIVE | State.ENDED:
+                return await self._hear()
+
+    async def _dial(self) -> Happening:
+        await self._finish_connection()
+        try:
+            self._protocol.resume(self._backend.prepare_setup(self._setup_to_resume(self._asked)))
+            await self._open()
+        except HandshakeError as exc:
+            self._refusal = exc
+            return Happening.REFUSED if exc.retryable else Happening.REFUSED_FOR_GOOD
+        except ConfigError as exc:
+            self._refusal = exc
+            return Happening.REFUSED_FOR_GOOD
+        except Exception as exc:  # noqa: BLE001 - of the function that gives the key, whose server may be down, too
+            self._refusal = exc
+            return Happening.REFUSED
+        self._refusal = self._asked = None
+        return Happening.OPENED
+
+    async def _find_safe_point(self) -> Happening:
+        await trio.lowlevel.checkpoint()
+        with trio.move_on_at(self._leave_by):
+            while not self._news and not self._protocol.is_idle:
+                await self._arrival.park()
+        return self._news.popleft() if self._news else Happening.MOVE
+
+    async def _leave(self) -> Happening:
+        self._outbox.leave()
+        await self._finish_connection()
+        return Happening.LEFT
+
+    async def _wait(self) -> Happening:
+        with trio.move_on_after(self._machine.delay(random.random())):  # noqa: S311 - it spreads a fleet
+            return await self._hear()
+        return Happening.DUE
+
+    async def _hear(self) -> Happening:
+        await trio.lowlevel.checkpoint()
+        while not self._news:
+            await self._arrival.park()
+        return self._news.popleft()
+
+    # What comes of it
+
+    @property
+    def _is_over(self) -> bool:
+        if not self._outbox.is_closed:
+            return False
+        return self._machine.state is State.ENDED or (self._connection is None and not self._outbox.ledger.waiting)
+
+    def _tell(self, happening: Happening) -> None:
+        self._news.append(happening)
+        self._arrival.unpark_all()
+
+    def _note(self, happening: Happening) -> None:
+        before = self._machine.state
+        after = self._machine.note(happening, trio.current_time())
+        if after is State.LEAVING:
+            self._inbox.put([Reconnecting(reason="this connection is left for another")], 0)
+        elif (before, after) == (State.ENDED, State.DIALLING):
+            self._machine.progress()
+            self._inbox.reopen()
+            self._outbox.reopen()
+        elif (before, after) == (State.DIALLING, State.ENDED):
+            assert self._refusal is not None
+            self._tell_end(_not_resumed(self._refusal))
+        if after in (State.LIVE, State.ENDED):
+            self._settled.set()
+
+    # The connection
+
+    async def _open(self) -> None:
+        connection = Connection(
+            self._backend,
+            self._protocol,
+            inbox=self._inbox,
+            outbox=self._outbox,
+            observe=self._observe,
+            opened=self._connection_opened,
+            ended=self._connection_ended,
+            timing=self._timing,
+            confirms=not self._is_transparent,
+        )
+        await self._nursery.start(connection.run)
+        self._connection = connection
+
+    async def _finish_connection(self) -> None:
+        """See the connection off, and draw up what it leaves behind."""
+        connection = self._connection
+        if connection is None:
+            await trio.lowlevel.checkpoint()
+            return
+        with trio.move_on_after(self._timing.close_timeout):
+            await connection.finished.wait()
+        connection.cancel()
+        await connection.finished.wait()
+        self._connection = None
+        self._news.clear()
+        loss = self._outbox.lose_connection(replay=self._policy.replay == "recent")
+        quarantined = self._outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
+        self._is_proven = loss.replayed == quarantined
+        self._report = Reconnected(
+            replayed=loss.replayed - quarantined,
+            unacknowledged=loss.unacknowledged,
+            quarantined=quarantined,
+            turn_cut=self._protocol.in_turn,
+        )
+
+    def _connection_opened(self) -> None:
+        """The server has accepted the setup, and nothing beyond that was received yet."""
+        if self._report is None:
+            return
+        gap = self._machine.gap(trio.current_time())
+        dropped = self._outbox.ledger.take_dropped()
+        self._inbox.put([msgspec.structs.replace(self._report, gap_seconds=gap, dropped=dropped)], 0)
+
+    def _connection_ended(self, ending: Ending) -> None:
+        """The connection has ended, just now."""
+        if self._machine.state is State.LEAVING:
+            return
+        verdict = self._verdict(ending)
+        if verdict is Happening.LOST:
+            self._inbox.put([Reconnecting(reason=ending.reason, code=ending.code)], 0)
+        else:
+            self._tell_end(ending)
+        self._tell(verdict)
+
+    def _verdict(self, ending: Ending) -> Happening:
+        if self._outbox.is_closed and not self._outbox.ledger.waiting:
+            return Happening.LOST_FOR_GOOD
+        if not self._can_resume or ending.is_clean and self._machine.state is not State.HANDING_OVER:
+            return Happening.LOST_FOR_GOOD
+        if self._machine.state is State.HANDING_OVER:
+            return Happening.LOST
+        if diagnose_close(ending.code, ending.reason, initiator=ending.initiator).retryable:
+            return Happening.LOST
+        if not self._is_proven and self._suspicion + 1 < len(_SUSPECTS):
+            self._suspicion += 1
+            return Happening.LOST
+        return Happening.LOST_FOR_GOOD
+
+    def _observe(self, events: Sequence[ServerEvent]) -> None:
+        self._tell_observer(events)
+        for event in events:
+            match event:
+                case GoAway():
+                    self._go_away(event)
+                case SessionResumptionUpdate(last_consumed_client_message_index=int(index)):
+                    self._outbox.ledger.acknowledge(index)
+                case ServerContent() | ToolCall():
+                    self._machine.progress()
+                    self._is_proven = True
+                    self._suspicion = 0
+                case _:
+                    pass  # no sign that the conversation goes on
+        self.stir()
+
+    def _go_away(self, event: GoAway) -> None:
+        if self._can_resume:
+            self._leave_by = trio.current_time() + max(0.0, event.time_left - self._policy.margin)
+            self._tell(Happening.GOING_AWAY)
+
+    # The setup
+
+    @property
+    def _is_transparent(self) -> bool:
+        resumption = self._setup.session_resumption
+        return resumption is not None and bool(resumption.transparent)
+
+    @property
+    def _can_resume(self) -> bool:
+        resumption = self._setup.session_resumption
+        return resumption is not None and (self._protocol.resumption_handle or resumption.handle) is not None
+
+    def _setup_to_resume(self, asked: SessionResumptionConfig | None) -> Setup:
+        begun_with = self._setup.session_resumption
+        if begun_with is None:
+            raise ConfigError("this session can't be resumed: it was opened with session_resumption=None")
+        if asked is None:
+            handle = self._protocol.resumption_handle or begun_with.handle
+            if handle is None:
+                raise LocalProtocolError("the server has given no handle yet that the session can be resumed with")
+            asked = msgspec.structs.replace(begun_with, handle=handle)
+        # The server has the history; asked to wait for it, it might wait for ever.
+        return msgspec.structs.replace(self._setup, session_resumption=asked, history_config=None)
+
+
+def _not_resumed(refusal: Exception) -> Ending:
+    if isinstance(refusal, SetupRejectedError):
+        return Ending(refusal.code, refusal.reason, "server", cause=refusal, resuming=True)
+    return Ending(1006, "the session could not be resumed", "local", cause=refusal)

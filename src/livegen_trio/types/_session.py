@@ -1,0 +1,44 @@
+"""What a session says of itself, among the server's events: that it changes its connection."""
+
+from __future__ import annotations
+
+from ._base import Event
+
+
+class Reconnecting(Event):
+    """The connection has ended, or is being left, and the session goes on with another.
+
+    What is sent meanwhile waits for it, within the bounds of the session's buffers.
+
+    Attributes:
+        reason: Why, in words.
+        code: The close code of the connection that has ended; None if it is left of our own accord.
+    """
+
+    reason: str = ""
+    code: int | None = None
+
+
+class Reconnected(Event):
+    """The session goes on, on another connection.
+
+    Each input that was accepted before is one of these: known to have arrived, counted here, or still to be sent.
+
+    Attributes:
+        restored: Whether the server remembers the conversation. If not, this is a new one.
+        replayed: How many inputs are sent again, since the earlier connection may have lost them.
+        unacknowledged: How many may have been lost with it and are not sent again: they are too many, or too old, or no
+            replay is wanted.
+        dropped: How many never were sent, since the last reconnection: they found no room, by the session's own policy.
+        quarantined: How many are not sent again because they, or some of them, made the server end the connection.
+        turn_cut: Whether a turn was under way, which the model may speak anew.
+        gap_seconds: How long there was no connection.
+    """
+
+    restored: bool = True
+    replayed: int = 0
+    unacknowledged: int = 0
+    dropped: int = 0
+    quarantined: int = 0
+    turn_cut: bool = False
+    gap_seconds: float = 0.0

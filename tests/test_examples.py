@@ -36,5 +36,13 @@ def test_ask_by_voice_hears_the_question_and_writes_the_answer(
     assert (speech_end(read_wav(answer)) or 0) > 24_000
 
 
+def test_ephemeral_token_begins_one_session_and_no_second(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "ephemeral_token.py"), run_name="__main__")
+    answer, refusal = capsys.readouterr().out.splitlines()
+    assert answer
+    assert "refused the setup with close code 1008" in refusal
+
+
 def test_every_example_is_tested_here() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"text_chat.py", "ask_by_voice.py"}
+    tested = {"text_chat.py", "ask_by_voice.py", "ephemeral_token.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested

@@ -496,7 +496,7 @@ async def refusal(raw: bytes) -> HandshakeError:
     return error
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 429, 500, 503])
 async def test_a_refusal_says_what_can_be_done(status: int) -> None:
     body = json.dumps({"error": {"code": status, "message": "Some\nwords.", "status": "X"}}).encode()
     found = await refusal(answer(status, body, "Location: http://elsewhere.test/"))
@@ -505,6 +505,12 @@ async def test_a_refusal_says_what_can_be_done(status: int) -> None:
     known = diagnose_status(status)
     assert (found.retryable, found.hint) == (known.retryable, known.hint)
     assert (found.hint or "") in str(found)
+
+
+async def test_a_version_without_tokens_is_told_with_the_one_that_has_them() -> None:
+    found = await refusal(answer(404, b"Not Found"))
+    assert not found.retryable
+    assert 'try api_version="v1alpha"' in str(found)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .transports.https import Response
 
 _LONGEST_LIFE: Final = timedelta(hours=20)
+_NOT_FOUND: Final = 'no tokens are made at this URL; check the host, or try api_version="v1alpha"'
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)  # what decoding raises
 _LOCKED_BY_FIELD: Final = frozenset({"generationConfig", "systemInstruction"})
 _BODY_SIZE: Final = 2048  # bytes of a refusal that its error keeps
@@ -257,11 +258,12 @@ def _refused(response: Response, key: str) -> HandshakeError:
     except _UNREADABLE:
         words = ""
     diagnosis = diagnose_status(response.status)
+    hint = _NOT_FOUND if response.status == 404 else diagnosis.hint
     return HandshakeError(
         f"the server gave no token, but HTTP status {response.status}" + (f": {words}" if words else ""),
         phase="request",
         status_code=response.status,
         body=body[:_BODY_SIZE],
         retryable=diagnosis.retryable,
-        hint=diagnosis.hint,
+        hint=hint,
     )

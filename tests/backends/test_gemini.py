@@ -264,10 +264,12 @@ async def test_tokens_are_asked_for_beside_the_live_method(base_url: str | None,
         api_version="v1alpha",
         base_url=base_url,
         ssl_context=context,
+        proxy="http://proxy.test:3128",
         headers={"x-team": "voice", "X-Goog-Api-Key": "another"},
     )
     endpoint = await backend.auth_tokens_endpoint()
     assert endpoint.url == url
+    assert endpoint.proxy == "http://proxy.test:3128"
     assert endpoint.headers == (("x-team", "voice"), ("x-goog-api-key", KEY))
     assert endpoint.ssl_context is context
 

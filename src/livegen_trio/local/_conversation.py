@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from ..transports.base import Transport
     from ..types import ClientMessage, Content, ServerEvent
+    from ._auth_tokens import Token
     from ._dialect import Dialect
     from ._engines import Engines
     from ._resumption import SessionStore
@@ -79,12 +80,18 @@ class Service:
 
 
 class Conversation:
-    """Holds one conversation. `run` is all of it, and lets nothing out that goes wrong inside."""
+    """Holds one conversation. `run` is all of it, and lets nothing out that goes wrong inside.
 
-    def __init__(self, service: Service, transport: Transport, dialect: Dialect) -> None:
+    A *token* decides which setup counts, instead of the client's.
+    """
+
+    def __init__(
+        self, service: Service, transport: Transport, dialect: Dialect, token: Token | None = None
+    ) -> None:
         self._service = service
         self._transport = transport
         self._dialect = dialect
+        self._token = token
         self._outgoing = Outgoing()
         self._work = trio.CancelScope()
         self._ending: tuple[int, str] | None = None
@@ -129,7 +136,7 @@ class Conversation:
             message = decode_client_message(await self._transport.receive())
             if not isinstance(message, Setup):
                 raise RemoteProtocolError(_NOT_FIRST)
-            return message
+            return message if self._token is None else self._token.admit(message)
         raise RemoteProtocolError(_DEADLINE, code=1011)
 
     def _open_session(self, setup: Setup, model: ModelTraits) -> SessionState:

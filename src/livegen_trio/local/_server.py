@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
-from .._errors import HandshakeError
+from .._errors import HandshakeError, RemoteProtocolError
 from ..transports.base import MAX_MESSAGE_SIZE
 from ..transports.trio_websocket import serve_websocket_stream
+from ._auth_tokens import TokenStore, is_for_tokens, token_name
 from ._conversation import Conversation, Service
 from ._dialect import Dialect, find_dialect
-from ._http import NoRequest, read_request, refusal
+from ._http import NoRequest, read_request, refusal, response
 from ._loading import load_engines
 from ._resumption import SessionStore
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
     from ..transports.base import Transport
     from ..transports.trio_websocket import TrioWebSocketTransport
+    from ._auth_tokens import Token
     from ._engines import Engines
+    from ._http import RequestStream
 
 _logger: Final = logging.getLogger("livegen_trio.local")
 
@@ -45,10 +48,17 @@ class Address(NamedTuple):
     port: int
 
 
+class _Accepted(NamedTuple):
+    transport: TrioWebSocketTransport
+    dialect: Dialect
+    token: Token | None
+
+
 class LocalServer:
     """A Live server: it speaks the service's protocol, and hears, thinks and speaks with *engines*.
 
-    Sessions that a client may resume are kept in memory, as long as the server object lives.
+    Sessions that a client may resume are kept in memory, as long as the server object lives; so are ephemeral tokens.
+    It asks for no key, and makes a token for everybody. Of a token that it has made, limits and locks count.
 
     Args:
         engines: What it works with.
@@ -70,6 +80,7 @@ class LocalServer:
             connection_lifetime=connection_lifetime,
             go_away_lead=go_away_lead,
         )
+        self._tokens = TokenStore()
 
     async def converse(self, transport: Transport, dialect: Dialect | None = None) -> None:
         """Hold one conversation over an open transport; returns when it is over.
@@ -81,7 +92,7 @@ class LocalServer:
             transport: The server's end.
             dialect: Which of the service's endpoints to be; the Gemini API's by default.
         """
-        await Conversation(self._service, transport, dialect or Dialect()).run()
+        await self._converse(transport, dialect or Dialect(), None)
 
     async def serve(
         self,
@@ -120,24 +131,59 @@ class LocalServer:
         """Serve one client on an open stream, from its HTTP request to the end; the stream is closed then."""
         try:
             async with _open_shielded_nursery() as readers:
-                transport = await self._upgrade(stream, readers)
-                if transport is not None:
-                    await self.converse(*transport)
+                accepted = await self._upgrade(stream, readers)
+                if accepted is not None:
+                    await self._converse(*accepted)
         except* Exception:
             _logger.exception("a connection failed")
         finally:
             await trio.aclose_forcefully(stream)
 
-    async def _upgrade(
-        self, stream: trio.abc.Stream, readers: trio.Nursery
-    ) -> tuple[TrioWebSocketTransport, Dialect] | None:
+    async def _converse(self, transport: Transport, dialect: Dialect, token: Token | None) -> None:
+        with trio.CancelScope() as scope:
+            if token is not None:
+                scope.deadline = token.ends
+            await Conversation(self._service, transport, dialect, token).run()
+
+    async def _upgrade(self, stream: trio.abc.Stream, readers: trio.Nursery) -> _Accepted | None:
         try:
             with trio.move_on_after(_UPGRADE_TIMEOUT):
-                return await _accept(stream, readers)
+                return await self._accept(await read_request(stream), readers)
             _logger.debug("a client took too long to ask for a WebSocket")
         except (NoRequest, HandshakeError, trio.BrokenResourceError) as exc:
             _logger.debug("a client did not come to open a WebSocket: %r", exc)
         return None
+
+    async def _accept(self, request: RequestStream, readers: trio.Nursery) -> _Accepted | None:
+        if is_for_tokens(request):
+            await self._make_token(request)
+            return None
+        dialect = find_dialect(request.path)
+        if dialect is None:
+            await _refuse(request, HTTPStatus.NOT_FOUND, "There is no Live API at this path.")
+            return None
+        if not request.is_upgrade:
+            await _refuse(
+                request, HTTPStatus.UPGRADE_REQUIRED, "This is a Live API; connect to it by WebSocket."
+            )
+            return None
+        token = self._tokens.find(token_name(request))
+        upgrade = await serve_websocket_stream(request, nursery=readers, max_message_size=MAX_MESSAGE_SIZE)
+        return _Accepted(await upgrade.accept(opcode="binary"), dialect, token)
+
+    async def _make_token(self, request: RequestStream) -> None:
+        body = await request.read_body()
+        if body is None:
+            await _refuse(
+                request, HTTPStatus.LENGTH_REQUIRED, "The length of the body is missing, or too large."
+            )
+            return
+        try:
+            answer = response(HTTPStatus.OK, {"name": self._tokens.create(body)})
+        except RemoteProtocolError as exc:
+            answer = refusal(HTTPStatus.BAD_REQUEST, str(exc))
+        await request.send_all(answer)
+        await request.aclose()
 
 
 async def serve(  # noqa: ASYNC128 - the server calls it
@@ -169,21 +215,6 @@ async def serve(  # noqa: ASYNC128 - the server calls it
         engines = await trio.to_thread.run_sync(load_engines)
     server = LocalServer(engines, connection_lifetime=connection_lifetime, go_away_lead=go_away_lead)
     await server.serve(port, host=host, ssl_context=ssl_context, task_status=task_status)
-
-
-async def _accept(
-    stream: trio.abc.Stream, readers: trio.Nursery
-) -> tuple[TrioWebSocketTransport, Dialect] | None:
-    request = await read_request(stream)
-    dialect = find_dialect(request.path)
-    if dialect is None:
-        await _refuse(request, HTTPStatus.NOT_FOUND, "There is no Live API at this path.")
-        return None
-    if not request.is_upgrade:
-        await _refuse(request, HTTPStatus.UPGRADE_REQUIRED, "This is a Live API; connect to it by WebSocket.")
-        return None
-    upgrade = await serve_websocket_stream(request, nursery=readers, max_message_size=MAX_MESSAGE_SIZE)
-    return await upgrade.accept(opcode="binary"), dialect
 
 
 async def _refuse(stream: trio.abc.Stream, status: HTTPStatus, message: str) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
+import trio.testing
 
 from livegen_trio import (
     Backend,
@@ -53,6 +54,11 @@ class Peer:
         """The next message from the client."""
         return await self._heard.receive()
 
+    @property
+    def unheard(self) -> int:
+        """How many of the client's messages wait for `hear`."""
+        return self._heard.statistics().current_buffer_used
+
     async def say(self, *messages: dict[str, Any] | str) -> None:
         """Send messages to the client; a string goes as it is."""
         for message in messages:
@@ -89,6 +95,52 @@ class PeerBackend(Backend):
         await self.peer.say(*self._replies)
 
 
+class Fleet(PeerBackend):
+    """Keeps every peer that it has dialled, and the setup that each was told.
+
+    Attributes:
+        refusals: Raised by the next dials, one each.
+        pause: How long a dial takes.
+        lost_network: Whether earlier peers can't have noticed that they were left.
+    """
+
+    def __init__(self, *replies: dict[str, Any] | str) -> None:
+        super().__init__(*replies)
+        self.peers: list[Peer] = []
+        self.setups: list[dict[str, Any]] = []
+        self.refusals: list[Exception] = []
+        self.pause: float = 0
+        self.lost_network = False
+        self._dialling = trio.lowlevel.ParkingLot()
+
+    async def dialled(self, count: int) -> Peer:
+        """The peer of that number, from 1, once it has been dialled."""
+        while len(self.peers) < count:
+            await self._dialling.park()
+        return self.peers[count - 1]
+
+    async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
+        if self.peers and not self.lost_network:
+            await trio.testing.wait_all_tasks_blocked()  # the peer has to notice it
+            assert self.peers[-1].closed is not None, "dialled before the earlier connection was closed"
+        await trio.sleep(self.pause)
+        if self.refusals:
+            raise self.refusals.pop(0)
+        transport = await super().dial(nursery, progress)
+        self.peers.append(self.peer)
+        self._dialling.unpark_all()
+        return transport
+
+    async def _answer_setup(self) -> None:
+        await super()._answer_setup()
+        self.setups.append(self.setup["setup"])
+
+    @property
+    def handles(self) -> list[str | None]:
+        """What was asked to be resumed, dial by dial."""
+        return [setup["sessionResumption"].get("handle") for setup in self.setups]
+
+
 def model_on(backend: Backend, **options: Any) -> LiveGenerativeModel:
     """A model on *backend*."""
     return get_live_generative_model("test", backend=backend, **options)
@@ -117,10 +169,17 @@ def words_of(event: ServerEvent) -> str:
     return event.text
 
 
+async def heard_text(peer: Peer) -> str:
+    """The text of the next message from the client, which has to be content."""
+    words: str = (await peer.hear())["clientContent"]["turns"][0]["parts"][0]["text"]
+    return words
+
+
 def text(words: str, **more: Any) -> dict[str, Any]:
     """Server content with some text in it."""
     return {"serverContent": {"modelTurn": {"parts": [{"text": words}]}, **more}}
 
 
+HANDLE: dict[str, Any] = {"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}}
 TURN_COMPLETE: dict[str, Any] = {"serverContent": {"turnComplete": True}}
 INTERRUPTED: dict[str, Any] = {"serverContent": {"interrupted": True}}

@@ -17,10 +17,12 @@ from ._model import (
     LiveGenerativeModel as LiveGenerativeModel,
     get_live_generative_model as get_live_generative_model,
 )
+from ._session.buffering import Buffering as Buffering
 from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession, SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
 from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token
+from ._supervision import Reconnection as Reconnection
 from .backends import (
     Backend as Backend,
     ClientCertificate as ClientCertificate,
@@ -107,6 +109,8 @@ from .types import (
     RagChunk as RagChunk,
     RagChunkPageSpan as RagChunkPageSpan,
     RealtimeInputConfig as RealtimeInputConfig,
+    Reconnected as Reconnected,
+    Reconnecting as Reconnecting,
     ReplicatedVoiceConfig as ReplicatedVoiceConfig,
     RetrievalConfig as RetrievalConfig,
     RetrievalMetadata as RetrievalMetadata,

@@ -130,6 +130,7 @@ class Ledger:
         self._sent_realtime = _Ring(remembered_bytes)
         self._sent = 0
         self._acknowledged = 0
+        self._dropped_and_told = 0
         self.accepted: int = 0
         self.dropped: int = 0
 
@@ -177,6 +178,12 @@ class Ledger:
             else:
                 kept.put(entry)
         self._realtime = kept
+
+    def take_dropped(self) -> int:
+        """How many inputs were dropped since this was asked last."""
+        dropped = self.dropped - self._dropped_and_told
+        self._dropped_and_told = self.dropped
+        return dropped
 
     def take(self) -> Input | None:
         """The next input to send: what is sent again, then control, then the rest; None if none waits."""

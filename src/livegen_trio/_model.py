@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ._contents import ContentInput, as_instruction
 from ._errors import ConfigError, LocalProtocolError
+from ._session.buffering import Buffering
 from ._session.connect import open_session
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
+from ._supervision import Reconnection
 from .tools import declarations
 from .types import LiveGenerationConfig, SessionResumptionConfig, make_setup
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from .types import Content, Setup, Tool, ToolConfig
 
 Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | None
+
+
+_PATIENT: Final = Reconnection()
+_BOUNDED: Final = Buffering()
 
 
 class AIModel:
@@ -96,6 +102,8 @@ class LiveGenerativeModel(AIModel):
         close_timeout: float = CLOSE_TIMEOUT,
         keepalive_interval: float = KEEPALIVE_INTERVAL,
         keepalive_timeout: float = KEEPALIVE_TIMEOUT,
+        reconnection: Reconnection = _PATIENT,
+        buffering: Buffering = _BOUNDED,
     ) -> AsyncGenerator[LiveSession]:
         """Begin a conversation: `async with model.connect() as session`.
 
@@ -132,7 +140,12 @@ class LiveGenerativeModel(AIModel):
             keepalive_timeout=keepalive_timeout,
         )
         async with open_session(
-            self.backend, setup, functions=self._declared.functions, timing=timing
+            self.backend,
+            setup,
+            functions=self._declared.functions,
+            timing=timing,
+            buffering=buffering,
+            reconnection=reconnection,
         ) as session:
             yield session
 

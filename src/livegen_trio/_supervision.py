@@ -37,6 +37,7 @@ class Happening(Enum):
     MOVE = "it is time to leave: a safe point, the deadline, or the user's wish"
     LEFT = "the connection is closed, whole"
     DUE = "the time has passed"
+    CLOSED = "the user has closed the session"
 
 
 _NEXT: Final[dict[tuple[State, Happening], State]] = {

@@ -485,7 +485,7 @@ async def test_a_send_that_waits_is_woken_by_the_sessions_end(autojump_clock: Mo
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end)
             with pytest.raises(SessionClosedError):
-                await session.send("x")
+                await session.send_text_realtime("x")
 
 
 async def test_a_send_cancelled_at_any_checkpoint_is_sent_whole_or_not_at_all(

@@ -822,15 +822,16 @@ class TestPings:
             assert await peer.hear() == (PONG, b"2")  # one answers them all
             await transport.abort()
 
-    async def test_of_ours_carry_nothing_and_the_pong_shows_in_last_heard(
+    async def test_of_ours_are_answered_and_the_pong_shows_in_last_heard(
         self, autojump_clock: MockClock
     ) -> None:
         async with client_and_raw_server() as (transport, peer):
             await trio.sleep(10)
             await transport.ping()
-            assert await peer.hear() == (PING, b"")
+            opcode, payload = await peer.hear()
+            assert opcode == PING
             assert transport.last_heard < trio.current_time()
-            await peer.say(encode(PONG))
+            await peer.say(encode(PONG, payload))
             await trio.testing.wait_all_tasks_blocked()
             assert transport.last_heard == trio.current_time()
             await transport.abort()
@@ -839,7 +840,33 @@ class TestPings:
         async with client_and_raw_server() as (transport, peer):
             for _ in range(3):
                 await transport.ping()
-                assert await peer.hear() == (PING, b"")
+                assert (await peer.hear())[0] == PING
+            await transport.abort()
+
+    async def test_that_are_answered_tell_how_many_frames_were_read(self) -> None:
+        async with client_and_raw_server() as (transport, peer):
+            for count in range(1, 4):
+                await transport.send(b"frame")
+                await transport.ping()
+                await peer.hear()
+                _, payload = await peer.hear()
+                assert transport.delivered == count - 1
+                await peer.say(encode(PONG, payload))
+                await trio.testing.wait_all_tasks_blocked()
+                assert transport.delivered == count
+            await transport.abort()
+
+    async def test_that_were_skipped_are_answered_by_a_later_pong(self) -> None:
+        async with client_and_raw_server() as (transport, peer):
+            for _ in range(3):
+                await transport.send(b"frame")
+                await transport.ping()
+            for _ in range(6):
+                opcode, payload = await peer.hear()
+            assert opcode == PING
+            await peer.say(encode(PONG, b"unasked"), encode(PONG, payload))
+            await trio.testing.wait_all_tasks_blocked()
+            assert transport.delivered == 3
             await transport.abort()
 
     async def test_any_byte_shows_in_last_heard(self, autojump_clock: MockClock) -> None:

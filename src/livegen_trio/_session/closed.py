@@ -26,8 +26,16 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         hint: What to do, where the cause is a known one.
     """
 
-    def __init__(self, code: int, reason: str = "", *, initiator: Initiator, phase: Phase = "open") -> None:
-        diagnosis = diagnose_close(code, reason, initiator=initiator)
+    def __init__(
+        self,
+        code: int,
+        reason: str = "",
+        *,
+        initiator: Initiator,
+        phase: Phase = "open",
+        resuming: bool = False,
+    ) -> None:
+        diagnosis = diagnose_close(code, reason, initiator=initiator, resuming=resuming)
         who = "the server" if initiator == "server" else "this side"
         words = f": {reason}" if reason else ""
         hint = f" ({diagnosis.hint})" if diagnosis.hint else ""
@@ -49,6 +57,7 @@ class Ending:
     initiator: Initiator
     phase: Phase = "open"
     cause: Exception | None = None
+    resuming: bool = False
 
     @property
     def is_clean(self) -> bool:
@@ -57,6 +66,8 @@ class Ending:
 
     def error(self) -> SessionClosedError:
         """The error to raise at a caller's call site."""
-        error = SessionClosedError(self.code, self.reason, initiator=self.initiator, phase=self.phase)
+        error = SessionClosedError(
+            self.code, self.reason, initiator=self.initiator, phase=self.phase, resuming=self.resuming
+        )
         error.__cause__ = self.cause
         return error

@@ -14,15 +14,23 @@ from .session import LiveSession
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    from .._supervision import Reconnection
     from ..backends.base import Backend
     from ..tools import FunctionTool
     from ..types import Setup
+    from .buffering import Buffering
     from .timing import Timing
 
 
 @asynccontextmanager
 async def open_session(
-    backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
+    backend: Backend,
+    setup: Setup,
+    *,
+    functions: Mapping[str, FunctionTool],
+    timing: Timing,
+    buffering: Buffering,
+    reconnection: Reconnection,
 ) -> AsyncGenerator[LiveSession]:
     """Open a session; leaving the block closes it.
 
@@ -31,7 +39,14 @@ async def open_session(
     """
     with single_exception():
         async with trio.open_nursery() as nursery:
-            engine = Engine(backend, setup, functions=functions, timing=timing)
+            engine = Engine(
+                backend,
+                setup,
+                functions=functions,
+                timing=timing,
+                buffering=buffering,
+                reconnection=reconnection,
+            )
             await engine.start(nursery)
             try:
                 yield LiveSession(engine)

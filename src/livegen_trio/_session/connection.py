@@ -40,8 +40,8 @@ class Connection:
     """One dial, from the first packet to the last.
 
     `run` is its whole life and is started in the supervisor's nursery. It ends when the outbox runs out (gracefully),
-    by `cancel`, or by itself. *observe* is told of events before any consumer sees them, and *end* how it ended;
-    neither may block.
+    by `cancel`, or by itself. *observe* is told of events before any consumer sees them, *opened* that the setup
+    was accepted, and *ended* how it ended, once. None of them may block.
 
     Attributes:
         finished: Set when nothing of it is left.
@@ -55,7 +55,8 @@ class Connection:
         inbox: Inbox,
         outbox: Outbox,
         observe: Callable[[Sequence[ServerEvent]], None],
-        end: Callable[[Ending], None],
+        opened: Callable[[], None],
+        ended: Callable[[Ending], None],
         timing: Timing,
         confirms: bool,
     ) -> None:
@@ -64,7 +65,9 @@ class Connection:
         self._inbox = inbox
         self._outbox = outbox
         self._observe = observe
-        self._end = end
+        self._opened = opened
+        self._tell_end = ended
+        self._has_ended = False
         self._timing = timing
         self._confirms = confirms
         self._scope = trio.CancelScope()
@@ -75,12 +78,13 @@ class Connection:
         """Dial, set up, and serve until the connection ends. Reports "started" when the setup is accepted.
 
         Raises:
-            HandshakeError: Before it has started; *end* is told of later ends.
+            HandshakeError: Before it has started; *ended* is told of later ends.
         """
         try:
             with self._scope, single_exception():
                 async with trio.open_nursery() as nursery:
                     transport = await self._open(nursery)
+                    self._opened()
                     task_status.started()
                     try:
                         await self._serve(nursery, transport)
@@ -137,6 +141,11 @@ class Connection:
             await _say_goodbye(transport, ending.code, ending.reason)
         if self._confirms:
             note_what_has_arrived(transport, self._outbox)
+
+    def _end(self, ending: Ending) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._tell_end(ending)
 
     async def _send(self, transport: Transport) -> None:
         await send_inputs(self._outbox, transport)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import msgspec
 import trio
 
-from .._errors import ConfigError, LocalProtocolError
+from .._ledger import Kind
 from .._protocol import LiveProtocol
-from ..types import SessionResumptionConfig, ToolResponse
+from ..types import RealtimeInput, ToolResponse
 from .closed import Ending
-from .connection import Connection
 from .inbox import Inbox
 from .outbox import Outbox
+from .supervisor import Supervisor
 from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
@@ -23,9 +22,18 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._codec import MediaKind
+    from .._supervision import Reconnection
     from ..backends.base import Backend
     from ..tools import FunctionTool
-    from ..types import ClientContent, ContextUpdate, FunctionResponse, RealtimeInput, ServerEvent, Setup
+    from ..types import (
+        ClientContent,
+        ContextUpdate,
+        FunctionResponse,
+        ServerEvent,
+        SessionResumptionConfig,
+        Setup,
+    )
+    from .buffering import Buffering
     from .timing import Timing
 
 
@@ -40,18 +48,32 @@ class Engine:
     """
 
     def __init__(
-        self, backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
+        self,
+        backend: Backend,
+        setup: Setup,
+        *,
+        functions: Mapping[str, FunctionTool],
+        timing: Timing,
+        buffering: Buffering,
+        reconnection: Reconnection,
     ) -> None:
         self.protocol: LiveProtocol = LiveProtocol(setup)
-        self.inbox: Inbox = Inbox()
-        self.outbox: Outbox = Outbox()
+        self.inbox: Inbox = Inbox(buffering.event_bytes)
+        self.outbox: Outbox = Outbox(buffering)
         self.tools: ToolRunner = ToolRunner(functions, self.answer)
         self._backend = backend
-        self._setup = setup
-        self._timing = timing
-        self._nursery: trio.Nursery
-        self._connection = self._new_connection()
-        self._leaving: Connection | None = None
+        self._close_timeout = timing.close_timeout
+        self._supervisor = Supervisor(
+            backend,
+            self.protocol,
+            setup,
+            inbox=self.inbox,
+            outbox=self.outbox,
+            observe=self.tools.observe,
+            end=self._end,
+            timing=timing,
+            reconnection=reconnection,
+        )
 
     @property
     def ending(self) -> Ending | None:
@@ -65,46 +87,37 @@ class Engine:
 
     async def start(self, nursery: trio.Nursery) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
-        self._nursery = nursery
         await nursery.start(self.tools.run)
-        await nursery.start(self._connection.run)
+        await nursery.start(self._supervisor.run)
 
     async def resume(self, asked: SessionResumptionConfig | None) -> None:
-        """Go on with another connection. The earlier one is closed first, as the service insists."""
-        self._check_resumable()
-        setup = self._setup_to_resume(asked)
-        self._leaving = self._connection
-        self.outbox.drain()
-        self.inbox.reopen()
-        try:
-            await self._finish(self._leaving)
-            self._check_open()  # closing may have come first
-            self.protocol.resume(setup)
-            self._connection = self._new_connection()
-            await self._nursery.start(self._connection.run)
-        except BaseException as exc:
-            self._give_up(exc)
-            raise
-        finally:
-            self._leaving = None
-        self.outbox.refill()
+        """Go on with another connection."""
+        if self.outbox.is_closed:
+            raise trio.ClosedResourceError("this session has been closed")
+        await self._supervisor.move(asked)
 
     async def send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
-        await self.outbox.room()
-        self._put(message)
+        await self.outbox.room(_kind(message))
+        self.put(message)
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all."""
-        await self.outbox.room()
-        self.outbox.put(self.protocol.send_media(kind, data, mime_type))
+        await self.outbox.room(Kind.MEDIA)
+        self.outbox.put(self.protocol.send_media(kind, data, mime_type), Kind.MEDIA)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Have tool calls answered, but for those that the server has cancelled."""
-        await self.outbox.room()
+        await self.outbox.room(Kind.CONTROL)
         wanted = self.protocol.unanswered(responses)
         if wanted or not responses:
-            self._put(ToolResponse(function_responses=wanted))
+            self.put(ToolResponse(function_responses=wanted))
+
+    def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        """Have a message sent, without waiting for room."""
+        self._backend.check_message(message)
+        self.outbox.put(self.protocol.send(message), _kind(message))
+        self._supervisor.stir()
 
     async def receive_or_raise(self) -> ServerEvent:
         """The next event, for whoever is in the middle of something: there, a normal end is an error as well."""
@@ -119,80 +132,35 @@ class Engine:
         self.tools.cancel()
         self.inbox.close()
         self.outbox.close()
-        await self._finish(self._connection)
+        self._supervisor.close()
+        try:
+            with trio.move_on_after(self._close_timeout):
+                await self._supervisor.finished.wait()
+        finally:
+            self._supervisor.cancel()
+        await self._supervisor.finished.wait()
 
     def raise_unseen_ending(self) -> None:
         """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
         if self.inbox.ending_was_seen or self.outbox.ending_was_seen:
             return
-        if self.outbox.unsent_frames:
-            raise _undelivered(self.outbox.unsent_frames, self.ending).error()
+        if self.outbox.ledger.waiting:
+            raise _undelivered(self.outbox.ledger.waiting, self.ending).error()
         if self.ending is not None and self.ending.phase == "open" and not self.ending.is_clean:
             raise self.ending.error()
 
-    def _put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
-        self._backend.check_message(message)
-        self.outbox.put(self.protocol.send(message))
-
-    def _new_connection(self) -> Connection:
-        return Connection(
-            self._backend,
-            self.protocol,
-            inbox=self.inbox,
-            outbox=self.outbox,
-            observe=self.tools.observe,
-            end=self._end,
-            timing=self._timing,
-        )
-
-    async def _finish(self, connection: Connection) -> None:
-        try:
-            with trio.move_on_after(self._timing.close_timeout):
-                await connection.finished.wait()
-        finally:
-            connection.cancel()
-        await connection.finished.wait()
-
-    def _end(self, connection: Connection, ending: Ending) -> None:
-        if connection is not self._leaving:  # else the session goes on with another
-            self._end_session(ending)
-
-    def _end_session(self, ending: Ending) -> None:
+    def _end(self, ending: Ending) -> None:
         if self.outbox.is_closed:
             ending = replace(ending, phase="closing")
         self.inbox.end(ending)
         self.outbox.end(ending)
         self.tools.cancel_calls()
 
-    def _give_up(self, exc: BaseException) -> None:
-        """The session is over, and whoever asked for the new connection is told why by *exc*."""
-        cause = exc if isinstance(exc, Exception) else None
-        self._end_session(Ending(1006, "the session could not be resumed", "local", cause=cause))
-        self.inbox.ending_was_seen = self.outbox.ending_was_seen = True
 
-    def _check_open(self) -> None:
-        if self.outbox.is_closed:
-            raise trio.ClosedResourceError("this session has been closed")
-
-    def _check_resumable(self) -> None:
-        self._check_open()
-        if self._leaving is not None:
-            raise trio.BusyResourceError("another task is already resuming this session")
-        if self.protocol.in_activity:
-            raise LocalProtocolError("an activity is under way; end it before you resume the session")
-
-    def _setup_to_resume(self, asked: SessionResumptionConfig | None) -> Setup:
-        begun_with = self._setup.session_resumption
-        if begun_with is None:
-            raise ConfigError("this session can't be resumed: it was opened with session_resumption=None")
-        if asked is None:
-            handle = self.protocol.resumption_handle or begun_with.handle
-            if handle is None:
-                raise LocalProtocolError(
-                    "the server has given no handle yet that the session can be resumed with"
-                )
-            asked = msgspec.structs.replace(begun_with, handle=handle)
-        return self._backend.prepare_setup(msgspec.structs.replace(self._setup, session_resumption=asked))
+def _kind(message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> Kind:
+    if not isinstance(message, RealtimeInput):
+        return Kind.CONTROL
+    return Kind.MARK if message.audio is None and message.video is None else Kind.MEDIA
 
 
 def _undelivered(frames: int, ending: Ending | None) -> Ending:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..types import ServerEvent
     from .closed import Ending
 
+
 class Inbox:
     """Events in order of arrival, for one consumer at a time.
 

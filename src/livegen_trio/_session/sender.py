@@ -25,7 +25,9 @@ async def send_inputs(outbox: Outbox, transport: Transport) -> None:
             await transport.send(item.frame)
             outbox.sent()
         if outbox.ledger.unacknowledged:
-            await transport.ping()  # answered before the Close is, so that the next connection repeats nothing
+            await (
+                transport.ping()
+            )  # answered before the Close is, so that the next connection repeats nothing
     except ConnectionClosed:
         return
     await transport.aclose()

@@ -111,7 +111,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         return SessionStatistics(
             unread_events=self._engine.inbox.unread_events,
             unread_bytes=self._engine.inbox.unread_bytes,
-            unsent_frames=self._engine.outbox.unsent_frames,
+            unsent_frames=self._engine.outbox.ledger.waiting,
             unsent_bytes=self._engine.outbox.unsent_bytes,
         )
 
@@ -224,7 +224,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             yield
         finally:
             # Without waiting for room: the end of an activity is small, and must not be cancelled away.
-            self._engine.outbox.put(self._engine.protocol.send(RealtimeInput(activity_end=ActivityEnd())))
+            self._engine.put(RealtimeInput(activity_end=ActivityEnd()))
 
     async def send_function_responses(self, responses: Sequence[FunctionResponse]) -> None:
         """Answer tool calls, each by the id of its call. Answers to calls that the server cancelled are not sent.

@@ -112,7 +112,7 @@ class Supervisor:
                         if self._is_over:
                             break
                         happening = await self._carry_on()
-                    await self._finish_connection()
+                    await self._see_off()
         finally:
             self._settled.set()
             self.finished.set()
@@ -126,8 +126,10 @@ class Supervisor:
         if state in (State.LIVE, State.HANDING_OVER) and self._protocol.in_activity:
             raise LocalProtocolError("an activity is under way; end it before you resume the session")
         self._asked = asked or self._asked
-        self._settled = trio.Event()
-        self._tell(Happening.MOVE)
+        if self._settled.is_set():
+            self._settled = trio.Event()
+        if state not in (State.DIALLING, State.LEAVING):
+            self._tell(Happening.MOVE)
         await self._settled.wait()
         if self._outbox.is_closed:
             raise trio.ClosedResourceError("this session has been closed")
@@ -136,14 +138,15 @@ class Supervisor:
             raise self._refusal
 
     def stir(self) -> None:
-        """Something was said: this may be the moment to hand over, or the last thing that was to be sent."""
-        self._arrival.unpark_all()
+        """Something was said or heard: this may be the moment to hand over."""
+        if self._machine.state is State.HANDING_OVER:
+            self._arrival.unpark_all()
 
     def close(self) -> None:
         """Come to an end. A connection says goodbye; between two, only what is unsent is a reason to go on."""
-        if self._connection is None and (not self._outbox.ledger.waiting or self._machine.state is State.ENDED):
+        if self._connection is None and self._is_over:
             self.cancel()
-        self.stir()
+        self._arrival.unpark_all()
 
     def cancel(self) -> None:
         """End at once, without a goodbye."""
@@ -165,7 +168,8 @@ class Supervisor:
                 return await self._hear()
 
     async def _dial(self) -> Happening:
-        await self._finish_connection()
+        await self._see_off()
+        self._draw_up()
         try:
             self._protocol.resume(self._backend.prepare_setup(self._setup_to_resume(self._asked)))
             await self._open()
@@ -184,13 +188,13 @@ class Supervisor:
     async def _find_safe_point(self) -> Happening:
         await trio.lowlevel.checkpoint()
         with trio.move_on_at(self._leave_by):
-            while not self._news and not self._protocol.is_idle:
+            while not self._news and (self._outbox.is_closed or not self._protocol.is_idle):
                 await self._arrival.park()
         return self._news.popleft() if self._news else Happening.MOVE
 
     async def _leave(self) -> Happening:
         self._outbox.leave()
-        await self._finish_connection()
+        await self._see_off()
         return Happening.LEFT
 
     async def _wait(self) -> Happening:
@@ -201,6 +205,8 @@ class Supervisor:
     async def _hear(self) -> Happening:
         await trio.lowlevel.checkpoint()
         while not self._news:
+            if self._is_over:
+                return Happening.CLOSED
             await self._arrival.park()
         return self._news.popleft()
 
@@ -210,7 +216,9 @@ class Supervisor:
     def _is_over(self) -> bool:
         if not self._outbox.is_closed:
             return False
-        return self._machine.state is State.ENDED or (self._connection is None and not self._outbox.ledger.waiting)
+        return self._machine.state is State.ENDED or (
+            self._connection is None and not self._outbox.ledger.waiting
+        )
 
     def _tell(self, happening: Happening) -> None:
         self._news.append(happening)
@@ -245,11 +253,12 @@ class Supervisor:
             timing=self._timing,
             confirms=not self._is_transparent,
         )
+        self._leave_by = math.inf
         await self._nursery.start(connection.run)
         self._connection = connection
 
-    async def _finish_connection(self) -> None:
-        """See the connection off, and draw up what it leaves behind."""
+    async def _see_off(self) -> None:
+        """Wait until nothing is left of the connection, and no longer than a goodbye may take."""
         connection = self._connection
         if connection is None:
             await trio.lowlevel.checkpoint()
@@ -258,6 +267,11 @@ class Supervisor:
             await connection.finished.wait()
         connection.cancel()
         await connection.finished.wait()
+
+    def _draw_up(self) -> None:
+        """Take stock of what the connection leaves behind."""
+        if self._connection is None:
+            return
         self._connection = None
         self._news.clear()
         loss = self._outbox.lose_connection(replay=self._policy.replay == "recent")
@@ -292,7 +306,7 @@ class Supervisor:
     def _verdict(self, ending: Ending) -> Happening:
         if self._outbox.is_closed and not self._outbox.ledger.waiting:
             return Happening.LOST_FOR_GOOD
-        if not self._can_resume or ending.is_clean and self._machine.state is not State.HANDING_OVER:
+        if not self._can_resume or (ending.is_clean and self._machine.state is not State.HANDING_OVER):
             return Happening.LOST_FOR_GOOD
         if self._machine.state is State.HANDING_OVER:
             return Happening.LOST
@@ -343,7 +357,9 @@ class Supervisor:
         if asked is None:
             handle = self._protocol.resumption_handle or begun_with.handle
             if handle is None:
-                raise LocalProtocolError("the server has given no handle yet that the session can be resumed with")
+                raise LocalProtocolError(
+                    "the server has given no handle yet that the session can be resumed with"
+                )
             asked = msgspec.structs.replace(begun_with, handle=handle)
         # The server has the history; asked to wait for it, it might wait for ever.
         return msgspec.structs.replace(self._setup, session_resumption=asked, history_config=None)

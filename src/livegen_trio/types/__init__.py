@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._base import (
     Duration as Duration,
     Empty as Empty,
+    Event as Event,
     Model as Model,
 )
 from ._client import (
@@ -127,7 +128,6 @@ from ._media import (
     WordInfo as WordInfo,
 )
 from ._server import (
-    Event as Event,
     GoAway as GoAway,
     ModalityTokenCount as ModalityTokenCount,
     ServerContent as ServerContent,
@@ -142,6 +142,7 @@ from ._server import (
     VoiceActivity as VoiceActivity,
     VoiceActivityDetectionSignal as VoiceActivityDetectionSignal,
 )
+from ._session import Reconnected as Reconnected, Reconnecting as Reconnecting
 from ._tools import (
     CodeExecution as CodeExecution,
     ComputerUse as ComputerUse,

@@ -80,4 +80,4 @@ class Event(Model):
             `serverContent.modelTurn.parts[0].hologram`. Never sent.
     """
 
-    unknown_fields: LocalMapping = {}  # noqa: RUF012 - a Mapping, which the alias hides
+    unknown_fields: LocalMapping = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
-from ._base import Duration, Event, Guarded, LocalInt, LocalMapping, Model
+from ._base import Duration, Event, Guarded, LocalInt, Model
 from ._content import Content, FunctionCall
 from ._enums import (
     InteractionStatus,

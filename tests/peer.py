@@ -114,8 +114,8 @@ class Fleet(PeerBackend):
         self._dialling = trio.lowlevel.ParkingLot()
 
     async def dialled(self, count: int) -> Peer:
-        """The peer of that number, from 1, once it has been dialled."""
-        while len(self.peers) < count:
+        """The peer of that number, from 1, once it has been dialled and set up."""
+        while len(self.setups) < count:
             await self._dialling.park()
         return self.peers[count - 1]
 
@@ -128,12 +128,12 @@ class Fleet(PeerBackend):
             raise self.refusals.pop(0)
         transport = await super().dial(nursery, progress)
         self.peers.append(self.peer)
-        self._dialling.unpark_all()
         return transport
 
     async def _answer_setup(self) -> None:
         await super()._answer_setup()
         self.setups.append(self.setup["setup"])
+        self._dialling.unpark_all()
 
     @property
     def handles(self) -> list[str | None]:

@@ -21,8 +21,8 @@ from ._session.buffering import Buffering as Buffering
 from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession, SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
-from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token
 from ._supervision import Reconnection as Reconnection
+from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token
 from .backends import (
     Backend as Backend,
     ClientCertificate as ClientCertificate,

@@ -144,13 +144,13 @@ class Ledger:
 
     @property
     def control_bytes(self) -> int:
-        """The size of the control that waits."""
-        return self._control.bytes
+        """The size of the control that waits to be written whole."""
+        return self._control.bytes + self._flying(is_control=True)
 
     @property
     def realtime_bytes(self) -> int:
-        """The size of the media and marks that wait."""
-        return self._realtime.bytes
+        """The size of the media and marks that wait to be written whole."""
+        return self._realtime.bytes + self._flying(is_control=False)
 
     @property
     def waiting_since(self) -> float | None:
@@ -239,6 +239,10 @@ class Ledger:
         spared = len(self._replay.inputs) - len(kept)
         self._set_replay(kept)
         return spared
+
+    def _flying(self, *, is_control: bool) -> int:
+        entry = self._in_flight
+        return len(entry.frame) if entry is not None and (entry.kind is Kind.CONTROL) == is_control else 0
 
     def _is_worth_it(self, entry: Input, now: float) -> bool:
         return entry.kind is not Kind.MEDIA or now - entry.accepted_at <= self._remembered_seconds

@@ -146,8 +146,7 @@ async def test_a_session_that_the_server_has_ended_can_be_resumed() -> None:
         await session.resume_session()
         assert not session.is_closed
         await fleet.peer.say(text("again"))
-        assert isinstance(await session.receive(), SessionResumptionUpdate)
-        assert words_of(await session.receive()) == "again"
+        assert await next_words(session) == "again"
     assert fleet.handles == [None, "h1"]
 
 

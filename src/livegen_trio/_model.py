@@ -120,7 +120,9 @@ class LiveGenerativeModel(AIModel):
             connect_timeout: For everything from the name look-up to the server's acceptance of the setup.
             close_timeout: For saying goodbye. 0 hangs up at once.
             keepalive_interval: After this much silence the server is pinged.
-            keepalive_timeout: After this much silence, pings not answered, the session is given up as broken.
+            keepalive_timeout: After this much silence, pings not answered, the connection is given up as broken.
+            reconnection: How the session outlives its connections.
+            buffering: How much waits in the session's buffers, and what becomes of more.
 
         Yields:
             The session.

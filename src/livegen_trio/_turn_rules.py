@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .types import ServerContent, ToolCall
+from .types import Reconnected, ServerContent, ToolCall
 
 if TYPE_CHECKING:
     from .types import ServerEvent, Transcription
@@ -44,7 +44,9 @@ def has_answer(content: ServerContent) -> bool:
 
 
 def ends_turn(event: ServerEvent) -> bool:
-    """Whether *event* is the last one of its turn."""
+    """Whether *event* is the last one of its turn: its end, or a lost connection that cut it."""
+    if isinstance(event, Reconnected):
+        return event.turn_cut
     return isinstance(event, ServerContent) and event.turn_complete
 
 

@@ -131,7 +131,7 @@ class Outbox:
         self._taking.unpark_all()
 
     def lose_connection(self, *, replay: bool) -> Loss:
-        """The connection is gone: what may not have arrived is sent again on the next one, if there is to be a replay."""
+        """The connection is gone: with *replay*, what may not have arrived is sent again on the next one."""
         self._leaving = False
         self._ping_wanted = False
         return self.ledger.lose_connection(trio.current_time(), replay=replay)

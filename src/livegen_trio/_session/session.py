@@ -19,6 +19,7 @@ from ..types import (
     ClientContent,
     ContextUpdate,
     RealtimeInput,
+    Reconnected,
     ToolCall,
     ToolsUpdate,
 )
@@ -154,6 +155,8 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         record = TurnRecord()
         while True:
             event = await self._engine.receive_or_raise()
+            if isinstance(event, Reconnected) and event.turn_cut:
+                record = TurnRecord()  # the model speaks the turn anew
             record.add(event)
             self._check_carried_out(event)
             if ends_exchange(event) and not self._engine.protocol.awaits_reply:

@@ -19,6 +19,7 @@ import trio
 import trustme
 
 from livegen_trio import (
+    ConfigError,
     ConnectTimeoutError,
     GeminiBackend,
     HandshakeError,
@@ -295,6 +296,33 @@ async def test_no_secret_shows(name: str, way: Way, witness: Witness) -> None:
     assert "127.0.0.1" in told or "localhost" in told or "voice.invalid" in told
     for secret in (*case.secrets, HANDLE):
         assert secret not in told
+
+
+# A proxy's password
+
+
+PROXY = "http://user:the-password-0123456789@proxy.test:3128"
+
+
+@pytest.mark.parametrize("make", [GeminiBackend, LocalBackend])
+async def test_a_proxys_password_shows_in_no_repr(make: Make, witness: Witness) -> None:
+    key = {"api_key": KEY} if make is GeminiBackend else {}
+    backend = make(base_url="ws://voice.test", proxy=PROXY, **key)
+    endpoint = await backend.endpoint()
+    assert endpoint.proxy == PROXY
+    witness.see(backend, model_on(backend), endpoint)
+    assert "the-password" not in witness.told()
+
+
+@pytest.mark.parametrize(
+    "proxy", ["user:the-password-0123456789@", "ftp://user:the-password-0123456789@proxy.test"]
+)
+def test_what_is_no_proxy_is_not_repeated(proxy: str, witness: Witness) -> None:
+    try:
+        witness.see(GeminiBackend(api_key=KEY, proxy=proxy))
+    except ConfigError as error:
+        witness.see(error)
+    assert "the-password" not in witness.told()
 
 
 # Would they be seen?

@@ -214,9 +214,9 @@ class AudioConversation:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[None]:
-        await _check_free(self._session)
-        _conversing.add(self._session)
         try:
+            await _check_free(self._session)
+            _conversing.add(self._session)
             with self._whole, single_exception():
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._work)
@@ -229,6 +229,8 @@ class AudioConversation:
             if self._failure is not None:
                 exc.add_note(f"The audio conversation had failed as well: {self._failure!r}")
             raise
+        finally:
+            self._events.end()  # if it was cancelled before it began
         self._raise_what_went_wrong()
 
     async def _work(self) -> None:

@@ -293,6 +293,24 @@ async def test_a_stopped_conversation_leaves_the_block_to_its_user(autojump_cloc
             await trio.sleep(1)
 
 
+async def test_whoever_waits_for_the_last_words_is_told_that_the_conversation_was_stopped(
+    autojump_clock: MockClock,
+) -> None:
+    async with talk() as talking, trio.open_nursery() as nursery:
+        told: list[float] = []
+
+        async def wait() -> None:
+            await talking.conversation.wait_played()
+            told.append(trio.current_time())
+
+        await talking.say(spoken(SECOND))
+        nursery.start_soon(wait)
+        await trio.sleep(0.5)
+        await talking.conversation.stop()
+        await trio.sleep(1)
+        assert told == [0.5]
+
+
 async def test_a_conversation_can_be_stopped_by_another_task(autojump_clock: MockClock) -> None:
     async with talk() as talking, trio.open_nursery() as nursery:
 
@@ -476,19 +494,30 @@ async def test_a_session_that_the_user_closes_ends_the_conversation(autojump_clo
             await talking.conversation.receive()
 
 
-async def test_a_break_while_leaving_is_told_as_well(autojump_clock: MockClock) -> None:
-    async def busy() -> AsyncGenerator[bytes]:
-        try:
-            while True:
-                await trio.sleep(0.02)
-                yield bytes(640)
-        finally:
-            with trio.CancelScope(shield=True):
-                await peer.transport.abort()
+async def test_a_normal_end_is_no_error_also_if_the_user_leaves_before_the_last_words_are_heard(
+    autojump_clock: MockClock,
+) -> None:
+    async with talk() as talking:
+        await talking.speak.send(bytes(640))
+        await talking.say(spoken(SECOND))
+        await talking.peer.close()
+        await trio.sleep(0.5)
+    assert talking.speaker.recording.seconds == 0.5
 
-    with pytest.raises(SessionClosedError):
-        async with conversation() as (session, peer), quiet(session, source=busy()):
-            await trio.sleep(1)
+
+async def test_a_break_while_leaving_is_told_as_well(autojump_clock: MockClock) -> None:
+    async def handle(call: object) -> dict[str, object]:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    calls = [{"id": str(number), "name": "look"} for number in range(100)]
+    with pytest.raises(SessionClosedError, match="Internal error"):
+        async with conversation() as (session, peer), trio.open_nursery() as nursery:
+            with trio.CancelScope(shield=True):  # of the nursery, which is not what is tested
+                async with quiet(session, function_calling_handler=handle) as talking:
+                    await peer.say({"toolCall": {"functionCalls": calls}})
+                    await talking.receive()
+                    nursery.start_soon(peer.close, 1011, "Internal error encountered.")
 
 
 # Cancellation, everywhere

@@ -180,6 +180,16 @@ async def test_other_sources_stay_open_and_lose_nothing(autojump_clock: MockCloc
         assert await microphone.receive() == b"later"
 
 
+async def test_a_source_is_not_read_when_the_session_is_over(autojump_clock: MockClock) -> None:
+    speak, microphone = trio.open_memory_channel[bytes](math.inf)
+    async with conversation() as (session, peer), conversing(session, microphone):
+        await peer.close()
+        for _ in range(3):
+            await speak.send(bytes(640))
+            await trio.sleep(1)
+        assert microphone.statistics().current_buffer_used == 2  # the first one was tried
+
+
 async def test_sound_is_sent_whatever_the_model_says(autojump_clock: MockClock) -> None:
     async with talk() as talking:
         await talking.say(spoken(SECOND))

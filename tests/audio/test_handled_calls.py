@@ -136,6 +136,17 @@ async def test_a_cancelled_call_ends_at_once_and_is_not_answered(autojump_clock:
         assert (await answer_in(talking))["id"] == "2"
 
 
+async def test_the_id_of_a_cancelled_call_may_be_used_again(autojump_clock: MockClock) -> None:
+    async def handle(called: FunctionCall) -> Mapping[str, object]:
+        with trio.CancelScope(shield=called.args["at"] == "once"):
+            await trio.sleep(10)
+        return {}
+
+    async with talk(function_calling_handler=handle, model=LOOK) as talking:
+        await talking.say(call("1", args={"at": "once"}), cancelled("1"), call("1", args={"at": "again"}))
+        assert await answer_in(talking) == {"id": "1", "name": "look"}
+
+
 @pytest.mark.parametrize("flaw", ["raises", "answers nonsense", "answers nothing"])
 async def test_a_handler_that_fails_is_an_error_to_the_model_and_the_conversation_goes_on(
     flaw: str, caplog: pytest.LogCaptureFixture
@@ -187,6 +198,21 @@ async def test_leaving_ends_the_calls_and_tells_the_model(autojump_clock: MockCl
     }
 
 
+async def test_calls_that_were_answered_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async def handle(called: FunctionCall) -> Mapping[str, object]:
+        await trio.lowlevel.checkpoint()
+        return {}
+
+    async with talk(function_calling_handler=handle, model=LOOK) as talking:
+        await talking.say(call("1", "2"), {"toolCall": {"functionCalls": [{"name": "look"}]}})
+        await talking.conversation.stop()
+        await talking.session.send("afterwards")
+        for _ in range(3):
+            await answer_in(talking)
+        assert "clientContent" in await talking.peer.hear()
+    assert caplog.text == ""
+
+
 async def test_the_end_of_the_session_ends_the_calls(autojump_clock: MockClock) -> None:
     ended: list[float] = []
 
@@ -202,6 +228,7 @@ async def test_the_end_of_the_session_ends_the_calls(autojump_clock: MockClock) 
         await trio.sleep(1)
         await talking.peer.close()
         assert [type(event) async for event in talking.conversation] == [ToolCall]
+        await trio.sleep(1)
     assert ended == [1]
 
 

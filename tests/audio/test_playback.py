@@ -45,8 +45,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(sink: AudioSink | None = None, max_bytes: int = 10 * len(SECOND)) -> AsyncGenerator[Stage]:
-    new = Stage()
+async def stage(
+    sink: AudioSink | None = None, *, max_bytes: int = 10 * len(SECOND), epoch: int = 0
+) -> AsyncGenerator[Stage]:
+    new = Stage(epoch)
     new.playback = Playback(
         sink or new.speaker, newest_epoch=lambda: new.epoch, emit=new.told.append, max_bytes=max_bytes
     )
@@ -164,6 +166,17 @@ async def test_too_much_sound_is_an_error_and_none_of_it_is_dropped_before(autoj
         on.play(SECOND, SECOND, SECOND)
 
 
+async def test_interruptions_of_the_past_are_none_of_this_playbacks(autojump_clock: MockClock) -> None:
+    class Unflushable(VirtualSpeaker):
+        def flush(self) -> None:
+            raise AssertionError
+
+    async with stage(Unflushable(), epoch=3) as on:
+        on.play(SECOND, epoch=3)
+        await on.playback.wait_played()
+        assert on.playback.played_seconds == 1
+
+
 # Counting
 
 
@@ -262,6 +275,7 @@ async def test_an_interruption_takes_no_time_also_while_the_speaker_is_being_wri
         on.interrupt()
         on.play(epoch=1)
         assert not on.playback.is_speaking
+        assert on.playback.waiting_bytes == 0
         assert on.told[1:] == [
             SpeechEnded(
                 turn=1,

@@ -81,7 +81,7 @@ class Playback:
         self._epoch = newest_epoch()
         self._waiting: deque[_Sound] = deque()
         self._written: deque[_Written] = deque()
-        self._counted = sink.played_samples
+        self._counted = 0  # of the speaker's samples; those of its earlier life are nobody's
         self._records: deque[SpeechRecord] = deque()  # of turns that are not over
         self._incoming: SpeechRecord | None = None  # of the turn under way
         self._turns = 0
@@ -145,7 +145,6 @@ class Playback:
             self._incoming.is_complete = True
             self._incoming = None
             self._update()
-            self._news.unpark_all()
 
     def cut(self) -> None:
         """Fall silent at once, and report what was heard of what."""
@@ -157,7 +156,6 @@ class Playback:
         self._incoming = None
         while self._records:
             self._emit(self._records.popleft().ended(interrupted=True))
-        self._news.unpark_all()
         self._silence.unpark_all()
 
     def _add(self, blob: Blob) -> None:

@@ -10,7 +10,7 @@ class AudioSink(Protocol):
     """A loudspeaker: sound is written ahead of time, played without gaps, and can be taken back.
 
     Sound is PCM, signed 16-bit little-endian mono. One task writes; `flush` and `played_samples` are called by any,
-    also while a write waits. Who opened a sink closes it.
+    also while a write waits. While a conversation goes on, nobody else writes. Who opened a sink closes it.
     """
 
     async def write(self, pcm: bytes, rate: int) -> None:

@@ -25,6 +25,7 @@ CORE = ",".join(
         "_contents.py",
         "_errors.py",
         "_hints.py",
+        "_profiles.py",
         "_protocol.py",
         "_shapes.py",
         "_turn_rules.py",

@@ -122,5 +122,6 @@ def text(words: str, **more: Any) -> dict[str, Any]:
     return {"serverContent": {"modelTurn": {"parts": [{"text": words}]}, **more}}
 
 
+HANDLE: dict[str, Any] = {"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}}
 TURN_COMPLETE: dict[str, Any] = {"serverContent": {"turnComplete": True}}
 INTERRUPTED: dict[str, Any] = {"serverContent": {"interrupted": True}}

@@ -14,6 +14,7 @@ from .session import LiveSession
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    from .._profiles import ModelProfile
     from ..backends.base import Backend
     from ..tools import FunctionTool
     from ..types import Setup
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def open_session(
-    backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
+    backend: Backend,
+    setup: Setup,
+    *,
+    profile: ModelProfile,
+    functions: Mapping[str, FunctionTool],
+    timing: Timing,
 ) -> AsyncGenerator[LiveSession]:
     """Open a session; leaving the block closes it.
 
@@ -31,7 +37,7 @@ async def open_session(
     """
     with single_exception():
         async with trio.open_nursery() as nursery:
-            engine = Engine(backend, setup, functions=functions, timing=timing)
+            engine = Engine(backend, setup, profile=profile, functions=functions, timing=timing)
             await engine.start(nursery)
             try:
                 yield LiveSession(engine)

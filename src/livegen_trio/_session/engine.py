@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._codec import MediaKind
+    from .._profiles import ModelProfile
     from ..backends.base import Backend
     from ..tools import FunctionTool
     from ..types import ClientContent, ContextUpdate, FunctionResponse, RealtimeInput, ServerEvent, Setup
@@ -40,9 +41,15 @@ class Engine:
     """
 
     def __init__(
-        self, backend: Backend, setup: Setup, *, functions: Mapping[str, FunctionTool], timing: Timing
+        self,
+        backend: Backend,
+        setup: Setup,
+        *,
+        profile: ModelProfile,
+        functions: Mapping[str, FunctionTool],
+        timing: Timing,
     ) -> None:
-        self.protocol: LiveProtocol = LiveProtocol(setup)
+        self.protocol: LiveProtocol = LiveProtocol(setup, profile)
         self.inbox: Inbox = Inbox()
         self.outbox: Outbox = Outbox()
         self.tools: ToolRunner = ToolRunner(functions, self.answer)
@@ -97,7 +104,9 @@ class Engine:
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all."""
         await self.outbox.room()
-        self.outbox.put(self.protocol.send_media(kind, data, mime_type))
+        frame = self.protocol.send_media(kind, data, mime_type)
+        if memoryview(data).nbytes:  # the service refuses a message with nothing in it
+            self.outbox.put(frame)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Have tool calls answered, but for those that the server has cancelled."""

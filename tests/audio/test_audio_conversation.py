@@ -293,6 +293,18 @@ async def test_a_stopped_conversation_leaves_the_block_to_its_user(autojump_cloc
             await trio.sleep(1)
 
 
+async def test_a_conversation_that_is_stopped_before_it_begins_does_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with conversation() as (session, peer):
+        talking = quiet(session)
+        await talking.stop()
+        async with talking:
+            await peer.say(text("for the session"))
+            assert [event async for event in talking] == []
+        assert (await next_content(session)).text == "for the session"
+
+
 async def test_whoever_waits_for_the_last_words_is_told_that_the_conversation_was_stopped(
     autojump_clock: MockClock,
 ) -> None:
@@ -360,6 +372,41 @@ async def test_an_error_of_the_speaker_ends_the_block_and_leaves_it_bare(
                 await trio.sleep_forever()
         await peer.say(text("the session goes on"))
         assert (await next_content(session)).text == "the session goes on"
+
+
+async def test_an_error_of_a_device_keeps_its_own_history(autojump_clock: MockClock) -> None:
+    async def unplugged() -> AsyncGenerator[bytes]:
+        await trio.sleep(1)
+        try:
+            raise KeyError("no such device")
+        except KeyError:
+            raise OSError("unplugged")  # noqa: B904 - what is tested
+        yield b""
+
+    async with conversation() as (session, _):
+        with pytest.raises(OSError, match="unplugged") as caught:
+            async with quiet(session, source=unplugged()):
+                await trio.sleep_forever()
+    assert isinstance(caught.value.__context__, KeyError)
+
+
+async def test_what_was_said_beside_sound_that_can_not_be_played_is_not_lost(
+    autojump_clock: MockClock,
+) -> None:
+    class Broken(VirtualSpeaker):
+        def flush(self) -> None:
+            raise OSError("unplugged")
+
+    async with conversation() as (session, peer):
+        talking = quiet(session, sink=Broken())
+        with pytest.raises(OSError, match="unplugged"):
+            async with talking:
+                await peer.say(text("one", interrupted=True), text("two"))
+                await trio.sleep_forever()
+        words = [words_of(event) async for event in talking if isinstance(event, ServerContent)]
+        await peer.close()
+        words += [words_of(event) async for event in session]
+    assert words == ["one", "two"]
 
 
 async def test_devices_that_fail_together_are_told_together(autojump_clock: MockClock) -> None:

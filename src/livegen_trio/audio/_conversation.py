@@ -208,7 +208,9 @@ class AudioConversation:
         Idempotent. Leaving the block does it as well.
         """
         self._working.cancel(reason="the audio conversation was stopped")
-        await self._stopped.wait()
+        await trio.lowlevel.checkpoint()
+        if self._block is not None:
+            await self._stopped.wait()
 
     # Privately
 
@@ -230,7 +232,7 @@ class AudioConversation:
                 exc.add_note(f"The audio conversation had failed as well: {self._failure!r}")
             raise
         finally:
-            self._events.end()  # if it was cancelled before it began
+            self._end()  # if it was cancelled before it began
         self._raise_what_went_wrong()
 
     async def _work(self) -> None:
@@ -246,8 +248,7 @@ class AudioConversation:
             with trio.move_on_after(GOODBYE_TIMEOUT, shield=True):
                 await self._say_goodbye()
             _conversing.discard(self._session)
-            self._events.end()
-            self._stopped.set()
+            self._end()
 
     async def _listen(self, nursery: trio.Nursery) -> None:
         """Take the session's events as they come, without waiting for anything but them."""
@@ -268,10 +269,12 @@ class AudioConversation:
         if not isinstance(event, ServerContent):
             self._events.put(event)
             return
-        self._playback.take(event)
-        rest = without_sound(event)
-        if rest is not None:
-            self._events.put(rest)
+        try:
+            self._playback.take(event)
+        finally:  # whatever is wrong with the speaker, what was said is not lost
+            rest = without_sound(event)
+            if rest is not None:
+                self._events.put(rest)
 
     def _note_the_end(self) -> None:
         self._playback.complete_turn()
@@ -294,6 +297,10 @@ class AudioConversation:
         except Exception as exc:  # noqa: BLE001 - the speaker is somebody else's
             self._fail(exc)
 
+    def _end(self) -> None:
+        self._events.end()
+        self._stopped.set()
+
     async def _guard(self, run: Callable[..., Awaitable[None]], *args: object) -> None:
         try:
             await run(*args)
@@ -308,11 +315,16 @@ class AudioConversation:
         self._whole.cancel(reason="the audio conversation failed")
 
     def _raise_what_went_wrong(self) -> None:
-        if self._failure is not None:
-            raise self._failure
         ending = self._events.unseen_ending
-        if isinstance(ending, SessionClosedError):
-            raise ending
+        error = self._failure or (ending if isinstance(ending, SessionClosedError) else None)
+        if error is None:
+            return
+        context = error.__context__
+        try:
+            raise error
+        finally:
+            error.__context__ = context  # in place of the cancellation that the error has caused
+            del error, context
 
 
 def _check_devices(source: object, sink: object) -> None:

@@ -25,6 +25,7 @@ CORE = ",".join(
         "_contents.py",
         "_errors.py",
         "_hints.py",
+        "_profiles.py",
         "_protocol.py",
         "_shapes.py",
         "_turn_rules.py",
@@ -32,6 +33,9 @@ CORE = ",".join(
     )
 )
 """The modules that know no event loop: nothing in them is hard to test."""
+
+LIVE = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "LIVEGEN_LIVE_BASE_URL")
+"""What says whom to talk to: a key for the Gemini API, a project on Vertex AI, or another server."""
 
 AWAITED = [
     f"src/livegen_trio/{path}"
@@ -83,6 +87,18 @@ def lowest(session: nox.Session) -> None:
     session.install("--resolution", "lowest-direct", package())
     session.install(*group("test"))
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Converse with the real service, as whoever the environment has a key or credentials for.
+
+    Arguments go to pytest: `--record DIR` writes what was said as new recordings, without secrets.
+    """
+    if not any(os.environ.get(name, "").strip() for name in LIVE):
+        session.skip(f"nobody to talk to: none of {', '.join(LIVE)} is set in the environment")
+    session.install(package(), *group("test"))
+    session.run("pytest", "tests/live", *session.posargs)
 
 
 @nox.session

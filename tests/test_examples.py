@@ -43,6 +43,20 @@ def test_ephemeral_token_begins_one_session_and_no_second(capsys: pytest.Capture
     assert "refused the setup with close code 1008" in refusal
 
 
+def test_audio_conversation_plays_the_question_and_keeps_what_is_heard_of_the_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question, answer = tmp_path / "question.wav", tmp_path / "answer.wav"
+    write_wav(question, Recording(human_voice(), HUMAN_RATE))
+    monkeypatch.setattr(sys, "argv", ["audio_conversation.py", str(question), str(answer)])
+    runpy.run_path(str(EXAMPLES / "audio_conversation.py"), run_name="__main__")
+    heard, *said, seconds = capsys.readouterr().out.splitlines()
+    assert heard.lower().replace(",", "").rstrip("?.!") == f"you: {HUMAN_WORDS}"
+    assert said
+    assert all(line.startswith("model: ") for line in said)
+    assert seconds == f"{read_wav(answer).seconds:.1f} s of speech were heard"
+
+
 def test_every_example_is_tested_here() -> None:
-    tested = {"text_chat.py", "ask_by_voice.py", "ephemeral_token.py"}
+    tested = {"text_chat.py", "ask_by_voice.py", "audio_conversation.py", "ephemeral_token.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested

@@ -236,7 +236,7 @@ def test_the_context_can_be_updated_but_not_with_nothing() -> None:
     [
         t.RealtimeInput(audio=PCM),
         t.RealtimeInput(video=t.Blob(mime_type="image/jpeg", data=b"\xff")),
-        t.RealtimeInput(text=""),
+        t.RealtimeInput(text=" "),
         t.RealtimeInput(audio_stream_end=True),
         t.RealtimeInput(media_chunks=[PCM]),
     ],
@@ -249,6 +249,7 @@ def test_realtime_input_is_one_thing_a_message(message: t.RealtimeInput) -> None
     ("message", "words"),
     [
         (t.RealtimeInput(), "this has nothing"),
+        (t.RealtimeInput(text=""), "this has nothing"),
         (t.RealtimeInput(text="so", audio=PCM), "this has 2"),
         (t.RealtimeInput(activity_start=t.ActivityStart(), activity_end=t.ActivityEnd()), "this has 2"),
     ],

@@ -17,6 +17,7 @@ from ._model import (
     LiveGenerativeModel as LiveGenerativeModel,
     get_live_generative_model as get_live_generative_model,
 )
+from ._profiles import ModelProfile as ModelProfile, profile_of as profile_of
 from ._session.buffering import Buffering as Buffering
 from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession, SessionStatistics as SessionStatistics
@@ -27,6 +28,7 @@ from .backends import (
     Backend as Backend,
     ClientCertificate as ClientCertificate,
     GeminiBackend as GeminiBackend,
+    VertexBackend as VertexBackend,
     WebSocketBackend as WebSocketBackend,
 )
 from .local import LocalBackend as LocalBackend

@@ -66,7 +66,7 @@ _REASONS: Final[_Phrases] = (
         Diagnosis(False, "the service has blocked this project; ask its support, or use another one"),
     ),
     ("user location is not supported", Diagnosis(False, "the service is not offered in your region")),
-    # Who pays
+    # Who pays; how a used-up quota shows is documented nowhere, so this is from reports
     ("you exceeded your current quota", Diagnosis(True, "wait for the quota to refill, or raise it")),
     ("credits are depleted", Diagnosis(False, "top up the project's credits")),
     ("exceeded its monthly spending cap", Diagnosis(False, "raise the project's spending cap")),

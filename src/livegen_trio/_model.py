@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from ._contents import ContentInput, as_instruction
 from ._errors import ConfigError, LocalProtocolError
+from ._profiles import check_setup, profile_of
 from ._session.buffering import Buffering
 from ._session.connect import open_session
+from ._session.options import SessionOptions
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
 from ._supervision import Reconnection
 from .tools import declarations
@@ -17,6 +19,7 @@ from .types import LiveGenerationConfig, SessionResumptionConfig, make_setup
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from ._profiles import ModelProfile
     from ._session.session import LiveSession
     from .backends.base import Backend
     from .tools import ToolInput
@@ -63,12 +66,15 @@ class LiveGenerativeModel(AIModel):
         system_instruction: ContentInput | None,
         tools: Sequence[ToolInput],
         tool_config: ToolConfig | None,
+        profile: ModelProfile | None,
     ) -> None:
         super().__init__(model, backend)
         self._generation_config = generation_config or LiveGenerationConfig()
         self._system_instruction = None if system_instruction is None else _instruction(system_instruction)
         self._declared = declarations(tools)
         self._tool_config = tool_config
+        self._profile = profile_of(self.model) if profile is None else profile
+        check_setup(self._profile, self._setup(None))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.model} at {self.backend!r}>"
@@ -92,6 +98,11 @@ class LiveGenerativeModel(AIModel):
     def tool_config(self) -> ToolConfig | None:
         """How it may use them."""
         return self._tool_config
+
+    @property
+    def profile(self) -> ModelProfile:
+        """What the model is known to take."""
+        return self._profile
 
     @asynccontextmanager
     async def connect(
@@ -144,10 +155,13 @@ class LiveGenerativeModel(AIModel):
         async with open_session(
             self.backend,
             setup,
-            functions=self._declared.functions,
-            timing=timing,
-            buffering=buffering,
-            reconnection=reconnection,
+            options=SessionOptions(
+                profile=self._profile,
+                functions=self._declared.functions,
+                timing=timing,
+                buffering=buffering,
+                reconnection=reconnection,
+            ),
         ) as session:
             yield session
 
@@ -164,9 +178,12 @@ class LiveGenerativeModel(AIModel):
 
 def _instruction(value: ContentInput) -> Content:
     try:
-        return as_instruction(value)
+        instruction = as_instruction(value)
     except LocalProtocolError:
         raise ConfigError("the system instruction is empty; give text, or None for none") from None
+    if not all(part.text for part in instruction.parts or ()):
+        raise ConfigError("a system instruction is text; something else is among its parts")
+    return instruction
 
 
 def _resumption(asked: object) -> SessionResumptionConfig | None:
@@ -187,6 +204,7 @@ def get_live_generative_model(
     system_instruction: ContentInput | None = None,
     tools: Sequence[ToolInput] = (),
     tool_config: ToolConfig | None = None,
+    profile: ModelProfile | None = None,
 ) -> LiveGenerativeModel:
     """A model for live conversations. Nothing is dialled before `connect`.
 
@@ -198,9 +216,12 @@ def get_live_generative_model(
         tools: Functions, which the session calls itself, their declarations taken from their signatures;
             `FunctionDeclaration`s, whose calls you answer; or whole `Tool`s.
         tool_config: How it may use them. Sent by Firebase's clients; elsewhere the server may refuse it.
+        profile: What the model takes, if this version knows it wrongly; by default what it knows, which of a new model
+            is nothing, so that everything is let through.
 
     Raises:
-        ConfigError: The name is missing or can't be one of the backend's models, or the system instruction is empty.
+        ConfigError: The name is missing or can't be one of the backend's models, the system instruction is empty or
+            more than text, or the model is known not to take what is asked of it.
         ToolError: A function can't be declared.
     """
     return LiveGenerativeModel(
@@ -210,4 +231,5 @@ def get_live_generative_model(
         system_instruction=system_instruction,
         tools=tools,
         tool_config=tool_config,
+        profile=profile,
     )

@@ -13,6 +13,7 @@ import msgspec
 from ._calls import CallLedger
 from ._codec import decode_server_message, encode_client_message, encode_media
 from ._errors import LocalProtocolError, RemoteProtocolError
+from ._profiles import ANY_MODEL, check_responses, check_tools
 from ._turn_rules import ends_turn, has_answer, opens_turn
 from ._usage import add_usage
 from .types import (
@@ -38,8 +39,13 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._codec import MediaKind
-    from .types import FunctionCall, ServerEvent, Setup
+    from ._profiles import ModelProfile
+    from .types import Content, FunctionCall, ServerEvent, Setup
 
+_ONLY_HISTORY: Final = (
+    "this model takes content only as the history before the conversation, with "
+    "HistoryConfig(initial_history_in_client_content=True)"
+)
 _MEDIA_TYPES: Final = {"audio": ("audio/",), "video": ("image/", "video/")}
 
 
@@ -63,8 +69,10 @@ class LiveProtocol:
             session so far; per message is what its reference suggests, so they are added.
     """
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, profile: ModelProfile = ANY_MODEL) -> None:
         self._setup = setup
+        self._profile = profile
+        self._history_is_open = _begins_with_history(setup)
         self._state = State.NEW
         self._was_open = False
         self._in_activity = False
@@ -123,9 +131,37 @@ class LiveProtocol:
         Meanwhile messages may be sent as before: they wait for the new connection.
         """
         self._setup = setup
+        self._history_is_open = _begins_with_history(setup)
         self._state = State.NEW
         self._reply_due = False
         self.in_turn = False
+
+    def question(self, content: Content) -> ClientContent | RealtimeInput:
+        """The message that has *content* answered.
+
+        Raises:
+            LocalProtocolError: It would be history, which isn't answered; or as in `said`.
+        """
+        if self._history_is_open:
+            raise LocalProtocolError(
+                "nothing is answered before the history is complete: send the last of it with turn_complete=True"
+            )
+        return self.said(content, turn_complete=True)
+
+    def said(self, content: Content, *, turn_complete: bool) -> ClientContent | RealtimeInput:
+        """The message that says *content* to this model, at this point of the conversation.
+
+        Raises:
+            LocalProtocolError: The model takes content only before the conversation, and this is more than text.
+        """
+        if self._takes_content:
+            return ClientContent(turns=(content,), turn_complete=turn_complete)
+        if not turn_complete:
+            raise LocalProtocolError(f"{_ONLY_HISTORY}; say the whole at once, with turn_complete=True")
+        texts = [part.text for part in content.parts or () if part.text is not None]
+        if content.role != "user" or len(texts) != len(content.parts or ()):
+            raise LocalProtocolError(f"{_ONLY_HISTORY}; now it takes the user's text, sound and pictures")
+        return RealtimeInput(text="\n".join(texts))
 
     def send(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> bytes:
         """The frame for *message*.
@@ -147,6 +183,7 @@ class LiveProtocol:
                 one run of bytes or samples.
         """
         self._check_open()
+        self._check_history_is_complete()
         _check_media(kind, mime_type)
         return encode_media(kind, data, mime_type)
 
@@ -224,14 +261,19 @@ class LiveProtocol:
         match message:
             case ClientContent():
                 _check_client_content(message)
+                if not self._takes_content:
+                    raise LocalProtocolError(f"{_ONLY_HISTORY}; now it takes real-time input")
             case RealtimeInput():
                 self._check_realtime_input(message)
             case ToolResponse(function_responses=responses):
                 if not responses:
                     raise LocalProtocolError("a tool response needs at least one function response")
                 self._calls.check(responses)
+                check_responses(self._profile, self._setup.model, responses)
             case ContextUpdate():
                 _check_context_update(message)
+                if message.tools is not None:
+                    check_tools(self._profile, self._setup.model, message.tools.tools)
             case _:
                 assert_never(message)
 
@@ -241,6 +283,8 @@ class LiveProtocol:
                 self._in_activity = True
             case RealtimeInput(activity_end=ActivityEnd()):
                 self._in_activity = False
+            case ClientContent(turn_complete=True):
+                self._history_is_open = False
             case ToolResponse(function_responses=responses):
                 self._calls.answer(responses)
                 self._reply_due |= any(response.scheduling != "SILENT" for response in responses)
@@ -255,6 +299,7 @@ class LiveProtocol:
 
     def _check_realtime_input(self, message: RealtimeInput) -> None:
         _check_one_field(message)
+        self._check_history_is_complete()
         if message.audio is not None:
             _check_media("audio", message.audio.mime_type)
         if message.video is not None:
@@ -272,11 +317,25 @@ class LiveProtocol:
                 "the activity has already begun" if self._in_activity else "no activity has begun"
             )
 
+    def _check_history_is_complete(self) -> None:
+        if self._history_is_open:
+            raise LocalProtocolError(
+                "the history comes first: send the last of it with turn_complete=True, and then the rest"
+            )
+
+    @property
+    def _takes_content(self) -> bool:
+        return self._history_is_open or self._profile.client_content == "always"
+
     @property
     def _is_manual(self) -> bool:
         config = self._setup.realtime_input_config
         detection = config.automatic_activity_detection if config is not None else None
         return detection is not None and bool(detection.disabled)
+
+
+def _begins_with_history(setup: Setup) -> bool:
+    return setup.history_config is not None and bool(setup.history_config.initial_history_in_client_content)
 
 
 def _refusal(events: Sequence[ServerEvent]) -> RemoteProtocolError:
@@ -290,7 +349,7 @@ def _refusal(events: Sequence[ServerEvent]) -> RemoteProtocolError:
 
 def _check_one_field(message: RealtimeInput) -> None:
     values = [getattr(message, name) for name in message.__struct_fields__]
-    given = sum(value not in (None, False, [], ()) for value in values)
+    given = sum(value not in (None, False, "", [], ()) for value in values)
     if given != 1:
         raise LocalProtocolError(f"realtime input is one thing a message; this has {given or 'nothing'}")
 

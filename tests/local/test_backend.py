@@ -14,7 +14,9 @@ from live_client import ScriptedResponder, speech_engines, text_engines
 from livegen_trio import (
     ConfigError,
     LiveGenerationConfig,
+    ModelProfile,
     ServerContent,
+    SessionClosedError,
     SessionResumptionConfig,
     SetupRejectedError,
     get_live_generative_model,
@@ -120,6 +122,31 @@ async def test_sessions_of_one_backend_can_be_resumed_on_it() -> None:
         "You said: One.",
         "Two.",
     ]
+
+
+@pytest.mark.parametrize(
+    "name", [MODEL, "gemini-3.1-flash-live-preview", "gemini-3.8-live", "gemini-3.8-live-extended-thinking"]
+)
+async def test_text_is_said_to_every_model_in_the_way_that_it_takes(name: str) -> None:
+    model = model_on(LocalBackend(engines=text_engines()), name)
+    async with model.connect() as session:
+        await session.send("Hello!")
+        async for turn in session.turns():
+            assert (await turn.collect()).text == "You said: Hello!"
+            break
+        assert (await session.ask("Again!")).text == "You said: Again!"
+
+
+async def test_a_model_that_takes_content_only_before_refuses_it_later() -> None:
+    model = get_live_generative_model(
+        "gemini-3.1-flash-live-preview",
+        backend=LocalBackend(engines=text_engines()),
+        profile=ModelProfile(),
+    )
+    with pytest.raises(SessionClosedError, match="invalid argument") as caught:
+        async with model.connect() as session:
+            await session.ask("Hello!")
+    assert caught.value.code == 1007
 
 
 async def test_a_session_that_goes_on_with_another_connection_is_remembered() -> None:

@@ -12,25 +12,16 @@ from .groups import single_exception
 from .session import LiveSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator
 
-    from .._supervision import Reconnection
     from ..backends.base import Backend
-    from ..tools import FunctionTool
     from ..types import Setup
-    from .buffering import Buffering
-    from .timing import Timing
+    from .options import SessionOptions
 
 
 @asynccontextmanager
 async def open_session(
-    backend: Backend,
-    setup: Setup,
-    *,
-    functions: Mapping[str, FunctionTool],
-    timing: Timing,
-    buffering: Buffering,
-    reconnection: Reconnection,
+    backend: Backend, setup: Setup, options: SessionOptions
 ) -> AsyncGenerator[LiveSession]:
     """Open a session; leaving the block closes it.
 
@@ -39,14 +30,7 @@ async def open_session(
     """
     with single_exception():
         async with trio.open_nursery() as nursery:
-            engine = Engine(
-                backend,
-                setup,
-                functions=functions,
-                timing=timing,
-                buffering=buffering,
-                reconnection=reconnection,
-            )
+            engine = Engine(backend, setup, options)
             await engine.start(nursery)
             try:
                 yield LiveSession(engine)

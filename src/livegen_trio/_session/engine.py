@@ -17,14 +17,12 @@ from .supervisor import Supervisor
 from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from typing_extensions import Buffer
 
     from .._codec import MediaKind
-    from .._supervision import Reconnection
     from ..backends.base import Backend
-    from ..tools import FunctionTool
     from ..types import (
         ClientContent,
         ContextUpdate,
@@ -33,8 +31,7 @@ if TYPE_CHECKING:
         SessionResumptionConfig,
         Setup,
     )
-    from .buffering import Buffering
-    from .timing import Timing
+    from .options import SessionOptions
 
 
 class Engine:
@@ -47,22 +44,13 @@ class Engine:
         tools: The functions that the model can call.
     """
 
-    def __init__(
-        self,
-        backend: Backend,
-        setup: Setup,
-        *,
-        functions: Mapping[str, FunctionTool],
-        timing: Timing,
-        buffering: Buffering,
-        reconnection: Reconnection,
-    ) -> None:
-        self.protocol: LiveProtocol = LiveProtocol(setup)
-        self.inbox: Inbox = Inbox(buffering.event_bytes)
-        self.outbox: Outbox = Outbox(buffering)
-        self.tools: ToolRunner = ToolRunner(functions, self.answer)
+    def __init__(self, backend: Backend, setup: Setup, options: SessionOptions) -> None:
+        self.protocol: LiveProtocol = LiveProtocol(setup, options.profile)
+        self.inbox: Inbox = Inbox(options.buffering.event_bytes)
+        self.outbox: Outbox = Outbox(options.buffering)
+        self.tools: ToolRunner = ToolRunner(options.functions, self.answer)
         self._backend = backend
-        self._close_timeout = timing.close_timeout
+        self._close_timeout = options.timing.close_timeout
         self._supervisor = Supervisor(
             backend,
             self.protocol,
@@ -71,8 +59,8 @@ class Engine:
             outbox=self.outbox,
             observe=self.tools.observe,
             end=self._end,
-            timing=timing,
-            reconnection=reconnection,
+            timing=options.timing,
+            reconnection=options.reconnection,
         )
 
     @property
@@ -104,7 +92,9 @@ class Engine:
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all."""
         await self.outbox.room(Kind.MEDIA)
-        self.outbox.put(self.protocol.send_media(kind, data, mime_type), Kind.MEDIA)
+        frame = self.protocol.send_media(kind, data, mime_type)
+        if memoryview(data).nbytes:  # the service refuses a message with nothing in it
+            self.outbox.put(frame, Kind.MEDIA)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Have tool calls answered, but for those that the server has cancelled."""

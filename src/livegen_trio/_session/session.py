@@ -16,7 +16,6 @@ from ..types import (
     ActivityEnd,
     ActivityStart,
     Blob,
-    ClientContent,
     ContextUpdate,
     RealtimeInput,
     Reconnected,
@@ -148,9 +147,9 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             ToolError: The model called a function that no tool of the session carries out; read `turns` instead.
             SessionClosedError: The session ended before the answer did.
-            LocalProtocolError: There is nothing in *content*.
+            LocalProtocolError: There is nothing in *content*, or it would be history; or as in `send`.
         """
-        await self.send(content)
+        await self._engine.send(self._engine.protocol.question(as_content(content)))
         await self._skip_earlier_turns()
         record = TurnRecord()
         while True:
@@ -167,20 +166,29 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     async def send(self, content: ContentInput, *, turn_complete: bool = True) -> None:
         """Add *content* to the conversation as the user's, in order; it interrupts the model.
 
+        Text works with every model: the few that take content only before the conversation get it as real-time input.
+        What is sent while `HistoryConfig(initial_history_in_client_content=True)` waits for its history is that, up to
+        the first *turn_complete*, and is not answered.
+
         Args:
             content: Text, a `Part`, several of these, or a whole `Content`.
             turn_complete: Whether the model shall answer now. Otherwise it waits for more.
 
         Raises:
-            LocalProtocolError: There is nothing to send, or function responses are in it.
+            LocalProtocolError: There is nothing to send, function responses are in it, or it is more than text for a
+                model that takes content only before the conversation.
             SessionClosedError: The session has ended.
             trio.ClosedResourceError: The session was closed on this side.
         """
-        turns = (as_content(content),)
-        await self._engine.send(ClientContent(turns=turns, turn_complete=turn_complete))
+        message = self._engine.protocol.said(as_content(content), turn_complete=turn_complete)
+        await self._engine.send(message)
 
     async def send_text_realtime(self, text: str) -> None:
-        """Send text as it is typed or recognised, alongside audio and video; it counts as activity of the user."""
+        """Send text as it is typed or recognised, alongside audio and video; it counts as activity of the user.
+
+        Raises:
+            LocalProtocolError: The text is empty, or the history comes first.
+        """
         await self._engine.send(RealtimeInput(text=text))
 
     async def send_audio_realtime(self, data: Buffer | Blob, *, mime_type: str = AUDIO_FORMAT) -> None:
@@ -188,7 +196,8 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
 
         Args:
             data: Raw PCM, signed 16-bit little-endian, mono; anything with the buffer protocol, or a `Blob` that
-                knows its own type. Chunks of 20 to 100 ms serve best. The data is encoded before this returns.
+                knows its own type. Chunks of 20 to 100 ms serve best. The data is encoded before this returns. Of an
+                empty one, such as a source may end with, nothing is sent.
             mime_type: With the sample rate; the server resamples from any.
         """
         await self._send_media("audio", data, mime_type)

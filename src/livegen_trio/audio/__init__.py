@@ -1,10 +1,22 @@
-"""Sound in files and in real time: WAV files, and recordings that are played into a session as a microphone would.
+"""Sound in real time: conversations with a microphone and a loudspeaker, devices without hardware, and WAV files.
 
-A session takes 16-bit mono PCM of any rate, and says so by MIME type: `Recording.mime_type`.
+`AudioConversation` connects an `AudioSource` and an `AudioSink` to a session. Sound is PCM everywhere, signed 16-bit
+little-endian mono; a session takes any rate, and is told by MIME type: `Recording.mime_type`.
 """
 
+from ._calls import FunctionCallingHandler as FunctionCallingHandler
+from ._conversation import (
+    AudioConversation as AudioConversation,
+    ConversationStatistics as ConversationStatistics,
+)
+from ._events import ConversationEvent as ConversationEvent
 from ._level import speech_end as speech_end
 from ._microphone import PcmStream as PcmStream, stream_pcm as stream_pcm
+from ._playback import PlaybackOverflowError as PlaybackOverflowError
+from ._sink import AudioSink as AudioSink
+from ._source import AudioSource as AudioSource, SourceInput as SourceInput
+from ._speakers import StreamSpeaker as StreamSpeaker, VirtualSpeaker as VirtualSpeaker
+from ._speech import Speech as Speech, SpeechEnded as SpeechEnded, SpeechStarted as SpeechStarted
 from ._wav import (
     AudioFileError as AudioFileError,
     Recording as Recording,

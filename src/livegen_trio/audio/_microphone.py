@@ -28,6 +28,11 @@ class PcmStream(trio.abc.ReceiveChannel[bytes]):
         self._started_at = -math.inf
         self._closed = False
 
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self._rate
+
     async def receive(self) -> bytes:
         """Wait for the next chunk; the last may be shorter. A cancelled call takes none.
 
@@ -55,7 +60,7 @@ class PcmStream(trio.abc.ReceiveChannel[bytes]):
 
 
 def stream_pcm(pcm: bytes, rate: int, chunk_seconds: float = CHUNK_SECONDS) -> PcmStream:
-    """Give *pcm*, 16-bit mono, in real time: `session.send_media_stream(stream_pcm(...), mime_type=...)`.
+    """Give *pcm*, 16-bit mono, in real time: the source of an `AudioConversation`, or of `session.send_media_stream`.
 
     Args:
         pcm: Samples: signed 16-bit, mono.

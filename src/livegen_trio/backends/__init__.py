@@ -3,3 +3,4 @@
 from .base import Backend as Backend, WebSocketBackend as WebSocketBackend
 from .certificate import ClientCertificate as ClientCertificate
 from .gemini import GeminiBackend as GeminiBackend
+from .vertex import VertexBackend as VertexBackend

@@ -62,7 +62,9 @@ class WebSocketBackend(Backend):
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
         """Open a WebSocket to `endpoint()`."""
+        progress.phase = "request"  # for a key or a token, if one has to be asked for
         endpoint = await self.endpoint()
+        progress.phase = "dns"
         return await open_websocket(
             endpoint, nursery=nursery, progress=progress, max_message_size=MAX_MESSAGE_SIZE
         )

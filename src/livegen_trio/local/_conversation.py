@@ -97,6 +97,7 @@ class Conversation:
         self._ending: tuple[int, str] | None = None
         self._is_client_gone = False
         self._is_history_due = False
+        self._takes_content = True
 
     async def run(self) -> None:
         """Converse until the client leaves, breaks the rules, or is sent away. Cancelled, it says goodbye with 1001."""
@@ -146,6 +147,7 @@ class Conversation:
     async def _serve(self, setup: Setup, model: ModelTraits, session: SessionState) -> None:
         history = setup.history_config
         self._is_history_due = history is not None and bool(history.initial_history_in_client_content)
+        self._takes_content = model.takes_content
         session.is_connected = True
         try:
             async with trio.open_nursery() as nursery:
@@ -252,6 +254,8 @@ class Conversation:
                 raise RemoteProtocolError(_NOT_FIRST)
 
     def _take_content(self, message: ClientContent, session: SessionState, turns: Turns) -> None:
+        if not (self._takes_content or self._is_history_due):
+            raise RemoteProtocolError(INVALID_ARGUMENT)
         for content in message.turns:
             self._check_content(content)
         turns.interrupt()

@@ -32,11 +32,13 @@ class ModelTraits:
         name: The last part of its resource name.
         speaks_only: Whether it answers in speech and in nothing else.
         awaits_tools: Whether it waits for a function that doesn't say what it wants.
+        takes_content: Whether content may come at any time, and not only as the history before the conversation.
     """
 
     name: str
     speaks_only: bool
     awaits_tools: bool
+    takes_content: bool
 
 
 def check_setup(setup: Setup, dialect: Dialect) -> ModelTraits:
@@ -86,6 +88,7 @@ def _known_model(resource: str, dialect: Dialect) -> ModelTraits:
         name=name,
         speaks_only=is_third or "native-audio" in name,
         awaits_tools=not name.startswith("gemini-3.8"),
+        takes_content=not name.startswith("gemini-3.1-flash-live"),
     )
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .._errors import HandshakeError
 from .._hints import diagnose_status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HEAD_SIZE: Final = 4096
 """Bytes of an answer that are kept: the status line, the headers and the start of a refusal's body."""
 
 _BODY_SIZE: Final = 2048
+_PUBLIC_HEADERS: Final = frozenset({"content-type", "user-agent", "x-goog-api-client", "x-goog-user-project"})
+_SHORTEST_SECRET: Final = 8  # characters; anything shorter may stand in a body by chance
 _HTTP: Final = b"HTTP/1."
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.\d ([2-5]\d\d)[^\r\n]*\r?\n")
 
@@ -33,6 +38,15 @@ def refused(status_code: int, body: bytes) -> HandshakeError:
         retryable=diagnosis.retryable,
         hint=diagnosis.hint,
     )
+
+
+def hide_secrets(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
+    """*body* without what the request's *headers* hold: there are servers that repeat what they were sent."""
+    for name, value in headers:
+        for secret in (value, value.partition(" ")[2]):  # the second is a token without its scheme
+            if name.lower() not in _PUBLIC_HEADERS and len(secret) >= _SHORTEST_SECRET:
+                body = body.replace(secret.encode(), b"<hidden>")
+    return body
 
 
 def not_upgraded(head: bytes, *, hung_up: bool) -> HandshakeError:

@@ -21,7 +21,7 @@ import wsproto.utilities
 from .._errors import HandshakeError
 from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Progress, Transport, cut_reason
 from .dialling import first_error, open_stream
-from .refusal import not_upgraded, refused
+from .refusal import hide_secrets, not_upgraded, refused
 from .watched_stream import WatchedStream
 
 if TYPE_CHECKING:
@@ -78,7 +78,11 @@ async def upgrade_client_stream(
         max_message_size=max_message_size,
         receive_buffer_size=_ANY_BUFFER_SIZE,
     )
-    connection, scope = await nursery.start(_keep_reading, watched, wrap)
+    try:
+        connection, scope = await nursery.start(_keep_reading, watched, wrap)
+    except HandshakeError as error:
+        error.body = hide_secrets(error.body, endpoint.headers)
+        raise
     return TrioWebSocketTransport(connection, watched, scope, opcode="text")
 
 

@@ -1,0 +1,127 @@
+"""What a conversation tells its user: the session's events without the sound, and how speech begins and ends."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+import trio
+
+from ..types import Part, ServerContent, ServerEvent
+from ._playback import is_pcm
+from ._speech import SpeechEnded, SpeechStarted
+
+if TYPE_CHECKING:
+    from .._session.closed import SessionClosedError
+
+ConversationEvent: TypeAlias = ServerEvent | SpeechStarted | SpeechEnded
+"""All that a conversation tells."""
+
+MAX_UNREAD_BYTES: Final = 16 * 2**20
+"""Roughly: an event counts as a kilobyte, and as the media in it. Hours of conversation without a reader."""
+_EVENT_BYTES: Final = 1024
+
+_SessionEnding: TypeAlias = "SessionClosedError | trio.ClosedResourceError | None"
+
+
+class EventQueue:
+    """Events in order, for one reader at a time, who keeps nobody waiting.
+
+    Whoever doesn't read at all has the oldest ones dropped, in the end. After `end`, what is there is received first.
+
+    Attributes:
+        dropped: How many events were dropped.
+    """
+
+    def __init__(self, max_bytes: int = MAX_UNREAD_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._events: deque[tuple[ConversationEvent, int]] = deque()
+        self._bytes = 0
+        self._news = trio.lowlevel.ParkingLot()
+        self._receiving = False
+        self._has_ended = False
+        self._ending: _SessionEnding = None
+        self._ending_was_seen = False
+        self.dropped: int = 0
+
+    @property
+    def unread(self) -> int:
+        """How many events wait."""
+        return len(self._events)
+
+    @property
+    def unseen_ending(self) -> SessionClosedError | trio.ClosedResourceError | None:
+        """How the session broke, if it did and the reader has not been told."""
+        return None if self._ending_was_seen else self._ending
+
+    def put(self, event: ConversationEvent) -> None:
+        """Add an event."""
+        size = _size(event)
+        self._events.append((event, size))
+        self._bytes += size
+        while self._bytes > self._max_bytes:
+            self._bytes -= self._events.popleft()[1]
+            self.dropped += 1
+        self._news.unpark_all()
+
+    def end(self, ending: SessionClosedError | trio.ClosedResourceError | None = None) -> None:
+        """There is no more to come, but for ends of speech. The first ending counts."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._ending = ending
+            self._news.unpark_all()
+
+    async def receive(self) -> ConversationEvent:
+        """The next event. Cancelling this loses none.
+
+        Raises:
+            trio.BusyResourceError: Another task is receiving.
+            trio.EndOfChannel: The conversation is over.
+            SessionClosedError: The session broke.
+            trio.ClosedResourceError: The session was closed on this side.
+        """
+        if self._receiving:
+            raise trio.BusyResourceError("another task is already receiving from this conversation")
+        self._receiving = True
+        try:
+            await trio.lowlevel.checkpoint()
+            while not self._events and not self._has_ended:
+                await self._news.park()
+        finally:
+            self._receiving = False
+        return self._next()
+
+    def _next(self) -> ConversationEvent:
+        if self._events:
+            event, size = self._events.popleft()
+            self._bytes -= size
+            return event
+        if self._ending is None:
+            raise trio.EndOfChannel
+        self._ending_was_seen = True
+        raise self._ending.with_traceback(None)  # which would grow with every call
+
+
+def without_sound(content: ServerContent) -> ServerContent | None:
+    """*content* without what the speaker plays; None if nothing is left of it."""
+    if not any(is_pcm(blob) for blob in content.audio):
+        return content
+    assert content.model_turn is not None
+    parts = [part for part in map(_silent, content.model_turn.parts) if part != Part()]
+    turn = msgspec.structs.replace(content.model_turn, parts=parts) if parts else None
+    rest = msgspec.structs.replace(content, model_turn=turn)
+    return None if rest == ServerContent(audio_epoch=content.audio_epoch) else rest
+
+
+def _silent(part: Part) -> Part:
+    if part.inline_data is None or not is_pcm(part.inline_data):
+        return part
+    return msgspec.structs.replace(part, inline_data=None)
+
+
+def _size(event: ConversationEvent) -> int:
+    if not isinstance(event, ServerContent) or event.model_turn is None:
+        return _EVENT_BYTES
+    media = (part.inline_data for part in event.model_turn.parts)
+    return _EVENT_BYTES + sum(len(blob.data) for blob in media if blob is not None)

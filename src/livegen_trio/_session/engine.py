@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from .._profiles import ModelProfile
     from ..backends.base import Backend
     from ..tools import FunctionTool
-    from ..types import ClientContent, ContextUpdate, FunctionResponse, RealtimeInput, ServerEvent, Setup
+    from ..types import (
+        ClientContent,
+        Content,
+        ContextUpdate,
+        FunctionResponse,
+        RealtimeInput,
+        ServerEvent,
+        Setup,
+    )
     from .timing import Timing
 
 
@@ -96,7 +104,17 @@ class Engine:
             self._leaving = None
         self.outbox.refill()
 
-    async def send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
+    async def say(self, content: Content, *, turn_complete: bool) -> None:
+        """Have content sent, in the way that suits the model at the time when there is room for it."""
+        await self.outbox.room()
+        self._put(self.protocol.said(content, turn_complete=turn_complete))
+
+    async def ask(self, content: Content) -> None:
+        """Have content sent that is to be answered."""
+        await self.outbox.room()
+        self._put(self.protocol.question(content))
+
+    async def send(self, message: RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
         await self.outbox.room()
         self._put(message)
@@ -201,7 +219,9 @@ class Engine:
                     "the server has given no handle yet that the session can be resumed with"
                 )
             asked = msgspec.structs.replace(begun_with, handle=handle)
-        return self._backend.prepare_setup(msgspec.structs.replace(self._setup, session_resumption=asked))
+        # The server has the history; asked to wait for it, it might wait for ever.
+        setup = msgspec.structs.replace(self._setup, session_resumption=asked, history_config=None)
+        return self._backend.prepare_setup(setup)
 
 
 def _undelivered(frames: int, ending: Ending | None) -> Ending:

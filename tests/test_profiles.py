@@ -88,8 +88,7 @@ def test_models_differ() -> None:
         (
             NATIVE,
             configured(response_modalities=["TEXT"]),
-            "doesn't answer in TEXT: set response_modalities to AUDIO; for the words, ask for "
-            "output_audio_transcription",
+            "set response_modalities to AUDIO; for the words, ask for output_audio_transcription",
         ),
         (OLD, configured(response_modalities=["TEXT"]), "doesn't answer in TEXT"),
         (NEW, configured(response_modalities=["TEXT"]), "set response_modalities to AUDIO or VIDEO"),

@@ -16,9 +16,11 @@ from livegen_trio import (
     SessionClosedError,
     SessionResumptionConfig,
     SetupRejectedError,
+    VertexBackend,
     get_live_generative_model,
 )
 from livegen_trio.backends.gemini import API_KEY_VARIABLES
+from livegen_trio.backends.vertex import PROJECT_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -33,11 +35,15 @@ PAUSES: Final = (0, 1, 2, 4, 8)
 
 MODEL: Final = os.environ.get("LIVEGEN_LIVE_MODEL") or "gemini-3.8-live"
 BASE_URL: Final = os.environ.get("LIVEGEN_LIVE_BASE_URL") or None
-PROJECT: Final = os.environ.get("GOOGLE_CLOUD_PROJECT", "")
+PROJECT: Final = os.environ.get(PROJECT_VARIABLE, "").strip()
 API_KEY: Final = next((key for name in API_KEY_VARIABLES if (key := os.environ.get(name, "").strip())), "")
+ON_VERTEX: Final = os.environ.get("GOOGLE_GENAI_USE_VERTEXAI", "").lower() in ("1", "true") or (
+    PROJECT != "" and not (API_KEY or BASE_URL)
+)
+"""As Google's own clients are told; or where nothing but a project is known."""
 
 SECRETS: Final = tuple(secret for secret in (API_KEY, PROJECT) if secret)
-SERVICE: Final = "Other" if BASE_URL else "ML_Dev" if API_KEY else "Vertex"
+SERVICE: Final = "Other" if BASE_URL else "Vertex" if ON_VERTEX else "ML_Dev"
 NOBODY: Final = (
     f"no {', '.join(API_KEY_VARIABLES)}, GOOGLE_CLOUD_PROJECT or LIVEGEN_LIVE_BASE_URL in the environment"
 )
@@ -45,6 +51,8 @@ NOBODY: Final = (
 
 def backend_of_environment(**options: Any) -> WebSocketBackend | None:
     """The backend that the environment has a key or credentials for, or None if it has none."""
+    if ON_VERTEX:
+        return VertexBackend(api_key=None if PROJECT else API_KEY, base_url=BASE_URL, **options)
     if API_KEY or BASE_URL:
         return GeminiBackend(api_key=API_KEY or "none", base_url=BASE_URL, **options)
     return None

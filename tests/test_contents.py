@@ -42,6 +42,12 @@ def test_content_without_a_role_gets_one() -> None:
     assert content.role is None
 
 
+@pytest.mark.parametrize("empty", [Part(), Part(text="")])
+def test_there_has_to_be_something_in_each_part(empty: Part) -> None:
+    with pytest.raises(LocalProtocolError, match=r"nothing in parts\[1\] of this content; leave it out"):
+        as_content([Part(text="Hello"), empty])
+
+
 @pytest.mark.parametrize("nothing", ["", [], (), [""], Content(), Content(role="user", parts=[])])
 def test_there_has_to_be_something_in_it(nothing: Any) -> None:
     with pytest.raises(LocalProtocolError, match="nothing in this content; give text or parts"):

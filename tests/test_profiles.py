@@ -18,13 +18,14 @@ from livegen_trio import (
     ModelProfile,
     Part,
     ProactivityConfig,
+    SessionResumptionConfig,
     ThinkingConfig,
     Tool,
     get_live_generative_model,
     profile_of,
 )
-from livegen_trio._profiles import ANY_MODEL
-from livegen_trio.types import CodeExecution, GoogleSearch, UrlContext
+from livegen_trio._profiles import ANY_MODEL, check_setup
+from livegen_trio.types import CodeExecution, GoogleMaps, GoogleSearch, Setup, UrlContext
 from peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, PeerBackend, text
 
 NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
@@ -87,21 +88,26 @@ def test_models_differ() -> None:
         (
             NATIVE,
             configured(response_modalities=["TEXT"]),
-            'answers in "AUDIO" only; set response_modalities',
+            "set response_modalities to AUDIO; for the words, ask for output_audio_transcription",
         ),
-        (NEW, configured(response_modalities=["TEXT"]), 'answers in "AUDIO" or "VIDEO" only'),
-        (THINKER, configured(response_modalities=["VIDEO"]), 'answers in "AUDIO" only'),
+        (OLD, configured(response_modalities=["TEXT"]), "doesn't answer in TEXT"),
+        (NEW, configured(response_modalities=["TEXT"]), "set response_modalities to AUDIO or VIDEO"),
+        (THINKER, configured(response_modalities=["VIDEO"]), "doesn't answer in VIDEO"),
         (
             NEW,
             configured(thinking_config=ThinkingConfig(include_thoughts=True)),
             "takes no thinking_config; leave it out, or use gemini-3.8-live-extended-thinking",
         ),
         (OLD, configured(thinking_config=ThinkingConfig(thinking_budget=0)), "takes no thinking_budget"),
-        (THINKER, configured(thinking_config=ThinkingConfig(thinking_budget=9)), "say it by thinking_level"),
+        (
+            THINKER,
+            configured(thinking_config=ThinkingConfig(thinking_budget=9)),
+            "set a thinking_level in its place",
+        ),
         (
             THINKER,
             configured(thinking_config=ThinkingConfig(thinking_level="MINIMAL")),
-            'thinks at a thinking_level of "HIGH" or "LOW" or "MEDIUM", not \'MINIMAL\'',
+            "takes no thinking_level MINIMAL; set it to HIGH or LOW or MEDIUM",
         ),
         (NEW, configured(enable_affective_dialog=True), "takes no enable_affective_dialog; leave it out"),
         (THINKER, configured(enable_affective_dialog=True), "takes no enable_affective_dialog"),
@@ -113,7 +119,7 @@ def test_models_differ() -> None:
         (
             NEW,
             configured(proactivity=ProactivityConfig(proactive_audio=False)),
-            "is always proactive: proactive_audio=False is an error",
+            "is always proactive, and refuses proactive_audio=False; leave it out",
         ),
         (
             OLD,
@@ -127,6 +133,8 @@ def test_models_differ() -> None:
         ),
         (NEW, {"tools": [Tool(code_execution=CodeExecution())]}, "takes no code_execution among its tools"),
         (NATIVE, {"tools": [Tool(url_context=UrlContext())]}, "takes no url_context among its tools"),
+        (OLD, {"tools": [Tool(google_maps=GoogleMaps())]}, "takes no google_maps among its tools"),
+        (NEW, {"tools": [Tool()]}, "takes no empty Tool, which tools[0] is; leave it out"),
     ],
 )
 def test_what_a_model_does_not_take_is_refused_before_it_is_dialled(
@@ -149,12 +157,20 @@ def test_what_a_model_does_not_take_is_refused_before_it_is_dialled(
         (NEW, waiting("BLOCKING")),
         (NEW, configured(proactivity=ProactivityConfig(proactive_audio=True))),
         (THINKER, configured(thinking_config=ThinkingConfig(thinking_level="HIGH"))),
+        (THINKER, configured(thinking_config=ThinkingConfig(thinking_level="THINKING_LEVEL_UNSPECIFIED"))),
+        (THINKER, configured(response_modalities=["MODALITY_UNSPECIFIED"])),
         (THINKER, {}),
+        (NATIVE, {"tools": [Tool(google_maps=GoogleMaps())]}),
         *[(model, {"tools": [Tool(google_search=GoogleSearch())]}) for model in KNOWN],
     ],
 )
 def test_what_a_model_takes_passes(model: str, options: dict[str, Any]) -> None:
     get_live_generative_model(model, backend=PeerBackend(), **options)
+
+
+@pytest.mark.parametrize("model", KNOWN)
+def test_the_least_setup_passes(model: str) -> None:
+    check_setup(profile_of(model), Setup(model=model))
 
 
 def test_a_profile_of_ones_own_overrides_what_is_known() -> None:
@@ -245,6 +261,31 @@ async def test_history_comes_first_whole_and_is_not_answered(model: str) -> None
         assert "audio" in (await backend.peer.hear())["realtimeInput"]
         await session.send("Who am I?")
         assert ("realtimeInput" in await backend.peer.hear()) is (model == OLD)
+
+
+async def test_a_session_that_is_resumed_does_not_wait_for_a_history_again() -> None:
+    backend = PeerBackend(SETUP_COMPLETE, HANDLE)
+    live_model = get_live_generative_model(OLD, backend=backend, generation_config=HISTORY)
+    async with live_model.connect(session_resumption=SessionResumptionConfig(handle="earlier")) as session:
+        assert "historyConfig" not in backend.setup["setup"]
+        await session.send("Hello again")
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "Hello again"}}
+        await session.receive()
+        await session.resume_session()
+        assert "historyConfig" not in backend.setup["setup"]
+        await session.send("And again")
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "And again"}}
+
+
+async def test_what_waited_for_the_end_of_the_history_is_sent_as_the_model_takes_it_then() -> None:
+    backend = PeerBackend()
+    live_model = get_live_generative_model(OLD, backend=backend, generation_config=HISTORY)
+    async with live_model.connect() as session, trio.open_nursery() as nursery:
+        nursery.start_soon(session.send, "I am Ann.")
+        nursery.start_soon(session.send, "I am Ann.")
+        first, second = await backend.peer.hear(), await backend.peer.hear()
+    assert "clientContent" in first
+    assert second == {"realtimeInput": {"text": "I am Ann."}}
 
 
 @pytest.mark.parametrize(("model", "is_taken"), [(NATIVE, True), (NEW, True), (OLD, False), (THINKER, False)])

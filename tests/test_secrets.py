@@ -11,13 +11,16 @@ import ssl
 import traceback
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 import trio
 import trustme
+from google.oauth2.credentials import Credentials
 
+from google_servers import CLIENT_SECRET, REFRESH_TOKEN, answer, google_server, token, user_at
 from livegen_trio import (
     ConfigError,
     ConnectTimeoutError,
@@ -31,6 +34,8 @@ from livegen_trio import (
     SessionResumptionConfig,
     SessionResumptionUpdate,
     SetupRejectedError,
+    VertexBackend,
+    create_auth_token,
     get_live_generative_model,
 )
 from loopback import SETUP_COMPLETE, serving, setups, upgrades
@@ -45,9 +50,20 @@ if TYPE_CHECKING:
 
 KEY = "AIzaSyK-the-key-0123456789"
 TOKEN = "auth_tokens/the-token-0123456789"
+ACCESS = "ya29.the-access-token-0123456789"
 HEADER = "the-header-0123456789"
 HANDLE = "the-handle-0123456789"
 HEADERS = {"x-of-the-user": HEADER}
+
+
+def logged_in() -> Credentials:
+    """Whoever has logged in with Google's tools, and has a token that is still good."""
+    expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
+    return Credentials(token=ACCESS, refresh_token=REFRESH_TOKEN, client_secret=CLIENT_SECRET, expiry=expiry)
+
+
+def on_vertex(**options: Any) -> VertexBackend:
+    return VertexBackend("my-project", **options)
 
 
 async def give(secret: str) -> str:
@@ -74,6 +90,15 @@ BACKENDS = {
     "a token": Case(partial(GeminiBackend, api_key=TOKEN), (TOKEN, TOKEN.partition("/")[2])),
     "a function for the token": Case(partial(GeminiBackend, api_key=partial(give, TOKEN)), (TOKEN,)),
     "a key and headers": Case(partial(GeminiBackend, api_key=KEY, headers=HEADERS), (KEY, HEADER)),
+    "an access token": Case(partial(on_vertex, credentials=ACCESS), (ACCESS,)),
+    "a function for the access token": Case(partial(on_vertex, credentials=partial(give, ACCESS)), (ACCESS,)),
+    "Google's credentials": Case(
+        lambda **route: on_vertex(credentials=logged_in(), **route), (ACCESS, REFRESH_TOKEN, CLIENT_SECRET)
+    ),
+    "a key for Vertex AI": Case(partial(VertexBackend, api_key=KEY), (KEY,)),
+    "a header for Vertex AI": Case(
+        partial(on_vertex, headers={"Authorization": f"Bearer {ACCESS}"}), (ACCESS,)
+    ),
     "the embedded server and headers": Case(partial(LocalBackend, headers=HEADERS), (HEADER,)),
 }
 
@@ -296,6 +321,51 @@ async def test_no_secret_shows(name: str, way: Way, witness: Witness) -> None:
     assert "127.0.0.1" in told or "localhost" in told or "voice.invalid" in told
     for secret in (*case.secrets, HANDLE):
         assert secret not in told
+
+
+# Asking for tokens
+
+
+@pytest.mark.parametrize("status", [400, 403, 500])
+async def test_no_secret_shows_when_google_gives_no_token(
+    status: int, witness: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    # At DEBUG google-auth logs Google's answers itself; of an error's words it hides nothing.
+    caplog.set_level(logging.INFO, "google.auth")
+    repeated = {"error": "invalid_grant", "error_description": f"{REFRESH_TOKEN} of {CLIENT_SECRET}"}
+    async with google_server(answer(repeated, status)) as google:
+        backend = on_vertex(credentials=user_at(google), base_url="ws://voice.invalid", proxy=None)
+        with pytest.raises(HandshakeError) as caught, trio.fail_after(20):
+            async with model_on(backend).connect():
+                pass
+    witness.see(backend, caught.value)
+    told = witness.told()
+    assert REFRESH_TOKEN not in told
+    assert CLIENT_SECRET not in told
+
+
+async def test_no_secret_shows_when_google_gives_a_token(witness: Witness) -> None:
+    async with google_server(token(ACCESS)) as google, setups(converse) as port:
+        backend = on_vertex(credentials=user_at(google), base_url=at(port))
+        async with session_with(backend, witness) as session:
+            witness.see(await session.receive())
+    told = witness.told()
+    for secret in (ACCESS, REFRESH_TOKEN, CLIENT_SECRET):
+        assert secret not in told
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+async def test_no_secret_shows_when_an_ephemeral_token_is_asked_for(status: int, witness: Witness) -> None:
+    words = {"name": TOKEN, "error": {"message": f"you are {KEY}"}}
+    async with google_server(answer(words, status)) as google:
+        backend = GeminiBackend(api_key=KEY, base_url=f"http://127.0.0.1:{google.port}", proxy=None)
+        try:
+            witness.see(await create_auth_token(backend=backend))
+        except HandshakeError as error:
+            witness.see(error)
+    told = witness.told()
+    assert KEY not in told
+    assert status != 200 or TOKEN not in told
 
 
 # A proxy's password

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import msgspec
 
@@ -16,16 +16,21 @@ if TYPE_CHECKING:
 ContentInput: TypeAlias = str | Part | Content | Sequence[str | Part]
 """Text, a part, several of these, or a whole `Content` with its role."""
 
+_EMPTY_PARTS: Final = (Part(), Part(text=""))
+
 
 def as_content(value: ContentInput, *, role: Literal["user", "model", "system"] = "user") -> Content:
     """*value* as a `Content`, of *role* unless it has one of its own.
 
     Raises:
-        LocalProtocolError: There is nothing in it.
+        LocalProtocolError: There is nothing in it, or in one of its parts.
     """
     parts = value.parts if isinstance(value, Content) else _as_parts(value)
     if not parts:
         raise LocalProtocolError("there is nothing in this content; give text or parts")
+    for index, part in enumerate(parts):
+        if part in _EMPTY_PARTS:
+            raise LocalProtocolError(f"there is nothing in parts[{index}] of this content; leave it out")
     if isinstance(value, Content):
         return value if value.role else msgspec.structs.replace(value, role=role)
     return Content(role=role, parts=parts)

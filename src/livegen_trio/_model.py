@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+import msgspec
+
 from ._contents import ContentInput, as_instruction
 from ._errors import ConfigError, LocalProtocolError
 from ._profiles import check_setup, profile_of
@@ -155,7 +157,7 @@ class LiveGenerativeModel(AIModel):
         async with open_session(
             self.backend,
             setup,
-            options=SessionOptions(
+            SessionOptions(
                 profile=self._profile,
                 functions=self._declared.functions,
                 timing=timing,
@@ -165,14 +167,19 @@ class LiveGenerativeModel(AIModel):
         ) as session:
             yield session
 
-    def _setup(self, session_resumption: Resumption) -> Setup:
+    def _setup(self, asked: Resumption) -> Setup:
+        session_resumption = _resumption(asked)
+        config = self._generation_config
+        if session_resumption is not None and session_resumption.handle is not None:
+            # The server has the history; asked to wait for it, it might wait for ever.
+            config = msgspec.structs.replace(config, history_config=None)
         return make_setup(
             self.model,
-            self._generation_config,
+            config,
             system_instruction=self._system_instruction,
             tools=self._declared.tools,
             tool_config=self._tool_config,
-            session_resumption=_resumption(session_resumption),
+            session_resumption=session_resumption,
         )
 
 

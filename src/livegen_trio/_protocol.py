@@ -261,8 +261,6 @@ class LiveProtocol:
         match message:
             case ClientContent():
                 _check_client_content(message)
-                if not self._takes_content:
-                    raise LocalProtocolError(f"{_ONLY_HISTORY}; now it takes real-time input")
             case RealtimeInput():
                 self._check_realtime_input(message)
             case ToolResponse(function_responses=responses):

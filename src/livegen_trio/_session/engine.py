@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..backends.base import Backend
     from ..types import (
         ClientContent,
+        Content,
         ContextUpdate,
         FunctionResponse,
         ServerEvent,
@@ -84,7 +85,17 @@ class Engine:
             raise trio.ClosedResourceError("this session has been closed")
         await self._supervisor.move(asked)
 
-    async def send(self, message: ClientContent | RealtimeInput | ContextUpdate) -> None:
+    async def say(self, content: Content, *, turn_complete: bool) -> None:
+        """Have content sent, in the way that suits the model at the time when there is room for it."""
+        await self.outbox.room(Kind.CONTROL)
+        self.put(self.protocol.said(content, turn_complete=turn_complete))
+
+    async def ask(self, content: Content) -> None:
+        """Have content sent that is to be answered."""
+        await self.outbox.room(Kind.CONTROL)
+        self.put(self.protocol.question(content))
+
+    async def send(self, message: RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
         await self.outbox.room(_kind(message))
         self.put(message)

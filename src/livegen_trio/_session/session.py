@@ -149,7 +149,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             SessionClosedError: The session ended before the answer did.
             LocalProtocolError: There is nothing in *content*, or it would be history; or as in `send`.
         """
-        await self._engine.send(self._engine.protocol.question(as_content(content)))
+        await self._engine.ask(as_content(content))
         await self._skip_earlier_turns()
         record = TurnRecord()
         while True:
@@ -180,8 +180,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             SessionClosedError: The session has ended.
             trio.ClosedResourceError: The session was closed on this side.
         """
-        message = self._engine.protocol.said(as_content(content), turn_complete=turn_complete)
-        await self._engine.send(message)
+        await self._engine.say(as_content(content), turn_complete=turn_complete)
 
     async def send_text_realtime(self, text: str) -> None:
         """Send text as it is typed or recognised, alongside audio and video; it counts as activity of the user.

@@ -44,6 +44,13 @@ class CallLedger:
             self._forget(call_id)
             self._settle(call_id, _CANCELLED)
 
+    def cancel_all(self) -> tuple[str, ...]:
+        """The session that asked is no more; returns the ids of the calls that no answer can reach."""
+        ids = tuple(call.id for call in self._pending if call.id)
+        self.cancel(ids)
+        self._pending.clear()
+        return ids
+
     def is_cancelled(self, response: FunctionResponse) -> bool:
         """Whether *response* comes too late."""
         return self._settled.get(response.id or "") == _CANCELLED

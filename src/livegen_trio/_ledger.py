@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
 
 REMEMBERED_BYTES: Final = 2**20
 """Half a minute of 16 kHz speech, in base64."""
@@ -21,9 +24,15 @@ REMEMBERED_SECONDS: Final = 10.0
 class Kind(Enum):
     """How an input is treated when there is too much of it, and when a connection is lost."""
 
-    CONTROL = "content, answers of tools and updates: go first, and are never dropped"
+    CONTROL = "content and updates: go first, and are never dropped"
+    ANSWER = "answers of tools: the same, but mean nothing to a session that has not asked for them"
     MARK = "marks and text among the media: keep their place there, and are never dropped"
     MEDIA = "sound and pictures: the caller may have them dropped, and old ones are not sent again"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it goes before all that is said in real time."""
+        return self in (Kind.CONTROL, Kind.ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class Input:
     """An accepted message.
 
     Attributes:
-        number: Its place among the session's inputs, from 1.
+        number: Its place among the session's inputs, from 1; 0 for what was not the caller's, but of our own accord.
         frame: What is sent.
         kind: How it is treated.
         accepted_at: In seconds.
@@ -45,7 +54,7 @@ class Input:
     @property
     def order(self) -> tuple[bool, int]:
         """Sorts what is sent again: control first, then everything as it was accepted."""
-        return self.kind is not Kind.CONTROL, self.number
+        return not self.kind.is_control, self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class Loss:
 
     Attributes:
         replayed: How many were sent, perhaps in vain, and will be sent again.
-        unacknowledged: How many were sent, perhaps in vain, and will not be: they are too many, or too old.
+        unacknowledged: How many were sent, perhaps in vain, and will not be again.
     """
 
     replayed: int
@@ -130,6 +139,7 @@ class Ledger:
         self._sent_realtime = _Ring(remembered_bytes)
         self._sent = 0
         self._acknowledged = 0
+        self._own_places: list[int] = []
         self._dropped_and_told = 0
         self.accepted: int = 0
         self.dropped: int = 0
@@ -139,13 +149,18 @@ class Ledger:
     @property
     def waiting(self) -> int:
         """How many inputs have not been written whole."""
-        lanes = (self._replay, self._control, self._realtime)
-        return sum(len(lane.inputs) for lane in lanes) + (self._in_flight is not None)
+        return sum(len(lane.inputs) for lane in self._lanes) + (self._in_flight is not None)
 
     @property
     def control_bytes(self) -> int:
         """The size of the control that waits to be written whole."""
         return self._control.bytes + self._flying(is_control=True)
+
+    @property
+    def waiting_numbers(self) -> frozenset[int]:
+        """The inputs that have not been written whole, by their numbers."""
+        numbers = {entry.number for lane in self._lanes for entry in lane.inputs}
+        return frozenset(numbers if self._in_flight is None else {*numbers, self._in_flight.number})
 
     @property
     def realtime_bytes(self) -> int:
@@ -155,13 +170,13 @@ class Ledger:
     @property
     def waiting_since(self) -> float | None:
         """When the input that has been waiting longest was accepted."""
-        heads = [lane.inputs[0] for lane in (self._replay, self._control, self._realtime) if lane.inputs]
+        heads = [lane.inputs[0] for lane in self._lanes if lane.inputs]
         return min((head.accepted_at for head in heads), default=None)
 
     def accept(self, frame: bytes, kind: Kind, now: float) -> None:
         """Take in an input."""
         self.accepted += 1
-        lane = self._control if kind is Kind.CONTROL else self._realtime
+        lane = self._control if kind.is_control else self._realtime
         lane.put(Input(self.accepted, frame, kind, now))
 
     def drop_media(self, *, max_bytes: int, before: float) -> None:
@@ -187,7 +202,7 @@ class Ledger:
 
     def take(self) -> Input | None:
         """The next input to send: what is sent again, then control, then the rest; None if none waits."""
-        for lane in (self._replay, self._control, self._realtime):
+        for lane in self._lanes:
             if lane.inputs:
                 self._in_flight = lane.take()
                 return self._in_flight
@@ -205,7 +220,9 @@ class Ledger:
         assert self._in_flight is not None
         entry, self._in_flight = self._in_flight, None
         self._sent += 1
-        ring = self._sent_control if entry.kind is Kind.CONTROL else self._sent_realtime
+        if not entry.number:
+            self._own_places.append(self._sent)
+        ring = self._sent_control if entry.kind.is_control else self._sent_realtime
         ring.put(self._sent, entry)
 
     def acknowledge(self, count: int) -> None:
@@ -221,28 +238,52 @@ class Ledger:
 
         What was not sent whole is, in any case.
         """
-        in_doubt = self.unacknowledged
+        in_doubt = self.unacknowledged - sum(place > self._acknowledged for place in self._own_places)
         again = [*self._sent_control.clear(), *self._sent_realtime.clear()]
         again = [entry for entry in again if replay and self._is_worth_it(entry, now)]
-        unacknowledged = in_doubt - len(again)
+        unacknowledged = in_doubt - _inputs_in(again)
         again.extend(self._replay.inputs)
         if self._in_flight is not None:
             again.append(self._in_flight)
         self._in_flight = None
         self._sent = self._acknowledged = 0
+        self._own_places.clear()
         self._set_replay(again)
-        return Loss(replayed=len(again), unacknowledged=unacknowledged)
+        return Loss(replayed=_inputs_in(again), unacknowledged=unacknowledged)
+
+    def precede(self, frame: bytes, kind: Kind, now: float) -> None:
+        """Send this of our own accord, first among what is sent again of its kind."""
+        self._set_replay([Input(0, frame, kind, now), *self._replay.inputs])
+
+    def first_of(self, frames: Collection[bytes]) -> bytes | None:
+        """The first of these frames that waits, if one does."""
+        waiting = (entry.frame for lane in self._lanes for entry in lane.inputs)
+        return next((frame for frame in waiting if frame in frames), None)
+
+    def discard_answers(self) -> tuple[int, int]:
+        """Send no answers of tools that wait; returns how many were to be sent again, and how many never were sent."""
+        waiting, self._control = self._control, _Lane()
+        for entry in waiting.inputs:
+            if entry.kind is not Kind.ANSWER:
+                self._control.put(entry)
+        unsent = len(waiting.inputs) - len(self._control.inputs)
+        return self.quarantine(frozenset({Kind.ANSWER})), unsent
 
     def quarantine(self, kinds: frozenset[Kind]) -> int:
         """Don't send inputs of these kinds again; returns how many that spares the server."""
         kept = [entry for entry in self._replay.inputs if entry.kind not in kinds]
-        spared = len(self._replay.inputs) - len(kept)
+        spared = _inputs_in(self._replay.inputs) - _inputs_in(kept)
         self._set_replay(kept)
         return spared
 
+    @property
+    def _lanes(self) -> tuple[_Lane, _Lane, _Lane]:
+        """In the order in which they are sent from."""
+        return self._replay, self._control, self._realtime
+
     def _flying(self, *, is_control: bool) -> int:
         entry = self._in_flight
-        return len(entry.frame) if entry is not None and (entry.kind is Kind.CONTROL) == is_control else 0
+        return len(entry.frame) if entry is not None and entry.kind.is_control == is_control else 0
 
     def _is_worth_it(self, entry: Input, now: float) -> bool:
         return entry.kind is not Kind.MEDIA or now - entry.accepted_at <= self._remembered_seconds
@@ -251,3 +292,7 @@ class Ledger:
         self._replay = _Lane()
         for entry in sorted(entries, key=lambda entry: entry.order):
             self._replay.put(entry)
+
+
+def _inputs_in(entries: Iterable[Input]) -> int:
+    return sum(entry.number > 0 for entry in entries)

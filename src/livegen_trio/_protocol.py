@@ -131,10 +131,26 @@ class LiveProtocol:
         Meanwhile messages may be sent as before: they wait for the new connection.
         """
         self._setup = setup
-        self._history_is_open = _begins_with_history(setup)
+        self._history_is_open = False  # the server has it, or is told by `history`
         self._state = State.NEW
         self._reply_due = False
         self.in_turn = False
+
+    def forget(self) -> ToolCallCancellation | None:
+        """The server has forgotten the session: what belongs to it is no more, such as calls that wait."""
+        self.resumption_handle = None
+        self.session_id = None
+        ids = self._calls.cancel_all()
+        return ToolCallCancellation(ids=ids) if ids else None
+
+    @property
+    def tells_history(self) -> bool:
+        """Whether the setup has to say that a history comes, where there is one."""
+        return self._profile.client_content == "history"
+
+    def history(self, contents: Sequence[Content]) -> bytes:
+        """The frame that tells a new session what was said before it; it is not answered."""
+        return encode_client_message(ClientContent(turns=contents, turn_complete=self.tells_history))
 
     def question(self, content: Content) -> ClientContent | RealtimeInput:
         """The message that has *content* answered.

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 from ._errors import ConfigError
 
 Replay: TypeAlias = Literal["recent", "none"]
+WhenForgotten: TypeAlias = Literal["fail", "fresh"]
 
 
 class State(Enum):
@@ -31,6 +32,7 @@ class Happening(Enum):
     OPENED = "the server has accepted the setup"
     REFUSED = "the attempt failed, and another may succeed"
     REFUSED_FOR_GOOD = "the attempt failed, and so would another"
+    FORGOTTEN = "the server doesn't know the session any more, and a new one is to take its place"
     GOING_AWAY = "the server has announced that it will hang up"
     LOST = "the connection has ended, and another may go on"
     LOST_FOR_GOOD = "the connection has ended, and the session with it"
@@ -44,6 +46,7 @@ _NEXT: Final[dict[tuple[State, Happening], State]] = {
     (State.DIALLING, Happening.OPENED): State.LIVE,
     (State.DIALLING, Happening.REFUSED): State.WAITING,
     (State.DIALLING, Happening.REFUSED_FOR_GOOD): State.ENDED,
+    (State.DIALLING, Happening.FORGOTTEN): State.DIALLING,
     (State.LIVE, Happening.GOING_AWAY): State.HANDING_OVER,
     (State.LIVE, Happening.MOVE): State.LEAVING,
     (State.LIVE, Happening.LOST): State.DIALLING,
@@ -71,12 +74,17 @@ class Reconnection:
         margin: How long before the server's announced end a connection is left, if no better moment has come.
         replay: Whether inputs that may have been lost with a connection are sent again: "recent" sends all control,
             and media of the last seconds; "none" reports them only.
+        when_forgotten: What becomes of a session that the server does not resume, since it has forgotten it or never
+            gave a handle: "fail" ends it with the server's words; "fresh" begins a new one in its place, and tells it
+            first what was said so far, in words. Speech is known as far as its transcriptions are asked for in the
+            `LiveGenerationConfig`. `Reconnected.restored` is False then, and calls that waited are cancelled.
     """
 
     delays: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     give_up_after: float = 60.0
     margin: float = 5.0
     replay: Replay = "recent"
+    when_forgotten: WhenForgotten = "fail"
 
     def __post_init__(self) -> None:
         if not self.delays or not all(delay >= 0 for delay in self.delays):
@@ -85,6 +93,8 @@ class Reconnection:
             raise ConfigError("give_up_after and margin are numbers of seconds from 0 on")
         if self.replay not in ("recent", "none"):
             raise ConfigError('replay is "recent" or "none"')
+        if self.when_forgotten not in ("fail", "fresh"):
+            raise ConfigError('when_forgotten is "fail" or "fresh"')
 
 
 class Supervision:
@@ -104,7 +114,7 @@ class Supervision:
 
     def note(self, happening: Happening, now: float) -> State:
         """The state that *happening* leads to; one that means nothing in this state leaves it as it is."""
-        if happening is Happening.REFUSED and self._is_impatient(now):
+        if happening is Happening.REFUSED and self.is_impatient(now):
             happening = Happening.REFUSED_FOR_GOOD
         self.state = _NEXT.get((self.state, happening), self.state)
         self._count(happening, now)
@@ -124,7 +134,8 @@ class Supervision:
         """How long the session has been without a connection."""
         return 0.0 if self._gap_began is None else now - self._gap_began
 
-    def _is_impatient(self, now: float) -> bool:
+    def is_impatient(self, now: float) -> bool:
+        """Whether the attempt that fails now is the last one."""
         return self._spent + self.gap(now) >= self._policy.give_up_after
 
     def _count(self, happening: Happening, now: float) -> None:
@@ -136,5 +147,8 @@ class Supervision:
                 self._gap_began = now
             case Happening.REFUSED:
                 self.attempt += 1
+            case Happening.FORGOTTEN:
+                self._spent = -self.gap(now)  # patience begins anew, with the session
+                self.attempt = 0
             case _:
                 pass  # takes no time

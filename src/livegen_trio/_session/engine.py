@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .._history import History
 from .._ledger import Kind
 from .._protocol import LiveProtocol
 from ..types import RealtimeInput, ToolResponse
@@ -50,6 +51,7 @@ class Engine:
         self.inbox: Inbox = Inbox(options.buffering.event_bytes)
         self.outbox: Outbox = Outbox(options.buffering)
         self.tools: ToolRunner = ToolRunner(options.functions, self.answer)
+        self._history = History() if options.reconnection.when_forgotten == "fresh" else None
         self._backend = backend
         self._close_timeout = options.timing.close_timeout
         self._supervisor = Supervisor(
@@ -58,6 +60,7 @@ class Engine:
             setup,
             inbox=self.inbox,
             outbox=self.outbox,
+            history=self._history,
             observe=self.tools.observe,
             end=self._end,
             timing=options.timing,
@@ -118,6 +121,8 @@ class Engine:
         """Have a message sent, without waiting for room."""
         self._backend.check_message(message)
         self.outbox.put(self.protocol.send(message), _kind(message))
+        if self._history is not None:
+            self._history.said(message, self.outbox.ledger.accepted)
         self._supervisor.stir()
 
     async def receive_or_raise(self) -> ServerEvent:
@@ -159,6 +164,8 @@ class Engine:
 
 
 def _kind(message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> Kind:
+    if isinstance(message, ToolResponse):
+        return Kind.ANSWER
     if not isinstance(message, RealtimeInput):
         return Kind.CONTROL
     return Kind.MARK if message.audio is None and message.video is None else Kind.MEDIA

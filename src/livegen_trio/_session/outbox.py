@@ -153,7 +153,7 @@ class Outbox:
         self._taking.unpark_all()
 
     def _has_room(self, kind: Kind) -> bool:
-        if kind is Kind.CONTROL:
+        if kind.is_control:
             return self.ledger.control_bytes < self._buffering.control_bytes
         if kind is Kind.MEDIA and self._buffering.media == "drop_oldest":
             return True

@@ -5,18 +5,15 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import msgspec
 import trio
 
 from .._errors import ConfigError, HandshakeError, LocalProtocolError, SetupRejectedError
 from .._hints import diagnose_close
-from .._ledger import Kind
 from .._supervision import Happening, State, Supervision
 from ..types import (
     GoAway,
-    Reconnected,
     Reconnecting,
     ServerContent,
     SessionResumptionConfig,
@@ -26,10 +23,12 @@ from ..types import (
 from .closed import Ending
 from .connection import Connection
 from .groups import single_exception
+from .succession import Succession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .._history import History
     from .._protocol import LiveProtocol
     from .._supervision import Reconnection
     from ..backends.base import Backend
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from .inbox import Inbox
     from .outbox import Outbox
     from .timing import Timing
-
-_SUSPECTS: Final = (frozenset[Kind](), frozenset({Kind.MEDIA}), frozenset(Kind))
-"""What is not sent again when no, one, or two connections have ended in protest at what was sent again."""
 
 
 class Supervisor:
@@ -60,6 +56,7 @@ class Supervisor:
         *,
         inbox: Inbox,
         outbox: Outbox,
+        history: History | None,
         observe: Callable[[Sequence[ServerEvent]], None],
         end: Callable[[Ending], None],
         timing: Timing,
@@ -67,13 +64,16 @@ class Supervisor:
     ) -> None:
         self._backend = backend
         self._protocol = protocol
-        self._setup = setup
         self._inbox = inbox
         self._outbox = outbox
+        self._history = history
+        self._succession = Succession(
+            protocol, setup, outbox=outbox, history=history, replays=reconnection.replay == "recent"
+        )
         self._tell_observer = observe
         self._tell_end = end
         self._timing = timing
-        self._policy = reconnection
+        self._margin = reconnection.margin
         self._machine = Supervision(reconnection)
         self._news: deque[Happening] = deque()
         self._arrival = trio.lowlevel.ParkingLot()
@@ -83,10 +83,7 @@ class Supervisor:
         self._connection: Connection | None = None
         self._asked: SessionResumptionConfig | None = None
         self._leave_by = math.inf
-        self._report: Reconnected | None = None
         self._refusal: Exception | None = None
-        self._suspicion = 0
-        self._is_proven = True
         self.finished: trio.Event = trio.Event()
 
     # From the first connection to the last
@@ -122,7 +119,7 @@ class Supervisor:
         state = self._machine.state
         if asked is not None and state in (State.DIALLING, State.WAITING, State.LEAVING):
             raise trio.BusyResourceError("the session is already on its way to another connection")
-        self._backend.prepare_setup(self._setup_to_resume(asked))  # raises before anything is left
+        self._backend.prepare_setup(self._succession.setup(asked))  # raises before anything is left
         if state in (State.LIVE, State.HANDING_OVER) and self._protocol.in_activity:
             raise LocalProtocolError("an activity is under way; end it before you resume the session")
         self._asked = asked or self._asked
@@ -170,12 +167,14 @@ class Supervisor:
     async def _dial(self) -> Happening:
         await self._see_off()
         self._draw_up()
+        if self._succession.lacks_handle and self._succession.may_begin_anew:
+            self._forget()
         try:
-            self._protocol.resume(self._backend.prepare_setup(self._setup_to_resume(self._asked)))
+            self._protocol.resume(self._backend.prepare_setup(self._succession.setup(self._asked)))
             await self._open()
         except HandshakeError as exc:
             self._refusal = exc
-            return Happening.REFUSED if exc.retryable else Happening.REFUSED_FOR_GOOD
+            return self._judge(exc)
         except ConfigError as exc:
             self._refusal = exc
             return Happening.REFUSED_FOR_GOOD
@@ -184,6 +183,13 @@ class Supervisor:
             return Happening.REFUSED
         self._refusal = self._asked = None
         return Happening.OPENED
+
+    def _judge(self, exc: HandshakeError) -> Happening:
+        is_last = not exc.retryable or self._machine.is_impatient(trio.current_time())
+        if is_last and self._succession.may_begin_anew and isinstance(exc, SetupRejectedError):
+            self._forget()
+            return Happening.FORGOTTEN
+        return Happening.REFUSED if exc.retryable else Happening.REFUSED_FOR_GOOD
 
     async def _find_safe_point(self) -> Happening:
         await trio.lowlevel.checkpoint()
@@ -251,7 +257,7 @@ class Supervisor:
             opened=self._connection_opened,
             ended=self._connection_ended,
             timing=self._timing,
-            confirms=not self._is_transparent,
+            confirms=not self._succession.is_transparent,
         )
         self._leave_by = math.inf
         await self._nursery.start(connection.run)
@@ -269,28 +275,22 @@ class Supervisor:
         await connection.finished.wait()
 
     def _draw_up(self) -> None:
-        """Take stock of what the connection leaves behind."""
-        if self._connection is None:
-            return
-        self._connection = None
-        self._news.clear()
-        loss = self._outbox.lose_connection(replay=self._policy.replay == "recent")
-        quarantined = self._outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
-        self._is_proven = loss.replayed == quarantined
-        self._report = Reconnected(
-            replayed=loss.replayed - quarantined,
-            unacknowledged=loss.unacknowledged,
-            quarantined=quarantined,
-            turn_cut=self._protocol.in_turn,
-        )
+        if self._connection is not None:
+            self._connection = None
+            self._news.clear()
+            self._succession.draw_up()
+
+    def _forget(self) -> None:
+        self._asked = None
+        if (cancellation := self._succession.forget()) is not None:
+            self._tell_observer([cancellation])
+            self._inbox.put([cancellation], 0)
 
     def _connection_opened(self) -> None:
-        """The server has accepted the setup, and nothing beyond that was received yet."""
-        if self._report is None:
-            return
-        gap = self._machine.gap(trio.current_time())
-        dropped = self._outbox.ledger.take_dropped()
-        self._inbox.put([msgspec.structs.replace(self._report, gap_seconds=gap, dropped=dropped)], 0)
+        """The server has accepted the setup, and nothing beyond that was received or sent yet."""
+        report = self._succession.begin(self._machine.gap(trio.current_time()))
+        if report is not None:
+            self._inbox.put([report], 0)
 
     def _connection_ended(self, ending: Ending) -> None:
         """The connection has ended, just now."""
@@ -306,19 +306,20 @@ class Supervisor:
     def _verdict(self, ending: Ending) -> Happening:
         if self._outbox.is_closed and not self._outbox.ledger.waiting:
             return Happening.LOST_FOR_GOOD
-        if not self._can_resume or (ending.is_clean and self._machine.state is not State.HANDING_OVER):
+        if not self._succession.is_possible or (
+            ending.is_clean and self._machine.state is not State.HANDING_OVER
+        ):
             return Happening.LOST_FOR_GOOD
         if self._machine.state is State.HANDING_OVER:
             return Happening.LOST
         if diagnose_close(ending.code, ending.reason, initiator=ending.initiator).retryable:
             return Happening.LOST
-        if not self._is_proven and self._suspicion + 1 < len(_SUSPECTS):
-            self._suspicion += 1
-            return Happening.LOST
-        return Happening.LOST_FOR_GOOD
+        return Happening.LOST if self._succession.suspect_replay() else Happening.LOST_FOR_GOOD
 
     def _observe(self, events: Sequence[ServerEvent]) -> None:
         self._tell_observer(events)
+        if self._history is not None:
+            self._history.observe(events)
         for event in events:
             match event:
                 case GoAway():
@@ -327,42 +328,15 @@ class Supervisor:
                     self._outbox.ledger.acknowledge(index)
                 case ServerContent() | ToolCall():
                     self._machine.progress()
-                    self._is_proven = True
-                    self._suspicion = 0
+                    self._succession.progress()
                 case _:
                     pass  # no sign that the conversation goes on
         self.stir()
 
     def _go_away(self, event: GoAway) -> None:
-        if self._can_resume:
-            self._leave_by = trio.current_time() + max(0.0, event.time_left - self._policy.margin)
+        if self._succession.is_possible:
+            self._leave_by = trio.current_time() + max(0.0, event.time_left - self._margin)
             self._tell(Happening.GOING_AWAY)
-
-    # The setup
-
-    @property
-    def _is_transparent(self) -> bool:
-        resumption = self._setup.session_resumption
-        return resumption is not None and bool(resumption.transparent)
-
-    @property
-    def _can_resume(self) -> bool:
-        resumption = self._setup.session_resumption
-        return resumption is not None and (self._protocol.resumption_handle or resumption.handle) is not None
-
-    def _setup_to_resume(self, asked: SessionResumptionConfig | None) -> Setup:
-        begun_with = self._setup.session_resumption
-        if begun_with is None:
-            raise ConfigError("this session can't be resumed: it was opened with session_resumption=None")
-        if asked is None:
-            handle = self._protocol.resumption_handle or begun_with.handle
-            if handle is None:
-                raise LocalProtocolError(
-                    "the server has given no handle yet that the session can be resumed with"
-                )
-            asked = msgspec.structs.replace(begun_with, handle=handle)
-        # The server has the history; asked to wait for it, it might wait for ever.
-        return msgspec.structs.replace(self._setup, session_resumption=asked, history_config=None)
 
 
 def _not_resumed(refusal: Exception) -> Ending:

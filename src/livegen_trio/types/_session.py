@@ -25,10 +25,11 @@ class Reconnected(Event):
     Each input that was accepted before is one of these: known to have arrived, counted here, or still to be sent.
 
     Attributes:
-        restored: Whether the server remembers the conversation. If not, this is a new one.
+        restored: Whether the server remembers the conversation. If not, this is a new one, which was told in words
+            what was said before.
         replayed: How many inputs are sent again, since the earlier connection may have lost them.
         unacknowledged: How many may have been lost with it and are not sent again: they are too many, or too old, or no
-            replay is wanted.
+            replay is wanted, or they answer calls of a session that is not restored.
         dropped: How many never were sent, since the last reconnection: they found no room, by the session's own policy.
         quarantined: How many are not sent again because they, or some of them, made the server end the connection.
         turn_cut: Whether a turn was under way, which the model may speak anew.

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from livegen_trio._ledger import Input, Kind, Ledger, Loss
 
-CONTROL, MARK, MEDIA = Kind.CONTROL, Kind.MARK, Kind.MEDIA
+CONTROL, ANSWER, MARK, MEDIA = Kind
 
 
 def filled(*kinds: Kind) -> Ledger:
@@ -178,6 +178,45 @@ def test_acknowledgements_count_anew_on_each_connection() -> None:
     assert ledger.unacknowledged == 1
     ledger.acknowledge(1)
     assert ledger.lose_connection(2.0) == Loss(replayed=0, unacknowledged=0)
+
+
+def test_what_is_sent_of_our_own_accord_goes_first_and_is_no_input() -> None:
+    ledger = filled(MEDIA, CONTROL)
+    send(ledger)
+    ledger.lose_connection(2.0)
+    ledger.precede(b"activity", MARK, 2.0)
+    ledger.precede(b"history", CONTROL, 2.0)
+    assert ledger.waiting_numbers == {0, 1, 2}
+    assert send(ledger) == [0, 2, 0, 1]
+    assert ledger.lose_connection(2.0) == Loss(replayed=2, unacknowledged=0)
+    send(ledger)
+    assert ledger.lose_connection(2.0, replay=False) == Loss(replayed=0, unacknowledged=2)
+
+
+def test_the_first_of_some_frames_is_found_where_it_waits() -> None:
+    ledger = filled(MEDIA, MARK, MARK)
+    send(ledger, 2)
+    ledger.lose_connection(3.0)
+    assert ledger.first_of({b"2", b"3"}) == b"2"
+    send(ledger, 2)
+    assert ledger.first_of({b"2", b"3"}) == b"3"
+    assert ledger.first_of({b"2"}) is None
+
+
+def test_what_is_being_written_waits() -> None:
+    ledger = filled(MEDIA)
+    ledger.take()
+    assert ledger.waiting_numbers == {1}
+
+
+def test_answers_can_be_discarded() -> None:
+    ledger = filled(ANSWER, CONTROL, MEDIA)
+    send(ledger)
+    ledger.lose_connection(3.0)
+    ledger.accept(b"4", ANSWER, 4.0)
+    ledger.accept(b"5", CONTROL, 4.0)
+    assert ledger.discard_answers() == (1, 1)
+    assert send(ledger) == [2, 3, 5]
 
 
 def test_a_quarantine_keeps_kinds_from_being_sent_again() -> None:

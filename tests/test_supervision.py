@@ -37,6 +37,7 @@ OPENED, LOST, REFUSED = Happening.OPENED, Happening.LOST, Happening.REFUSED
         ([OPENED, LOST, REFUSED, Happening.DUE], State.DIALLING),
         ([OPENED, LOST, REFUSED, Happening.MOVE], State.DIALLING),
         ([OPENED, LOST, Happening.REFUSED_FOR_GOOD], State.ENDED),
+        ([OPENED, LOST, Happening.FORGOTTEN], State.DIALLING),
         ([OPENED, LOST, Happening.REFUSED_FOR_GOOD, Happening.MOVE], State.DIALLING),
     ],
 )
@@ -92,6 +93,16 @@ def test_progress_restores_patience_and_opening_alone_does_not() -> None:
     assert machine.attempt == 1
 
 
+def test_a_new_session_has_a_patience_of_its_own() -> None:
+    machine = after(OPENED, LOST, REFUSED)
+    assert machine.is_impatient(60.0)
+    machine.note(Happening.FORGOTTEN, 60.0)
+    assert machine.attempt == 0
+    assert not machine.is_impatient(119.0)
+    assert machine.is_impatient(120.0)
+    assert machine.gap(60.0) == 60.0
+
+
 def test_the_gap_is_measured_from_the_loss_to_the_next_connection() -> None:
     machine = after(OPENED)
     assert machine.gap(5) == 0
@@ -119,6 +130,7 @@ def test_without_patience_one_attempt_is_made() -> None:
         ({"give_up_after": math.nan}, "from 0 on"),
         ({"margin": -1}, "from 0 on"),
         ({"replay": "all"}, '"recent" or "none"'),
+        ({"when_forgotten": "weep"}, '"fail" or "fresh"'),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(options: dict[str, object], words: str) -> None:

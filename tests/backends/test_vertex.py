@@ -426,6 +426,19 @@ def test_audio_is_asked_for_if_nothing_is_and_the_setup_given_stays_as_it_is() -
     )
 
 
+@pytest.mark.parametrize(("asked", "told"), [(None, True), (True, True), (False, False)])
+def test_resumption_is_transparent_unless_the_caller_says_otherwise(
+    *, asked: bool | None, told: bool
+) -> None:
+    given = make_setup("m", session_resumption=SessionResumptionConfig(handle="h", transparent=asked))
+    prepared = VertexBackend("p", credentials=TOKEN).prepare_setup(given).session_resumption
+    assert prepared == SessionResumptionConfig(handle="h", transparent=told)
+
+
+def test_resumption_that_is_not_asked_for_is_not_added() -> None:
+    assert VertexBackend("p", credentials=TOKEN).prepare_setup(Setup(model="m")).session_resumption is None
+
+
 def test_a_setup_with_a_modality_stays_as_it_is() -> None:
     given = setup(response_modalities=["TEXT"], explicit_vad_signal=True)
     given = msgspec.structs.replace(given, session_resumption=SessionResumptionConfig(transparent=True))

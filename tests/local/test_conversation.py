@@ -527,6 +527,17 @@ async def test_a_session_is_taken_up_with_its_history() -> None:
     assert texts == ["One.", "You said: One.", "Two."]
 
 
+async def test_a_transparent_session_is_told_what_was_consumed_the_setup_included() -> None:
+    message = setup(VERTEX_MODEL, sessionResumption={"transparent": True})
+    async with conversation(message=message, dialect=VERTEX) as client:
+        handle = await handle_of(client)
+        for _ in range(10):
+            await client.say({"realtimeInput": {"audioStreamEnd": True}})
+        update = (await client.hear())["sessionResumptionUpdate"]
+        assert update["lastConsumedClientMessageIndex"] == 10
+        assert update["newHandle"] != handle
+
+
 async def test_no_handle_comes_unasked() -> None:
     async with conversation() as client:
         assert await client.drain() == []

@@ -17,6 +17,7 @@ from livegen_trio import (
     Reconnection,
     ServerContent,
     SessionClosedError,
+    SessionResumptionConfig,
     SessionResumptionUpdate,
     SetupRejectedError,
 )
@@ -102,6 +103,23 @@ async def test_what_the_server_has_read_is_not_sent_again(autojump_clock: MockCl
         await fleet.peer.transport.abort()
         assert (await next_of(session, Reconnected)).replayed == 1
         assert await heard_text(fleet.peer) == "lost"
+
+
+async def test_what_a_transparent_server_has_not_counted_is_sent_again(autojump_clock: MockClock) -> None:
+    fleet = Fleet(SETUP_COMPLETE, HANDLE)
+    async with connected(fleet, session_resumption=SessionResumptionConfig(transparent=True)) as session:
+        await next_of(session, SessionResumptionUpdate)
+        for number in range(4):
+            await session.send(str(number))
+            assert await heard_text(fleet.peer) == str(number)
+        counted = {"newHandle": "h2", "resumable": True, "lastConsumedClientMessageIndex": "3"}
+        await fleet.peer.say({"sessionResumptionUpdate": counted})
+        await next_of(session, SessionResumptionUpdate)
+        await trio.sleep(5)  # pings would have been answered by now: they say too little
+        await fleet.peer.transport.abort()
+        assert (await next_of(session, Reconnected)).replayed == 2
+        assert [await heard_text(fleet.peer), await heard_text(fleet.peer)] == ["2", "3"]
+    assert fleet.handles == [None, "h2"]
 
 
 async def test_old_media_are_not_sent_again_but_told(autojump_clock: MockClock) -> None:

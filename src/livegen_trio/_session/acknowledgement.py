@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 INTERVAL: Final = 0.5
 """Seconds. As much is repeated, at the most, when a connection breaks and the next one restores its session."""
 
-_SETUP: Final = 1  # the frame before the inputs
+SETUP: Final = 1
+"""The frame before the inputs, which counts as well."""
 
 
 async def ask_what_has_arrived(transport: Transport, outbox: Outbox) -> None:
@@ -27,4 +28,4 @@ async def ask_what_has_arrived(transport: Transport, outbox: Outbox) -> None:
 
 def note_what_has_arrived(transport: Transport, outbox: Outbox) -> None:
     """Take in what the newest answer to a ping confirms."""
-    outbox.ledger.acknowledge(transport.delivered - _SETUP)
+    outbox.ledger.acknowledge(transport.delivered - SETUP)

@@ -20,6 +20,7 @@ from ..types import (
     SessionResumptionUpdate,
     ToolCall,
 )
+from .acknowledgement import SETUP
 from .closed import Ending
 from .connection import Connection
 from .groups import single_exception
@@ -325,7 +326,8 @@ class Supervisor:
                 case GoAway():
                     self._go_away(event)
                 case SessionResumptionUpdate(last_consumed_client_message_index=int(index)):
-                    self._outbox.ledger.acknowledge(index)
+                    # Whether the service counts the setup isn't known. If not, one input more is sent again.
+                    self._outbox.ledger.acknowledge(index - SETUP)
                 case ServerContent() | ToolCall():
                     self._machine.progress()
                     self._succession.progress()

@@ -146,18 +146,17 @@ class VertexBackend(WebSocketBackend):
         return f"projects/{self._project}/locations/{self._location}/{name}"
 
     def prepare_setup(self, setup: Setup) -> Setup:
-        """*setup* with "AUDIO" for a modality, which Vertex AI wants to be told, if it has none.
+        """*setup* as Vertex AI wants it, where it leaves that open.
+
+        The modality is "AUDIO", since one has to be told. Resumption is transparent: a handle stands for the session
+        as it was then, and the service says which inputs are part of that; the others are to be sent again.
 
         Raises:
             ConfigError: It has something that only the Gemini Developer API takes.
         """
         for path in fields_in_setup(setup):
             raise ConfigError(_gemini_only(path))
-        config = setup.generation_config or GenerationConfig()
-        if config.response_modalities:
-            return setup
-        config = msgspec.structs.replace(config, response_modalities=["AUDIO"])
-        return msgspec.structs.replace(setup, generation_config=config)
+        return _resumed_transparently(_answered_in_audio(setup))
 
     def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Refuse what only the Gemini Developer API takes, such as a function's response in several pieces."""
@@ -218,6 +217,22 @@ def _find_location(location: str | None, *, otherwise: str | None) -> str:
     if not _LOCATION.fullmatch(location):
         raise ConfigError(f'{location!r} can\'t be a location; write one like "us-central1" or "global"')
     return location
+
+
+def _answered_in_audio(setup: Setup) -> Setup:
+    config = setup.generation_config or GenerationConfig()
+    if config.response_modalities:
+        return setup
+    config = msgspec.structs.replace(config, response_modalities=["AUDIO"])
+    return msgspec.structs.replace(setup, generation_config=config)
+
+
+def _resumed_transparently(setup: Setup) -> Setup:
+    resumption = setup.session_resumption
+    if resumption is None or resumption.transparent is not None:
+        return setup
+    resumption = msgspec.structs.replace(resumption, transparent=True)
+    return msgspec.structs.replace(setup, session_resumption=resumption)
 
 
 def _find_project(project: str | None, credentials: object) -> str | None:

@@ -51,6 +51,9 @@ SETUP_TIMEOUT: Final = 30.0
 GOODBYE_TIMEOUT: Final = 1.0
 """Seconds that a client has to take what is still on its way, and to answer the Close."""
 
+CONSUMED_BETWEEN_UPDATES: Final = 10
+"""Messages of the client's, of a session that is resumed transparently."""
+
 _NOT_FIRST: Final = "setup must be the first message and only the first."
 _INTERNAL_ERROR: Final = "Internal error encountered."
 _DEADLINE: Final = "Deadline expired before operation could complete."
@@ -98,6 +101,8 @@ class Conversation:
         self._is_client_gone = False
         self._is_history_due = False
         self._takes_content = True
+        self._is_transparent = False
+        self._consumed = 1  # the setup
 
     async def run(self) -> None:
         """Converse until the client leaves, breaks the rules, or is sent away. Cancelled, it says goodbye with 1001."""
@@ -213,6 +218,7 @@ class Conversation:
     def _accept(self, setup: Setup, session: SessionState, turns: Turns) -> None:
         self._put(SetupComplete(session_id=str(uuid.uuid4()) if self._dialect.is_vertex else None))
         if setup.session_resumption is not None:
+            self._is_transparent = bool(setup.session_resumption.transparent)
             handle = self._service.sessions.issue(session)
             self._put(SessionResumptionUpdate(new_handle=handle, resumable=True))
         if session.is_reply_due:
@@ -241,6 +247,17 @@ class Conversation:
                     await listening.take(message)
                 else:
                     self._take(message, session, turns)
+                self._consumed += 1
+                if self._is_transparent and self._consumed % CONSUMED_BETWEEN_UPDATES == 0:
+                    self._tell_consumed(session)
+
+    def _tell_consumed(self, session: SessionState) -> None:
+        handle = self._service.sessions.issue(session)
+        self._put(
+            SessionResumptionUpdate(
+                new_handle=handle, resumable=True, last_consumed_client_message_index=self._consumed
+            )
+        )
 
     def _take(self, message: ClientMessage, session: SessionState, turns: Turns) -> None:
         match message:

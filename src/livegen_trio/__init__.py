@@ -20,7 +20,8 @@ from ._model import (
 from ._profiles import ModelProfile as ModelProfile, profile_of as profile_of
 from ._session.buffering import Buffering as Buffering
 from ._session.closed import SessionClosedError as SessionClosedError
-from ._session.session import LiveSession as LiveSession, SessionStatistics as SessionStatistics
+from ._session.session import LiveSession as LiveSession
+from ._session.statistics import SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
 from ._supervision import Reconnection as Reconnection
 from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from livegen_trio import (
+    Buffering,
     ConfigError,
     GoAway,
     HandshakeError,
@@ -19,6 +20,7 @@ from livegen_trio import (
     SessionClosedError,
     SessionResumptionConfig,
     SessionResumptionUpdate,
+    SessionStatistics,
     SetupRejectedError,
 )
 from peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, Fleet, heard_text, model_on, text
@@ -472,6 +474,39 @@ async def test_nobody_has_to_receive_for_a_session_to_move(autojump_clock: MockC
         assert len(fleet.peers) == 2
         await session.send("awake")
         assert await heard_text(fleet.peer) == "awake"
+
+
+async def test_statistics_tell_depth_age_and_what_became_of_it(autojump_clock: MockClock) -> None:
+    fleet = Fleet(SETUP_COMPLETE, HANDLE)
+    buffering = Buffering(media="drop_oldest", media_bytes=1000)
+    async with connected(fleet, buffering=buffering, connect_timeout=100) as session:
+        await next_of(session, SessionResumptionUpdate)
+        assert session.statistics() == SessionStatistics(
+            unread_events=0,
+            unread_bytes=0,
+            unread_seconds=0,
+            unsent_frames=0,
+            unsent_bytes=0,
+            unsent_seconds=0,
+            unacknowledged_frames=0,
+            dropped_frames=0,
+            reconnections=0,
+        )
+        fleet.peer.freeze()
+        fleet.lost_network = True
+        await session.send("Hello?")
+        await trio.sleep(1)
+        assert session.statistics().unacknowledged_frames == 1
+        fleet.pause = 60
+        await fleet.peer.transport.abort()
+        for _ in range(5):
+            await session.send_audio_realtime(AUDIO)
+        await trio.sleep(30)
+        between = session.statistics()
+        assert between.unread_seconds == between.unsent_seconds - 1 == 30
+        assert between.dropped_frames == 4
+        assert (await next_of(session, Reconnected)).dropped == 4
+        assert session.statistics().reconnections == 1
 
 
 # Leaving

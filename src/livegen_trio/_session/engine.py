@@ -14,6 +14,7 @@ from ..types import RealtimeInput, ToolResponse
 from .closed import Ending
 from .inbox import Inbox
 from .outbox import Outbox
+from .statistics import SessionStatistics
 from .supervisor import Supervisor
 from .tool_runner import ToolRunner
 
@@ -133,6 +134,22 @@ class Engine:
             assert self.ending is not None
             raise self.ending.error() from None
 
+    def statistics(self) -> SessionStatistics:
+        """How full the buffers are."""
+        now = trio.current_time()
+        ledger = self.outbox.ledger
+        return SessionStatistics(
+            unread_events=self.inbox.unread_events,
+            unread_bytes=self.inbox.unread_bytes,
+            unread_seconds=_age(self.inbox.unread_since, now),
+            unsent_frames=ledger.waiting,
+            unsent_bytes=self.outbox.unsent_bytes,
+            unsent_seconds=_age(ledger.waiting_since, now),
+            unacknowledged_frames=ledger.unacknowledged,
+            dropped_frames=ledger.dropped,
+            reconnections=self._supervisor.reconnections,
+        )
+
     async def close(self) -> None:
         """Send what was accepted, say goodbye, and end everything, within the close time-out."""
         self.tools.cancel()
@@ -161,6 +178,10 @@ class Engine:
         self.inbox.end(ending)
         self.outbox.end(ending)
         self.tools.cancel_calls()
+
+
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else now - since
 
 
 def _kind(message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> Kind:

@@ -22,7 +22,7 @@ class Inbox:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._events: deque[tuple[ServerEvent, int]] = deque()
+        self._events: deque[tuple[ServerEvent, int, float]] = deque()
         self._waiting = trio.lowlevel.ParkingLot()
         self._receiving = False
         self._ending: Ending | None = None
@@ -40,6 +40,11 @@ class Inbox:
         """How many events wait."""
         return len(self._events)
 
+    @property
+    def unread_since(self) -> float | None:
+        """When the oldest of them arrived."""
+        return self._events[0][2] if self._events else None
+
     def put(self, events: Sequence[ServerEvent], size: int) -> bool:
         """Add the events of a frame of *size* bytes; False, and nothing added, if that passes the bound."""
         if self._closed or not events:
@@ -47,8 +52,9 @@ class Inbox:
         if self.unread_bytes + size > self._max_bytes:
             return False
         share, rest = divmod(size, len(events))
+        now = trio.current_time()
         for event in events:
-            self._events.append((event, share + rest))
+            self._events.append((event, share + rest, now))
             rest = 0
         self.unread_bytes += size
         self._waiting.unpark_all()
@@ -95,7 +101,7 @@ class Inbox:
         if self._closed:
             raise trio.ClosedResourceError("this session has been closed")
         if self._events:
-            event, size = self._events.popleft()
+            event, size, _ = self._events.popleft()
             self.unread_bytes -= size
             return event
         assert self._ending is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -33,28 +32,12 @@ if TYPE_CHECKING:
     from ..tools import ToolInput
     from ..types import FunctionResponse, ServerEvent, SessionResumptionConfig, UsageMetadata
     from .engine import Engine
+    from .statistics import SessionStatistics
     from .turns import TurnResult
 
 AUDIO_FORMAT: Final = "audio/pcm;rate=16000"
 """What the service hears best: PCM, signed 16-bit little-endian, mono, 16 kHz."""
 IMAGE_FORMAT: Final = "image/jpeg"
-
-
-@dataclass(frozen=True, slots=True)
-class SessionStatistics:
-    """How full a session's buffers are.
-
-    Attributes:
-        unread_events: Events that have arrived and have not been received.
-        unread_bytes: The size of their frames in bytes.
-        unsent_frames: Frames that were accepted and not yet written whole.
-        unsent_bytes: The size of those that wait, in bytes.
-    """
-
-    unread_events: int
-    unread_bytes: int
-    unsent_frames: int
-    unsent_bytes: int
 
 
 class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
@@ -107,13 +90,8 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         return self._engine.protocol.audio_epoch
 
     def statistics(self) -> SessionStatistics:
-        """How full the buffers are now."""
-        return SessionStatistics(
-            unread_events=self._engine.inbox.unread_events,
-            unread_bytes=self._engine.inbox.unread_bytes,
-            unsent_frames=self._engine.outbox.ledger.waiting,
-            unsent_bytes=self._engine.outbox.unsent_bytes,
-        )
+        """How full the buffers are now, and what became of what they held."""
+        return self._engine.statistics()
 
     # Receiving
 

@@ -47,6 +47,10 @@ class Supervisor:
     Args:
         observe: Told of the server's events before any consumer.
         end: Told how the session ended. It goes on after that only if the user asks for it.
+
+    Attributes:
+        reconnections: How often the connection has changed.
+        finished: Set when nothing is left of any of them.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Supervisor:
         self._asked: SessionResumptionConfig | None = None
         self._leave_by = math.inf
         self._refusal: Exception | None = None
+        self.reconnections: int = 0
         self.finished: trio.Event = trio.Event()
 
     # From the first connection to the last
@@ -291,6 +296,7 @@ class Supervisor:
         """The server has accepted the setup, and nothing beyond that was received or sent yet."""
         report = self._succession.begin(self._machine.gap(trio.current_time()))
         if report is not None:
+            self.reconnections += 1
             self._inbox.put([report], 0)
 
     def _connection_ended(self, ending: Ending) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
-from ._errors import LocalProtocolError, RemoteProtocolError
+from ._errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from ._shapes import Unknown, fit
 from .types import (
     ClientContent,
@@ -181,7 +181,7 @@ def decode_client_message(frame: bytes | str) -> ClientMessage:
     """
     try:
         envelope = _decode_client_envelope(frame)
-    except msgspec.ValidationError as exc:
+    except (msgspec.ValidationError, ConfigError) as exc:  # what we would not send, we don't take either
         raise RemoteProtocolError(f"{_INVALID_ARGUMENT} {exc}") from exc
     except _UNREADABLE as exc:
         raise RemoteProtocolError(f"{_INVALID_JSON} {_why(exc)}") from exc

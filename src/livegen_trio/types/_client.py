@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from ._base import Model
+from ._checks import Checked, check_distinct, check_labels
 from ._config import (
     AudioTranscriptionConfig,
     AvatarConfig,
@@ -22,7 +23,7 @@ from ._media import Blob
 from ._tools import Tool, ToolConfig
 
 
-class Setup(Model):
+class Setup(Checked):
     """The first message of a connection, and only the first: `setup`.
 
     Attributes:
@@ -60,6 +61,12 @@ class Setup(Model):
     avatar_config: AvatarConfig | None = None
     safety_settings: Sequence[SafetySetting] = []
     labels: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_labels(self, self.labels)
+        check_distinct(self, "safety_settings", [setting.category for setting in self.safety_settings])
+        check_distinct(self, "tools", _function_names(self.tools))
 
 
 class ClientContent(Model):
@@ -112,10 +119,14 @@ class ToolResponse(Model):
     function_responses: Sequence[FunctionResponse] = []
 
 
-class ToolsUpdate(Model, omit_defaults=False):
+class ToolsUpdate(Checked, omit_defaults=False):
     """The tools from now on; none clears them, where no `ToolsUpdate` at all keeps them."""
 
     tools: Sequence[Tool] = []
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_distinct(self, "tools", _function_names(self.tools))
 
 
 class ContextUpdate(Model):
@@ -132,6 +143,10 @@ class ContextUpdate(Model):
 
 ClientMessage: TypeAlias = Setup | ClientContent | RealtimeInput | ToolResponse | ContextUpdate
 """All that a client sends."""
+
+
+def _function_names(tools: Sequence[Tool]) -> list[str]:
+    return [function.name for tool in tools for function in tool.function_declarations]
 
 
 def make_setup(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from ._base import Model
-from ._enums import FunctionResponseScheduling, Language, MediaProcessing, Outcome, ToolType
+from ._enums import FunctionResponseScheduling, Language, MediaProcessing, NullValue, Outcome, ToolType
 from ._media import (
     AudioMetadata,
     Blob,
@@ -39,7 +39,7 @@ class PartialArg(Model):
     string_value: str | None = None
     number_value: float | None = None
     bool_value: bool | None = None
-    null_value: str | None = None
+    null_value: NullValue | None = None
     will_continue: bool = False
 
 

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from ._base import Duration, Guarded, Model
-from ._enums import MediaResolution
+from ._enums import (
+    DocumentContentLayer,
+    PartMediaResolutionLevel,
+    SpreadsheetContentLayer,
+    VideoContentLayer,
+)
 
 OUTPUT_SAMPLE_RATE: Final = 24_000
 """Hertz. What a model's speech has when its MIME type names no rate, as on Vertex."""
@@ -53,13 +58,13 @@ class VideoMetadata(Model):
         start_offset: Seconds.
         end_offset: Seconds.
         fps: Frames a second that the model sees.
-        content_layers: Some of `FRAMES`, `AUDIO` and `TRANSCRIPT`.
+        content_layers: What of it counts.
     """
 
     start_offset: Duration | None = None
     end_offset: Duration | None = None
     fps: float | None = None
-    content_layers: Sequence[str] = []
+    content_layers: Sequence[VideoContentLayer] = []
 
 
 class AudioMetadata(Model):
@@ -74,7 +79,7 @@ class DocumentMetadata(Model):
 
     start_page: int | None = None
     end_page: int | None = None
-    content_layers: Sequence[str] = []
+    content_layers: Sequence[DocumentContentLayer] = []
 
 
 class SpreadsheetMetadata(Model):
@@ -88,7 +93,7 @@ class SpreadsheetMetadata(Model):
 
     visible_cells: str | None = None
     sheet_index: int | None = None
-    content_layers: Sequence[str] = []
+    content_layers: Sequence[SpreadsheetContentLayer] = []
 
 
 class SpeechMetadata(Model):
@@ -101,7 +106,7 @@ class SpeechMetadata(Model):
 class PartMediaResolution(Model):
     """How many tokens one part's media is worth."""
 
-    level: MediaResolution | None = None
+    level: PartMediaResolutionLevel | None = None
     num_tokens: int | None = None
 
 

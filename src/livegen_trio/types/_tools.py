@@ -11,7 +11,15 @@ import msgspec
 
 from ._base import Duration, Empty, Guarded
 from ._checks import Checked, Count, Finite, Nonempty, Share, Size, check_order, refusal
-from ._enums import Behavior, FunctionCallingMode, PhishBlockThreshold, SchemaType
+from ._enums import (
+    Behavior,
+    ComputerEnvironment,
+    DynamicRetrievalMode,
+    FunctionCallingMode,
+    PhishBlockThreshold,
+    SafetyPolicy,
+    SchemaType,
+)
 
 _FUNCTION_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
 _NOT_ANY: Final = (None, "MODE_UNSPECIFIED", "AUTO", "NONE")
@@ -129,11 +137,11 @@ class DynamicRetrievalConfig(Checked):
     """When the older search tool searches at all.
 
     Attributes:
-        mode: `MODE_DYNAMIC`.
+        mode: Whether it decides by itself.
         dynamic_threshold: 0 to 1.
     """
 
-    mode: str | None = None
+    mode: DynamicRetrievalMode | None = None
     dynamic_threshold: Share | None = None
 
 
@@ -185,16 +193,16 @@ class ComputerUse(Checked):
     """The model may operate a computer through functions of its own.
 
     Attributes:
-        environment: Such as `ENVIRONMENT_BROWSER`.
+        environment: What it operates.
         excluded_predefined_functions: Functions that it does not get.
         enable_prompt_injection_detection: Whether what it sees is checked for instructions.
-        disabled_safety_policies: Such as `FINANCIAL_TRANSACTIONS`.
+        disabled_safety_policies: What it does without asking a human first.
     """
 
-    environment: str | None = None
+    environment: ComputerEnvironment | None = None
     excluded_predefined_functions: Sequence[str] = []
     enable_prompt_injection_detection: bool | None = None
-    disabled_safety_policies: Sequence[str] = []
+    disabled_safety_policies: Sequence[SafetyPolicy] = []
 
 
 class FileSearch(Checked):

@@ -47,7 +47,7 @@ class RealtimeInputConfig(Checked):
         automatic_activity_detection: On by default.
         activity_handling: Whether the user may cut in on the model.
         turn_coverage: What belongs to a turn.
-        interim_transcript_timestamp_enabled: In google-genai 3.4.0 only; undocumented.
+        interim_transcript_timestamp_enabled: Uncertain: seen in google-genai 3.4.0, and in no reference.
     """
 
     automatic_activity_detection: AutomaticActivityDetection | None = None
@@ -65,7 +65,8 @@ class LanguageHints(Checked):
 class AudioTranscriptionConfig(Checked):
     """Asks for transcripts; `AudioTranscriptionConfig()` is enough.
 
-    Uncertain on the Gemini API: its reference of mid-2026 lists no fields at all.
+    The fields are uncertain on the Gemini API, whose reference of mid-2026 lists none. Vertex's lists
+    `language_codes`, `custom_vocabulary` and `mode`; the others were seen in google-genai 3.4.0.
 
     Attributes:
         language_codes: BCP-47 hints; none means that the language is found out.
@@ -101,6 +102,9 @@ class AudioTranscriptionConfig(Checked):
 class SessionResumptionConfig(Guarded, Checked):
     """Asks for handles, by which a later connection takes up the session; an empty one is enough.
 
+    A handle is good for two hours on the Gemini API. On Vertex that is uncertain: one page says both 24 hours and
+    about ten minutes.
+
     Attributes:
         handle: Of the session to take up; None starts a new one.
         transparent: Whether the service says which messages it has taken in. Vertex only: the Gemini API
@@ -115,6 +119,9 @@ class SessionResumptionConfig(Guarded, Checked):
 
 class SlidingWindow(Checked):
     """Compression that forgets the oldest turns.
+
+    The Gemini API's reference also speaks of `prefixTurns` here, for which it has no field; so there is none
+    (uncertain).
 
     Attributes:
         target_tokens: What is left; half of the trigger by default, at most 128,000 on Vertex.
@@ -166,7 +173,7 @@ class HistoryConfig(Checked):
 
     Attributes:
         initial_history_in_client_content: Whether the first client contents, up to one with `turn_complete`,
-            are history and get no answer. Gemini API; uncertain on Vertex.
+            are history and get no answer. Uncertain on Vertex: its reference has it, and others found it refused.
     """
 
     initial_history_in_client_content: bool | None = None
@@ -191,7 +198,10 @@ class CustomizedAvatar(Guarded, Checked):
 
 
 class AvatarConfig(Checked):
-    """Who speaks in the video that the model answers with. Vertex; uncertain on the Gemini API.
+    """Who speaks in the video that the model answers with, on Vertex.
+
+    Uncertain on the Gemini API, for which google-genai lets it pass. Uncertain, too, how the video is cut: it is said
+    to come as pieces of MP4, 24 frames a second.
 
     Attributes:
         avatar_name: One of the service's.

@@ -66,10 +66,10 @@ FunctionResponseScheduling: TypeAlias = (
 InteractionStatus: TypeAlias = (
     Literal["INTERACTION_STATUS_UNSPECIFIED", "IN_PROGRESS", "REQUIRES_ACTION", "IDLE"] | str
 )
-"""Whether more turns follow without further input. Seen from extended-thinking models only."""
+"""Whether more turns follow without further input. Seen from extended-thinking models only (uncertain)."""
 
 SpeechState: TypeAlias = Literal["SPEECH_STATE_UNSPECIFIED", "NON_SPEECH", "SPEECH"] | str
-"""Whether somebody speaks. In Vertex's reference only; uncertain."""
+"""Whether somebody speaks. Uncertain: in Vertex's reference, and in no SDK."""
 
 VadSignalType: TypeAlias = (
     Literal["VAD_SIGNAL_TYPE_UNSPECIFIED", "VAD_SIGNAL_TYPE_SOS", "VAD_SIGNAL_TYPE_EOS"] | str

@@ -80,7 +80,7 @@ class VoiceConfig(Checked):
     Attributes:
         prebuilt_voice_config: One of the service's.
         replicated_voice_config: One made after a sample.
-        voice: A speaker's identifier; in google-genai 3.4.0.
+        voice: A speaker's identifier. Uncertain: seen in google-genai 3.4.0, and in no reference.
     """
 
     _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -170,9 +170,9 @@ class GenerationConfig(Checked):
         thinking_config: How much it thinks.
         enable_affective_dialog: Whether it answers the tone of voice. An error on Gemini 3.8.
         translation_config: Has it translate.
-        audio_transcription_config: Speech recognition; in google-genai 3.4.0 only.
-        response_format: As JSON; in google-genai 3.4.0 only.
-        model_config: As JSON. Vertex only.
+        audio_transcription_config: Speech recognition. Uncertain: seen in google-genai 3.4.0 only.
+        response_format: As JSON. Uncertain: seen in google-genai 3.4.0 only.
+        model_config: As JSON. Vertex only; uncertain, as it was seen in google-genai 3.4.0 only.
     """
 
     response_modalities: Sequence[Modality] = []
@@ -205,7 +205,7 @@ class LiveGenerationConfig(GenerationConfig):
         realtime_input_config: How streamed input is cut into turns.
         context_window_compression: Lets the session outlast its context window.
         proactivity: Lets the model decide when to speak.
-        explicit_vad_signal: Asks for `VoiceActivity` events. Vertex only.
+        explicit_vad_signal: Asks for `VoiceActivity` events. Vertex only; uncertain, see `Setup`.
         history_config: How earlier history comes in.
         avatar_config: Who speaks in the video.
         safety_settings: What is blocked.

@@ -24,6 +24,9 @@ _RATE: Final = re.compile(r";\s*rate=([1-9][0-9]{3,5})\s*(?:;|$)", re.IGNORECASE
 class Blob(Guarded):
     """Bytes with a MIME type; base64 on the wire.
 
+    Uncertain: whether streamed audio may have a format other than PCM, of which documents list some for content; and
+    that `audio/pcm` without a rate is taken as 16 kHz.
+
     Attributes:
         mime_type: `audio/pcm;rate=16000` and `image/jpeg` are what a client sends.
         data: Audio is 16-bit little-endian mono PCM both ways.
@@ -125,7 +128,8 @@ class Transcription(Model):
 
     Attributes:
         text: The fragment.
-        finished: Whether this is the last fragment. Many models never say so.
+        finished: Whether this is the last fragment. Many models never say so; uncertain on the Gemini API, whose
+            reference doesn't have it.
         language_code: BCP-47.
         speaker_label: Such as `spk_1`, where speakers are told apart.
         words: One by one, where the configuration asks for it.

@@ -330,7 +330,7 @@ class RetrievalConfig(Checked):
 
 
 class ToolConfig(Checked):
-    """How tools are used. Only Firebase sends it in a Live setup; others may refuse it (uncertain)."""
+    """How tools are used. Only Firebase's SDKs send it in a Live setup; uncertain elsewhere, see `Setup`."""
 
     function_calling_config: FunctionCallingConfig | None = None
     retrieval_config: RetrievalConfig | None = None

@@ -12,7 +12,8 @@ import pytest
 import trio
 import trio.testing
 
-from http_peer import CA, HttpPeer, answer, client_context, http_peer, server_context
+from authority import CA, client_context, server_context
+from http_peer import HttpPeer, answer, http_peer
 from livegen_trio import HandshakeError
 from livegen_trio.transports.base import Endpoint, Progress
 from livegen_trio.transports.https import MAX_BODY_SIZE, Response, post_json

@@ -147,21 +147,21 @@ CONFLICTS: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: t.Setup(model="m", safety_settings=[SETTING, SETTING]),
-        "Setup: safety_settings has two entries for HARM_CATEGORY_HARASSMENT; leave one of them out",
+        "Setup: safety_settings has two entries for 'HARM_CATEGORY_HARASSMENT'; leave one of them out",
     ),
     (
         lambda: t.LiveGenerationConfig(safety_settings=[SETTING, SETTING]),
-        "LiveGenerationConfig: safety_settings has two entries for HARM_CATEGORY_HARASSMENT",
+        "LiveGenerationConfig: safety_settings has two entries for 'HARM_CATEGORY_HARASSMENT'",
     ),
     (
         lambda: t.Setup(
             model="m", tools=[t.Tool(function_declarations=[F]), t.Tool(function_declarations=[F])]
         ),
-        "Setup: tools has two entries for f; leave one of them out",
+        "Setup: tools has two entries for 'f'; leave one of them out",
     ),
     (
         lambda: t.ToolsUpdate(tools=[t.Tool(function_declarations=[F, F])]),
-        "ToolsUpdate: tools has two entries for f; leave one of them out",
+        "ToolsUpdate: tools has two entries for 'f'; leave one of them out",
     ),
 ]
 
@@ -280,6 +280,16 @@ def test_a_copy_with_other_fields_is_checked_too() -> None:
     assert msgspec.structs.replace(config, temperature=2).temperature == 2
     with pytest.raises(ConfigError, match="temperature is 9"):
         msgspec.structs.replace(config, temperature=9)
+
+
+def test_an_error_stays_short_and_names_a_known_value_in_full() -> None:
+    for category, shown in (
+        ("HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT", "'HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT'"),
+        ("x" * 10_000, "'xxx"),
+    ):
+        with pytest.raises(ConfigError, match=f"two entries for {shown}") as caught:
+            t.Setup(model="m", safety_settings=[t.SafetySetting(category=category)] * 2)
+        assert len(str(caught.value)) < 200
 
 
 def test_a_refused_value_leaves_no_secret_in_the_error() -> None:

@@ -22,6 +22,9 @@ _INT32: Final = 2**31 - 1
 _INT64: Final = 2**63 - 1
 _LABEL_SIZE: Final = 63  # characters of a label's key or value
 
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = 64  # room for the names of enum values; the errors are one line each
+
 Nonempty: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 """Text: where there is none, the field is left out."""
 
@@ -76,7 +79,7 @@ class Checked(Model):
 
     def _shown(self, name: str, value: object) -> str:
         is_plain = isinstance(value, (int, float, str)) and (not value or name not in self._guarded)
-        return reprlib.repr(value) if is_plain else f"of type {type(value).__name__}"
+        return _SHORT.repr(value) if is_plain else f"of type {type(value).__name__}"
 
 
 def refusal(struct: Model, words: str) -> ConfigError:
@@ -115,13 +118,13 @@ def check_labels(struct: Model, labels: Mapping[str, str]) -> None:
         if not (key[:1].isalpha() and _is_label(key)):
             raise refusal(
                 struct,
-                f"the key {reprlib.repr(key)} in labels has to begin with a letter; then come lower-case letters, "
+                f"the key {_SHORT.repr(key)} in labels has to begin with a letter; then come lower-case letters, "
                 f"digits, _ and -, {_LABEL_SIZE} characters in all",
             )
         if not _is_label(value):
             raise refusal(
                 struct,
-                f"labels[{key!r}] is {reprlib.repr(value)}; values are lower-case letters, digits, _ and -, "
+                f"labels[{key!r}] is {_SHORT.repr(value)}; values are lower-case letters, digits, _ and -, "
                 f"at most {_LABEL_SIZE} characters",
             )
 
@@ -132,9 +135,13 @@ def check_distinct(struct: Model, name: str, keys: Sequence[str | None]) -> None
     Raises:
         ConfigError: Two items of the field *name* have the same of the *keys*.
     """
-    for index, key in enumerate(keys):
-        if key is not None and key in keys[:index]:
-            raise refusal(struct, f"{name} has two entries for {key}; leave one of them out")
+    seen: set[str] = set()
+    for key in keys:
+        if key is None:
+            continue
+        if key in seen:
+            raise refusal(struct, f"{name} has two entries for {_SHORT.repr(key)}; leave one of them out")
+        seen.add(key)
 
 
 def _is_label(text: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import trio
 
 from .._errors import HandshakeError
+from .causes import may_pass, root_cause
 from .tls import default_ssl_context, start_tls
 from .tunnel import open_tunnel
 
@@ -23,7 +23,7 @@ async def open_stream(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream
     """Open a stream to *endpoint*, with TLS if its URL says so.
 
     Raises:
-        HandshakeError: With the phase that failed: "dns", "tcp" or "tls"; or "proxy", for all up to the server's TCP.
+        HandshakeError: With the phase that failed: "dns", "tcp" or "tls"; with a proxy, that is "proxy" up to the TLS.
     """
     host, port = endpoint.host, endpoint.port
     if endpoint.proxy is None:
@@ -53,23 +53,9 @@ def _unreachable(phase: Phase, host: str, port: int) -> Generator[None]:
     try:
         yield
     except (OSError, trio.BrokenResourceError) as exc:
-        # Trio wraps the errors of the single addresses, and those of TLS, in a general one.
-        cause = first_error(exc.__cause__ or exc)
+        cause = root_cause(exc)
         raise HandshakeError(
             f"{host}:{port} can't be reached, {phase} failed: {str(cause) or 'the peer hung up'}",
             phase=phase,
-            retryable=_may_pass(cause),
+            retryable=may_pass(cause),
         ) from exc
-
-
-def first_error(error: BaseException) -> BaseException:
-    """The first single error in what may be a group, or a group of groups."""
-    while isinstance(error, BaseExceptionGroup):
-        # isinstance alone leaves the type of the members unknown
-        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-    return error
-
-
-def _may_pass(cause: BaseException) -> bool:
-    """Names and hosts come back; two sides whose TLS does not agree go on disagreeing."""
-    return not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLEOFError)

@@ -12,7 +12,8 @@ import trio
 
 from .._errors import HandshakeError
 from .base import Progress
-from .dialling import first_error, open_stream
+from .causes import root_cause
+from .dialling import open_stream
 
 if TYPE_CHECKING:
     from .base import Endpoint
@@ -51,7 +52,7 @@ async def post_json(endpoint: Endpoint, body: bytes, *, progress: Progress | Non
     try:
         return await _exchange(stream, endpoint, body)
     except trio.BrokenResourceError as exc:
-        cause = first_error(exc.__cause__ or exc)
+        cause = root_cause(exc)
         # Two sides whose TLS does not agree, such as about the client's certificate, go on disagreeing.
         may_pass = not isinstance(cause, ssl.SSLError)
         raise _failed(f"the connection broke before the answer: {cause}", retryable=may_pass) from exc

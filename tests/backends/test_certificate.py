@@ -118,6 +118,8 @@ async def test_without_one_such_a_server_is_not_reached(
         ("certificate.pem", "encrypted.pem", f"{PASSWORD}X"),
         ("key.pem", None, None),
         (".", None, None),
+        ("nul\0.pem", None, None),
+        ("certificate.pem", "encrypted.pem", PASSWORD * 100),
     ],
 )
 def test_one_that_cant_be_used_is_an_error_where_it_is_given(

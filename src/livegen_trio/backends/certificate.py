@@ -38,8 +38,14 @@ class ClientCertificate:
             context.load_cert_chain(self.certfile, self.keyfile, self.password or "")
         except OSError as exc:  # of which ssl.SSLError is one
             name = self.certfile if exc.filename is None else exc.filename
-            raise ConfigError(
-                f"the client certificate {name} can't be used: {exc.strerror or exc}; give a certificate and its "
-                "private key in PEM format, and the key's password if it has one"
-            ) from exc
+            raise _unusable(name, exc.strerror or str(exc)) from exc
+        except ValueError as exc:  # what no path holds, or a password beyond what OpenSSL takes
+            raise _unusable(self.certfile, str(exc)) from exc
         return context
+
+
+def _unusable(name: object, words: str) -> ConfigError:
+    return ConfigError(
+        f"the client certificate {name} can't be used: {words}; give a certificate and its "
+        "private key in PEM format, and the key's password if it has one"
+    )

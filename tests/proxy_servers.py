@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
+import trio.testing
 
 from loopback import serving
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
 USER, PASSWORD = "ann", "pass:word-0123456789"
 
@@ -46,7 +48,7 @@ class ProxyServer:
         """CONNECT, in an answer that comes in two pieces."""
         head = b""
         while b"\r\n\r\n" not in head:
-            head += await stream.receive_some()
+            head += await _some(stream)
         request, *headers = head.decode().split("\r\n")[:-2]
         assert request.startswith("CONNECT "), request
         host, _, port = request.split(" ")[1].rpartition(":")
@@ -58,7 +60,7 @@ class ProxyServer:
             await stream.send_all(self.refusal)
         else:
             await stream.send_all(b"HTTP/1.1 200 Connection established\r\nServer: test")
-            await trio.sleep(0.02)
+            await trio.testing.wait_all_tasks_blocked()
             await stream.send_all(b"\r\n\r\n")
             await self._carry(stream)
 
@@ -110,21 +112,31 @@ class ProxyServer:
 async def _exactly(stream: trio.abc.Stream, count: int) -> bytes:
     data = b""
     while len(data) < count:
-        piece = await stream.receive_some(count - len(data))
-        assert piece, "the client hung up"
-        data += piece
+        data += await _some(stream, count - len(data))
     return data
+
+
+async def _some(stream: trio.abc.Stream, count: int | None = None) -> bytes:
+    data = await stream.receive_some(count)
+    if not data:
+        raise trio.BrokenResourceError("the client hung up")
+    return bytes(data)
+
+
+async def _serve(handler: Callable[[trio.abc.Stream], Awaitable[None]], stream: trio.abc.Stream) -> None:
+    with suppress(trio.BrokenResourceError):  # clients may leave whenever they like
+        await handler(stream)
 
 
 @asynccontextmanager
 async def http_proxy(proxy: ProxyServer, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[ProxyServer]:
     """Serve *proxy* by HTTP's CONNECT."""
-    async with serving(proxy.serve_http, tls=tls) as proxy.port:
+    async with serving(partial(_serve, proxy.serve_http), tls=tls) as proxy.port:
         yield proxy
 
 
 @asynccontextmanager
 async def socks_proxy(proxy: ProxyServer) -> AsyncGenerator[ProxyServer]:
     """Serve *proxy* by SOCKS 5."""
-    async with serving(proxy.serve_socks) as proxy.port:
+    async with serving(partial(_serve, proxy.serve_socks)) as proxy.port:
         yield proxy

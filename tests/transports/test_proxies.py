@@ -29,6 +29,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         ("socks5h://ann:pass%3Aword@proxy.test", Proxy("socks5h", "proxy.test", 1080, "ann", "pass:word")),
         ("socks5://10.0.0.1:9050", Proxy("socks5", "10.0.0.1", 9050, "", "")),
         ("http://ann@proxy.test:1", Proxy("http", "proxy.test", 1, "ann", "")),
+        ("http://b\u00fccher.test", Proxy("http", "b\u00fccher.test", 80, "", "")),
     ],
 )
 def test_a_proxy_is_told_by_its_url(url: str, proxy: Proxy) -> None:
@@ -49,6 +50,9 @@ def test_a_proxy_is_told_by_its_url(url: str, proxy: Proxy) -> None:
         f"http://ann:{SECRET}@proxy.test?query",
         f"http://ann:{SECRET}@proxy.test#fragment",
         f"http://ann:{SECRET}@[proxy.test",
+        f"http://ann:{SECRET}@proxy..test",
+        f"http://ann:{SECRET}@{'x' * 64}.test",
+        f"http://ann:{SECRET}@proxy test",
         f"ftp://ann:{SECRET}@proxy.test",
         f"socks5h://:{SECRET}@proxy.test",
         "socks5h://ann@proxy.test",

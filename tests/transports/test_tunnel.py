@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import gc
+import socket
+import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +14,13 @@ import trio
 import trio.testing
 
 from authority import CA, client_context, server_context
-from livegen_trio import ConnectTimeoutError, GeminiBackend, HandshakeError, get_live_generative_model
+from livegen_trio import (
+    ConnectTimeoutError,
+    GeminiBackend,
+    HandshakeError,
+    create_auth_token,
+    get_live_generative_model,
+)
 from livegen_trio.transports.base import Endpoint, Progress
 from livegen_trio.transports.dialling import open_stream
 from livegen_trio.transports.https import post_json
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ESCAPED = PASSWORD.replace(":", "%3A")
+ENCODED = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 SECRET = "what nobody on the way may read"
 
 
@@ -66,9 +76,18 @@ async def failure(proxy: str) -> HandshakeError:
         await converse(proxy)
     error = caught.value
     assert error.phase == "proxy"
-    assert PASSWORD not in repr(caught.getrepr(style="long"))
-    assert ESCAPED not in repr(caught.getrepr(style="long"))
+    words = everything_in(error)
+    assert not [secret for secret in (PASSWORD, ESCAPED, ENCODED) if secret in words]
     return error
+
+
+def everything_in(error: BaseException | None) -> str:
+    """The words of an error, and of all that it comes from."""
+    if error is None:
+        return ""
+    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    beside = (error.__cause__, error.__context__, *inside)
+    return "\n".join((repr(error), str(error), *map(everything_in, beside)))
 
 
 @pytest.mark.parametrize("credentials", [{}, {"user": USER, "password": ESCAPED}])
@@ -144,6 +163,28 @@ async def test_requests_beside_the_session_go_through_it_too() -> None:
     assert proxy.targets == [("voice.test", 80)]
 
 
+@pytest.mark.parametrize(("serve", "scheme"), [(http_proxy, "http"), (socks_proxy, "socks5h")])
+async def test_a_token_is_asked_for_through_a_proxy(serve: Any, scheme: str) -> None:
+    async def give(stream: trio.abc.Stream) -> None:
+        request = b""
+        while not request.endswith(b"}"):
+            request += await stream.receive_some()
+        await stream.send_all(b'HTTP/1.1 200 OK\r\nContent-Length: 24\r\n\r\n{"name":"auth_tokens/t"}')
+
+    async with (
+        serving(give, tls=server_context("voice.test")) as port,
+        serve(ProxyServer(port, wants_credentials=True)) as proxy,
+    ):
+        backend = GeminiBackend(
+            api_key="k",
+            base_url="wss://voice.test",
+            ssl_context=client_context(),
+            proxy=proxy.url(scheme, user=USER, password=ESCAPED),
+        )
+        assert (await create_auth_token(backend=backend)).name == "auth_tokens/t"
+    assert proxy.targets == [("voice.test", 443)]
+
+
 # Failures
 
 
@@ -181,6 +222,7 @@ async def test_a_socks_proxy_that_wants_other_credentials_says_so(credentials: d
     ("refusal", "words", "retryable"),
     [
         (b"HTTP/1.1 403 Forbidden\r\n\r\n", "refused to connect us: 403 Forbidden", False),
+        (b"HTTP/1.1 103\r\n\r\nHTTP/1.1 403\r\n\r\n", "refused to connect us: 403", False),
         (b"HTTP/1.1 503\r\n\r\n", "refused to connect us: 503", True),
         (b"HTTP/1.1 429 Too Many Requests\r\n\r\n", "429", True),
         (b"HTTP/1.1 302 Found\r\nLocation: http://portal.test\r\n\r\n", "302 Found", False),
@@ -216,6 +258,70 @@ async def test_a_refusal_says_what_the_socks_proxy_said(
     assert error.retryable is retryable
 
 
+@pytest.mark.parametrize("echo", [PASSWORD, ESCAPED, ENCODED])
+@pytest.mark.parametrize(
+    ("beginning", "words"),
+    [
+        ("HTTP/1.1 407 ", "407 Proxy Authentication Required"),
+        ("HTTP/1.1 200 OK\r\nno header ", "did not answer in HTTP"),
+        ("", "did not answer in HTTP"),
+    ],
+)
+async def test_a_proxy_that_repeats_our_credentials_is_not_repeated(
+    beginning: str, words: str, echo: str
+) -> None:
+    async with http_proxy(ProxyServer(1, refusal=f"{beginning}{echo}\r\n\r\n".encode())) as proxy:
+        error = await failure(proxy.url("http", user=USER, password=ESCAPED))
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(500, True), (502, True), (504, True), (501, False)])
+async def test_only_trouble_that_passes_is_worth_another_attempt(status: int, *, retryable: bool) -> None:
+    async with http_proxy(ProxyServer(1, refusal=f"HTTP/1.1 {status}\r\n\r\n".encode())) as proxy:
+        error = await failure(proxy.url("http"))
+    assert (error.status_code, error.retryable) == (status, retryable)
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5h"])
+async def test_a_proxy_that_breaks_the_connection_is_told_by_name(scheme: str) -> None:
+    async def reset(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async with serving(reset) as port:
+        error = await failure(f"{scheme}://127.0.0.1:{port}")
+    assert f"the proxy 127.0.0.1:{port} " in str(error)
+    assert error.retryable
+
+
+async def test_a_status_that_nobody_knows_is_told_by_its_number() -> None:
+    async with http_proxy(ProxyServer(1, refusal=b"HTTP/1.1 599 Odd\r\n\r\n")) as proxy:
+        error = await failure(proxy.url("http"))
+    assert str(error).endswith("refused to connect us: 599")
+
+
+async def test_a_socks_proxys_rules_are_not_taken_for_wrong_credentials() -> None:
+    async with socks_proxy(ProxyServer(1, refusal=b"\x05\x02\x00\x01")) as proxy:
+        assert (await failure(proxy.url("socks5h"))).hint is None
+
+
+async def test_a_name_that_nobody_knows_here_is_not_the_socks_proxys_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def unknown(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async with socks_proxy(ProxyServer(1)) as proxy:
+        url = proxy.url("socks5")
+        monkeypatch.setattr("python_socks.async_.trio._resolver.Resolver.resolve", unknown)
+        with pytest.raises(HandshakeError, match=r"voice\.test can't be looked up here") as caught:
+            await converse(url)
+    assert caught.value.phase == "dns"
+    assert caught.value.retryable
+    assert caught.value.hint is not None
+    assert "socks5h://" in caught.value.hint
+
+
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
 async def test_a_proxy_that_is_not_there_is_told_by_name(scheme: str) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
@@ -223,7 +329,10 @@ async def test_a_proxy_that_is_not_there_is_told_by_name(scheme: str) -> None:
     await listeners[0].aclose()
     error = await failure(f"{scheme}://{USER}:{ESCAPED}@127.0.0.1:{port}")
     assert f"the proxy 127.0.0.1:{port} can't be reached" in str(error)
+    assert "refused" in str(error)  # and not only that all addresses have failed
     assert error.retryable
+    assert error.hint is not None
+    assert "proxy=None" in error.hint
 
 
 async def test_a_proxy_that_does_not_speak_tls_is_no_https_proxy() -> None:
@@ -235,6 +344,30 @@ async def test_a_proxy_that_does_not_speak_tls_is_no_https_proxy() -> None:
         async with serving(hang_up) as port:
             proxy.port = port
             assert "can't be reached" in str(await failure(proxy.url("https")))
+
+
+async def test_a_proxy_that_answers_in_plain_text_is_no_https_proxy_either() -> None:
+    async def say_no(stream: trio.abc.Stream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with serving(say_no) as port:
+        error = await failure(f"https://127.0.0.1:{port}")
+    assert not error.retryable
+    assert error.hint is not None
+    assert "http://" in error.hint
+
+
+async def test_a_proxy_has_to_prove_its_name_to_the_systems_authorities() -> None:
+    async with http_proxy(ProxyServer(1), tls=server_context("127.0.0.1")) as proxy:
+        error = await failure(proxy.url("https"))
+    assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+    assert not error.retryable
+
+
+async def test_a_proxys_address_of_version_6_is_told_in_brackets() -> None:
+    error = await failure("http://[::1]:1")
+    assert "the proxy [::1]:1 can't be reached" in str(error)
 
 
 async def hang(stream: trio.abc.Stream) -> None:
@@ -251,3 +384,46 @@ async def test_a_silent_proxy_is_named_by_the_time_out_and_left(scheme: str) -> 
                 pass
         assert caught.value.phase == "proxy"
         await trio.testing.wait_all_tasks_blocked()
+
+
+class CancelAtStep(trio.abc.Instrument):
+    """Cancels a scope when the task that made this has been resumed so many times."""
+
+    def __init__(self, step: int, scope: trio.CancelScope) -> None:
+        self._left = step
+        self._scope = scope
+        self._task = trio.lowlevel.current_task()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task is self._task:
+            self._left -= 1
+            if self._left == 0:
+                self._scope.cancel()
+
+
+async def is_open_if_cancelled(step: int, endpoint: Endpoint) -> bool:
+    """Dial, and be cancelled at that step; the stream is closed if one came of it all the same."""
+    with trio.CancelScope() as scope:
+        instrument = CancelAtStep(step, scope)
+        trio.lowlevel.add_instrument(instrument)
+        try:
+            stream = await open_stream(endpoint, Progress())
+        finally:
+            trio.lowlevel.remove_instrument(instrument)
+        await trio.aclose_forcefully(stream)
+    return not scope.cancelled_caught
+
+
+@pytest.mark.parametrize(
+    ("serve", "scheme"), [(http_proxy, "http"), (socks_proxy, "socks5"), (socks_proxy, "socks5h")]
+)
+async def test_cancelled_wherever_it_is_it_leaves_no_socket_open(serve: Any, scheme: str) -> None:
+    step, is_open = 0, False
+    async with serving(hang) as port:
+        while not is_open:
+            step += 1
+            async with serve(ProxyServer(port, wants_credentials=True)) as proxy:
+                url = proxy.url(scheme, user=USER, password=ESCAPED)
+                is_open = await is_open_if_cancelled(step, Endpoint("ws://localhost:7", proxy=url))
+                gc.collect()  # a socket that was forgotten is told, and that fails the test
+    assert step > 4

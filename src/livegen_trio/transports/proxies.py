@@ -63,16 +63,17 @@ def parse_proxy(url: str) -> Proxy:
     """
     try:
         parts = urlsplit(url)
-        port = parts.port
-    except ValueError:  # a bad port or bracket
-        parts, port = urlsplit(""), None
-    if not parts.hostname or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:  # a bad port or bracket, or no name for IDNA
+        parts, host, port = urlsplit(""), "", None
+    if not host or " " in host or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ConfigError(f"the proxy is no URL of one; {_FORM}, or None for none")
     if parts.scheme not in _SOCKS and parts.scheme not in _HTTP_PORTS:
         raise ConfigError(f"{parts.scheme!r} is no kind of proxy that is known here; {_FORM}")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     port = port or _HTTP_PORTS.get(parts.scheme, _SOCKS_PORT)
-    proxy = Proxy(parts.scheme, parts.hostname, port, user, password)
+    proxy = Proxy(parts.scheme, host, port, user, password)
     if proxy.is_socks:
         _check_socks(proxy)
     return proxy

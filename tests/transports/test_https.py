@@ -185,6 +185,7 @@ async def test_what_is_no_http_is_an_error_that_does_not_repeat_it(raw: bytes) -
     found = await failure(raw)
     assert not found.retryable
     assert str(found) == "the server's answer is no HTTP"
+    assert (found.__cause__, found.__context__) == (None, None)  # which would repeat it
 
 
 async def test_another_protocol_that_a_header_asked_for_is_an_error_as_well() -> None:

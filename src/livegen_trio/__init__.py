@@ -25,6 +25,7 @@ from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_to
 from .backends import (
     Backend as Backend,
     ClientCertificate as ClientCertificate,
+    FirebaseBackend as FirebaseBackend,
     GeminiBackend as GeminiBackend,
     VertexBackend as VertexBackend,
     WebSocketBackend as WebSocketBackend,

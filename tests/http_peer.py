@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import trio
-import trustme
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Awaitable, Callable
-
-CA: Final = trustme.CA()
 
 
 @dataclass
@@ -95,17 +92,3 @@ def answer(status: int = 200, body: bytes = b"{}", *headers: str) -> bytes:
     """A response with its length."""
     head = "\r\n".join((f"HTTP/1.1 {status} Words", f"Content-Length: {len(body)}", *headers, "", ""))
     return head.encode() + body
-
-
-def server_context(*names: str) -> ssl.SSLContext:
-    """A server's TLS, with a certificate for *names*."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    CA.issue_cert(*names).configure_cert(context)
-    return context
-
-
-def client_context() -> ssl.SSLContext:
-    """A client's TLS that trusts that certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    CA.configure_trust(context)
-    return context

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from livegen_trio import types as t
+from livegen_trio import _codec, types as t
 from livegen_trio._codec import (
     decode_client_message,
     decode_server_message,
@@ -20,6 +20,7 @@ from livegen_trio._codec import (
     encode_server_message,
 )
 from livegen_trio._errors import LocalProtocolError, RemoteProtocolError
+from livegen_trio._shapes import Unknown, fit
 from struct_strategies import DURATIONS, JSON, structs
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ EVENTS: list[type[t.ServerEvent]] = [
     t.ServerError,
 ]
 
+EVERY_STRUCT: list[type[t.Model]] = [
+    item for item in vars(t).values() if isinstance(item, type) and issubclass(item, t.Model)
+]
+
 
 def frame(**message: object) -> bytes:
     return msgspec.json.encode(message)
@@ -54,6 +59,24 @@ def frame(**message: object) -> bytes:
 
 def content_of(**fields: object) -> bytes:
     return frame(serverContent=fields)
+
+
+# Structs of all kinds
+
+
+@pytest.mark.parametrize("struct", EVERY_STRUCT)
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_any_struct_is_read_as_it_was_written_on_both_roads(
+    struct: type[t.Model], data: st.DataObject
+) -> None:
+    instance = data.draw(structs(struct))
+    written = _codec._ENCODER.encode(instance)
+    assert msgspec.json.decode(written, type=struct, strict=False, dec_hook=_codec._decode_other) == instance
+    unknown: list[Unknown] = []
+    plain = fit(struct, json.loads(written), unknown)
+    assert msgspec.convert(plain, struct, strict=False, dec_hook=_codec._decode_other) == instance
+    assert unknown == []
 
 
 # A client's messages

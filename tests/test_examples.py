@@ -43,6 +43,11 @@ def test_ephemeral_token_begins_one_session_and_no_second(capsys: pytest.Capture
     assert "refused the setup with close code 1008" in refusal
 
 
+def test_firebase_chat_prints_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "firebase_chat.py"), run_name="__main__")
+    assert capsys.readouterr().out.startswith("Yes, I can hear you.")
+
+
 def test_audio_conversation_plays_the_question_and_keeps_what_is_heard_of_the_answer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,5 +63,11 @@ def test_audio_conversation_plays_the_question_and_keeps_what_is_heard_of_the_an
 
 
 def test_every_example_is_tested_here() -> None:
-    tested = {"text_chat.py", "ask_by_voice.py", "audio_conversation.py", "ephemeral_token.py"}
+    tested = {
+        "text_chat.py",
+        "ask_by_voice.py",
+        "audio_conversation.py",
+        "ephemeral_token.py",
+        "firebase_chat.py",
+    }
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested

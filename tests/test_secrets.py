@@ -24,6 +24,7 @@ from google_servers import CLIENT_SECRET, REFRESH_TOKEN, answer, google_server, 
 from livegen_trio import (
     ConfigError,
     ConnectTimeoutError,
+    FirebaseBackend,
     GeminiBackend,
     HandshakeError,
     LiveError,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 KEY = "AIzaSyK-the-key-0123456789"
 TOKEN = "auth_tokens/the-token-0123456789"
 ACCESS = "ya29.the-access-token-0123456789"
+APP_CHECK = "eyJ-the-app-check-token-0123456789"
 HEADER = "the-header-0123456789"
 HANDLE = "the-handle-0123456789"
 HEADERS = {"x-of-the-user": HEADER}
@@ -60,6 +62,10 @@ def logged_in() -> Credentials:
     """Whoever has logged in with Google's tools, and has a token that is still good."""
     expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
     return Credentials(token=ACCESS, refresh_token=REFRESH_TOKEN, client_secret=CLIENT_SECRET, expiry=expiry)
+
+
+def on_firebase(**options: Any) -> FirebaseBackend:
+    return FirebaseBackend(api_key=KEY, project_id="my-project", app_id="1:2:web:3", **options)
 
 
 def on_vertex(**options: Any) -> VertexBackend:
@@ -98,6 +104,13 @@ BACKENDS = {
     "a key for Vertex AI": Case(partial(VertexBackend, api_key=KEY), (KEY,)),
     "a header for Vertex AI": Case(
         partial(on_vertex, headers={"Authorization": f"Bearer {ACCESS}"}), (ACCESS,)
+    ),
+    "Firebase": Case(
+        partial(on_firebase, app_check_token=APP_CHECK, auth_token=ACCESS), (KEY, APP_CHECK, ACCESS)
+    ),
+    "functions for Firebase's": Case(
+        partial(on_firebase, app_check_token=partial(give, APP_CHECK), auth_token=partial(give, ACCESS)),
+        (KEY, APP_CHECK, ACCESS),
     ),
     "the embedded server and headers": Case(partial(LocalBackend, headers=HEADERS), (HEADER,)),
 }

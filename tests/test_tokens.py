@@ -14,7 +14,8 @@ import trio
 from google import genai
 from google.genai import types
 
-from http_peer import HttpPeer, answer, client_context, http_peer, server_context
+from authority import client_context, server_context
+from http_peer import HttpPeer, answer, http_peer
 from livegen_trio import (
     AudioTranscriptionConfig,
     AuthToken,

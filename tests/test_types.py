@@ -199,3 +199,37 @@ def test_empty_messages_are_there_by_presence() -> None:
         b'{"realtimeInput":{"activityStart":{}}}'
     )
     assert encode_server_message(t.SetupComplete()) == b'{"setupComplete":{}}'
+
+
+@pytest.mark.parametrize(
+    "struct",
+    [
+        *(
+            t.AudioTranscriptionConfig,
+            t.AvatarConfig,
+            t.Blob,
+            t.ClientContent,
+            t.ContextUpdate,
+            t.FunctionCall,
+        ),
+        *(t.FunctionResponse, t.GenerationConfig, t.HistoryConfig, t.LiveGenerationConfig, t.RealtimeInput),
+        *(
+            t.RealtimeInputConfig,
+            t.ServerContent,
+            t.SessionResumptionConfig,
+            t.SessionResumptionUpdate,
+            t.Setup,
+        ),
+        *(
+            t.SlidingWindow,
+            t.ToolConfig,
+            t.Transcription,
+            t.TranslationConfig,
+            t.UsageMetadata,
+            t.VoiceActivity,
+        ),
+        t.VoiceConfig,
+    ],
+)
+def test_a_struct_says_what_is_uncertain_about_it(struct: type[t.Model]) -> None:
+    assert "uncertain" in (struct.__doc__ or "").lower()

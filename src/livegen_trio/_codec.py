@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
-from ._errors import LocalProtocolError, RemoteProtocolError
+from ._errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from ._shapes import Unknown, fit
 from .types import (
     ClientContent,
@@ -58,7 +58,7 @@ _DURATION: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
 _NANOSECONDS: Final = 1_000_000_000
 
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
-"""What decoding raises. Errors of UTF-8 are `ValueError`s; msgspec's own are so only in later versions than 0.20."""
+"""What decoding raises. Errors of UTF-8 are `ValueError`s; msgspec's own are so only in later versions than 0.21."""
 
 _UNWRITABLE: Final = (TypeError, *_UNREADABLE)
 
@@ -181,7 +181,7 @@ def decode_client_message(frame: bytes | str) -> ClientMessage:
     """
     try:
         envelope = _decode_client_envelope(frame)
-    except msgspec.ValidationError as exc:
+    except (msgspec.ValidationError, ConfigError) as exc:  # what we would not send, we don't take either
         raise RemoteProtocolError(f"{_INVALID_ARGUMENT} {exc}") from exc
     except _UNREADABLE as exc:
         raise RemoteProtocolError(f"{_INVALID_JSON} {_why(exc)}") from exc

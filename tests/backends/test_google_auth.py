@@ -19,6 +19,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.oauth2 import credentials as user_credentials
 
+from authority import server_context
 from google_servers import (
     CLIENT_SECRET,
     EMAIL,
@@ -33,7 +34,6 @@ from google_servers import (
     token,
     user_at,
 )
-from http_peer import server_context
 from livegen_trio import ConfigError, HandshakeError, LiveError
 from livegen_trio.backends.google_auth import SCOPE, GoogleAuthorization, project_of
 from uninstalled import uninstall

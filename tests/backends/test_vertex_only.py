@@ -17,7 +17,9 @@ from livegen_trio.types import ClientContent, ContextUpdate, RealtimeInput, Setu
 MODEL = "models/gemini-3.8-live"
 PLAIN_TOOL: dict[str, Any] = {
     "functionDeclarations": [{"name": "f"}],
-    "googleSearch": {"timeRangeFilter": {"startTime": "2026-01-01T00:00:00Z"}},
+    "googleSearch": {
+        "timeRangeFilter": {"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-02-01T00:00:00Z"}
+    },
     "googleMaps": {"authConfig": {"apiKey": "k"}, "enableWidget": True},
     "urlContext": {},
     "codeExecution": {},

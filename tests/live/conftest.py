@@ -13,7 +13,7 @@ import pytest
 
 from live_findings import Findings
 from live_service import NOBODY, SECRETS, SERVICE, backend_of_environment, used_up
-from livegen_trio.transports.dialling import first_error
+from livegen_trio.transports.causes import first_error
 from recorder import RecordingBackend, Redaction, write_recording
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from livegen_trio import RemoteProtocolError
+from livegen_trio._codec import decode_client_message
 from livegen_trio.local import Dialect
 from livegen_trio.local._dialect import find_dialect
 from livegen_trio.local._setup_rules import ModelTraits, check_setup
@@ -19,7 +20,9 @@ VERTEX = Dialect(is_vertex=True)
 
 def check(dialect: Dialect = GEMINI, **fields: Any) -> ModelTraits:
     fields = {"model": "models/gemini-live-2.5-flash-preview"} | fields
-    return check_setup(msgspec.convert(fields, Setup), dialect)
+    setup = decode_client_message(msgspec.json.encode({"setup": fields}))
+    assert isinstance(setup, Setup)
+    return check_setup(setup, dialect)
 
 
 def refusal(dialect: Dialect = GEMINI, **fields: Any) -> tuple[int, str]:

@@ -232,9 +232,12 @@ def test_too_many_places_are_cut_down() -> None:
         st.sampled_from(["set", "a", "thing", "to", "in", "for", "5", "ten", "on", "and", ".", "Paris"])
     ).map(" ".join),
     schema_like(),
+    st.from_regex(r"thing_[a-z0-9_.:-]{0,20}", fullmatch=True),
     st.text(max_size=20),
 )
-def test_any_declaration_and_any_text_will_do(text: str, schema: dict[str, object], name: str) -> None:
-    functions = [FunctionDeclaration(name=f"thing_{name}", description=name, parameters_json_schema=schema)]
+def test_any_declaration_and_any_text_will_do(
+    text: str, schema: dict[str, object], name: str, description: str
+) -> None:
+    functions = [FunctionDeclaration(name=name, description=description, parameters_json_schema=schema)]
     chosen = choose(functions, f"thing {text}")
     assert isinstance(chosen, Say) or all(call.name == functions[0].name for call in chosen)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import socket
-import ssl
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import trio
 import trio.testing
 import trustme
 
+from authority import client_context, server_context
 from livegen_trio import HandshakeError
 from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress
 from livegen_trio.transports.dialling import open_stream
@@ -27,11 +27,11 @@ from livegen_trio.transports.watched_stream import WatchedStream
 from raw_websocket import CLOSE, TEXT, RawPeer, accept, encode, encode_close
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Generator
 
 Handler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 HEADERS = (("x-goog-api-key", "secret-key"),)
-CA = trustme.CA()
 
 
 @pytest.fixture(autouse=True)
@@ -39,20 +39,6 @@ def _nothing_leaks() -> Generator[None]:
     """An unclosed socket is a warning once it is collected, and a warning is an error."""
     yield
     gc.collect()
-
-
-def server_context(*names: str) -> ssl.SSLContext:
-    """A server's TLS, with a certificate for *names*."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    CA.issue_cert(*names).configure_cert(context)
-    return context
-
-
-def client_context(authority: trustme.CA = CA) -> ssl.SSLContext:
-    """A client's TLS that trusts *authority* and nobody else."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority.configure_trust(context)
-    return context
 
 
 @asynccontextmanager

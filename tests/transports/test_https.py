@@ -12,7 +12,8 @@ import pytest
 import trio
 import trio.testing
 
-from http_peer import CA, HttpPeer, answer, client_context, http_peer, server_context
+from authority import CA, client_context, server_context
+from http_peer import HttpPeer, answer, http_peer
 from livegen_trio import HandshakeError
 from livegen_trio.transports.base import Endpoint, Progress
 from livegen_trio.transports.https import MAX_BODY_SIZE, Response, post_json
@@ -184,6 +185,7 @@ async def test_what_is_no_http_is_an_error_that_does_not_repeat_it(raw: bytes) -
     found = await failure(raw)
     assert not found.retryable
     assert str(found) == "the server's answer is no HTTP"
+    assert (found.__cause__, found.__context__) == (None, None)  # which would repeat it
 
 
 async def test_another_protocol_that_a_header_asked_for_is_an_error_as_well() -> None:

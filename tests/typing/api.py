@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, assert_type
 
@@ -11,7 +12,9 @@ from livegen_trio import (
     AuthToken,
     Backend,
     Blob,
+    ClientCertificate,
     Content,
+    FirebaseBackend,
     FunctionDeclaration,
     FunctionResponse,
     GeminiBackend,
@@ -19,6 +22,7 @@ from livegen_trio import (
     LiveGenerationConfig,
     LiveGenerativeModel,
     LiveSession,
+    ModelProfile,
     Part,
     ServerContent,
     ServerEvent,
@@ -32,8 +36,11 @@ from livegen_trio import (
     TurnResult,
     UnknownEvent,
     UsageMetadata,
+    VertexBackend,
     create_auth_token,
+    firebase,
     get_live_generative_model,
+    profile_of,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +65,11 @@ def backends() -> list[Backend]:
     return [
         GeminiBackend(),
         GeminiBackend(api_key="key"),
+        VertexBackend("project", "europe-west1", credentials=fetch_key, proxy="http://proxy:3128"),
+        VertexBackend(api_key=fetch_key, client_certificate=ClientCertificate("client.pem")),
+        FirebaseBackend(
+            api_key="key", project_id="project", app_id="app", provider="vertexai", app_check_token=fetch_key
+        ),
         GeminiBackend(api_key=fetch_key, base_url="wss://host"),
     ]
 
@@ -173,3 +185,29 @@ def state(session: LiveSession) -> None:
 def errors(error: SessionClosedError) -> trio.BrokenResourceError:
     assert_type((error.code, error.reason, error.retryable, error.hint), tuple[int, str, bool, str | None])
     return error
+
+
+def profiles(backend: Backend) -> LiveGenerativeModel:
+    profile = replace(profile_of("gemini-3.8-live"), thinking=True)
+    assert_type(profile, ModelProfile)
+    return get_live_generative_model("gemini-3.8-live", backend=backend, profile=profile)
+
+
+async def resume(session: LiveSession) -> None:
+    await session.resume_session()
+    await session.resume_session(SessionResumptionConfig(handle="handle"))
+
+
+async def by_firebases_names() -> None:
+    app = firebase.FirebaseApp(api_key="key", project_id="project", app_id="app", auth_token=fetch_key)
+    ai = firebase.get_ai(app, backend=firebase.VertexAIBackend("europe-west1"))
+    model = firebase.get_live_generative_model(ai, "a-model", tools=[get_weather])
+    assert_type(model, firebase.LiveGenerativeModel)
+    try:
+        async with model.connect(SessionResumptionConfig()) as session:
+            assert_type(session, firebase.LiveSession)
+            await session.send("Hello", turn_complete=False)
+            async for message in session.receive():
+                assert_type(message, ServerEvent)
+    except firebase.AIError as exc:
+        assert_type(exc.code, firebase.AIErrorCode)

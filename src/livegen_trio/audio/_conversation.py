@@ -160,6 +160,11 @@ class AudioConversation:
         """The model's turn that is being heard, or will be next, and how much of it was heard; None in silence."""
         return self._playback.speech
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended: was stopped or left, or has failed. Then its devices are not used any more."""
+        return self._stopped.is_set()
+
     def statistics(self) -> ConversationStatistics:
         """How full the buffers are now."""
         return ConversationStatistics(

@@ -6,6 +6,8 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .._errors import ConfigError
+
 if TYPE_CHECKING:
     import os
 
@@ -25,7 +27,25 @@ class ClientCertificate:
     password: str | None = field(default=None, repr=False)
 
     def ssl_context(self) -> ssl.SSLContext:
-        """A context with the system's authorities and this certificate."""
+        """A context with the system's authorities and this certificate.
+
+        Raises:
+            ConfigError: It can't be read, the key is of another certificate, or its password is wrong or missing.
+        """
         context = ssl.create_default_context()
-        context.load_cert_chain(self.certfile, self.keyfile, self.password)
+        try:
+            # Without any password OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(self.certfile, self.keyfile, self.password or "")
+        except OSError as exc:  # of which ssl.SSLError is one
+            name = self.certfile if exc.filename is None else exc.filename
+            raise _unusable(name, exc.strerror or str(exc)) from exc
+        except ValueError as exc:  # what no path holds, or a password beyond what OpenSSL takes
+            raise _unusable(self.certfile, str(exc)) from exc
         return context
+
+
+def _unusable(name: object, words: str) -> ConfigError:
+    return ConfigError(
+        f"the client certificate {name} can't be used: {words}; give a certificate and its "
+        "private key in PEM format, and the key's password if it has one"
+    )

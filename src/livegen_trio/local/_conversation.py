@@ -28,7 +28,7 @@ from ._hearing import Ears
 from ._listening import Listening
 from ._outgoing import Outgoing
 from ._resumption import SessionState
-from ._setup_rules import INVALID_ARGUMENT, check_setup, check_tools
+from ._setup_rules import INVALID_ARGUMENT, check_setup
 from ._speaking import Reply, Voice
 from ._turns import Turns
 
@@ -329,7 +329,6 @@ def _modalities(setup: Setup) -> list[str]:
 
 def _update(turns: Turns, update: ContextUpdate) -> None:
     if update.tools is not None:
-        check_tools(update.tools.tools)
         turns.tools = update.tools.tools
     if update.system_instruction is not None:
         turns.system_instruction = update.system_instruction

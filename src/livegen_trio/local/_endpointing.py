@@ -54,7 +54,7 @@ _SILENCE_SECONDS_LOW: Final = 0.8
 
 
 def endpoint_rules(detection: AutomaticActivityDetection | None) -> EndpointRules:
-    """What a client's settings come to; it need not give any. Times below 0 count as 0."""
+    """What a client's settings come to; it need not give any."""
     if detection is None:
         return EndpointRules()
     start_low = detection.start_of_speech_sensitivity == "START_SENSITIVITY_LOW"
@@ -152,7 +152,7 @@ class Endpointer:
 
 
 def _seconds(milliseconds: int | None, usual: float) -> float:
-    return usual if milliseconds is None else max(milliseconds, 0) / 1000
+    return usual if milliseconds is None else milliseconds / 1000
 
 
 def _frames(seconds: float, frame_seconds: float) -> int:

@@ -1,4 +1,7 @@
-"""What a setup may ask for, by model and endpoint, and the service's words where it may not. Pure."""
+"""What a setup may ask for, by model and endpoint, and the service's words where it may not. Pure.
+
+What is wrong on every model and endpoint is not here: such a setup can't even be decoded.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,7 @@ from typing import TYPE_CHECKING, Final
 from .._errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ..types import GenerationConfig, Setup, Tool
+    from ..types import GenerationConfig, Setup
     from ._dialect import Dialect
 
 INVALID_ARGUMENT: Final = "Request contains an invalid argument."
@@ -58,20 +59,7 @@ def check_setup(setup: Setup, dialect: Dialect) -> ModelTraits:
             'Invalid JSON payload received. Unknown name "transparent" at '
             "'setup.session_resumption': Cannot find field."
         )
-    _check_detection(setup)
-    check_tools(setup.tools)
     return model
-
-
-def check_tools(tools: Sequence[Tool]) -> None:
-    """Refuse functions that can't be told apart.
-
-    Raises:
-        RemoteProtocolError: Two functions have one name.
-    """
-    names = [function.name for tool in tools for function in tool.function_declarations]
-    if len(set(names)) < len(names):
-        raise RemoteProtocolError(f"{INVALID_ARGUMENT} Duplicate function declaration found.")
 
 
 def _known_model(resource: str, dialect: Dialect) -> ModelTraits:
@@ -122,13 +110,3 @@ def _check_generation(config: GenerationConfig, model: ModelTraits) -> None:
     thinks = config.thinking_config is not None and "extended-thinking" not in model.name
     if thinks or config.enable_affective_dialog is not None:
         raise RemoteProtocolError(INVALID_ARGUMENT)
-
-
-def _check_detection(setup: Setup) -> None:
-    config = setup.realtime_input_config
-    detection = config.automatic_activity_detection if config is not None else None
-    if detection is None:
-        return
-    for milliseconds in (detection.prefix_padding_ms, detection.silence_duration_ms):
-        if milliseconds is not None and milliseconds < 0:
-            raise RemoteProtocolError(INVALID_ARGUMENT)

@@ -12,7 +12,8 @@ import trio
 
 from .._errors import HandshakeError
 from .base import Progress
-from .dialling import first_error, open_stream
+from .causes import root_cause
+from .dialling import open_stream
 
 if TYPE_CHECKING:
     from .base import Endpoint
@@ -51,7 +52,7 @@ async def post_json(endpoint: Endpoint, body: bytes, *, progress: Progress | Non
     try:
         return await _exchange(stream, endpoint, body)
     except trio.BrokenResourceError as exc:
-        cause = first_error(exc.__cause__ or exc)
+        cause = root_cause(exc)
         # Two sides whose TLS does not agree, such as about the client's certificate, go on disagreeing.
         may_pass = not isinstance(cause, ssl.SSLError)
         raise _failed(f"the connection broke before the answer: {cause}", retryable=may_pass) from exc
@@ -65,13 +66,13 @@ async def _exchange(stream: trio.abc.Stream, endpoint: Endpoint, body: bytes) ->
     # A server that refuses without listening to the end hangs up on us, but has said why.
     with suppress(trio.BrokenResourceError):
         await stream.send_all(b"".join(connection.send(event) or b"" for event in request))
-    try:
+    # h11's error must not be part of ours: it repeats the peer's words, which may be an echo of ours, and those hold a
+    # key. So it is over before ours is raised.
+    with suppress(h11.RemoteProtocolError):
         return await _receive(stream, connection)
-    except h11.RemoteProtocolError:
-        # Its words repeat the peer's, which may be an echo of ours, and those hold a key.
-        _, hung_up = connection.trailing_data
-        words = "the server hung up before the end of its answer" if hung_up else _NO_HTTP
-        raise _failed(words, retryable=hung_up) from None
+    _, hung_up = connection.trailing_data
+    words = "the server hung up before the end of its answer" if hung_up else _NO_HTTP
+    raise _failed(words, retryable=hung_up)
 
 
 def _request(endpoint: Endpoint, size: int) -> h11.Request:

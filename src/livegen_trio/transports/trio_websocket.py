@@ -20,7 +20,8 @@ import wsproto.utilities
 
 from .._errors import HandshakeError
 from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Progress, Transport, cut_reason
-from .dialling import first_error, open_stream
+from .causes import first_error
+from .dialling import open_stream
 from .refusal import hide_secrets, not_upgraded, refused
 from .watched_stream import WatchedStream
 

@@ -50,6 +50,9 @@ from ._content import (
 from ._enums import (
     ActivityHandling as ActivityHandling,
     Behavior as Behavior,
+    ComputerEnvironment as ComputerEnvironment,
+    DocumentContentLayer as DocumentContentLayer,
+    DynamicRetrievalMode as DynamicRetrievalMode,
     EndSensitivity as EndSensitivity,
     FunctionCallingMode as FunctionCallingMode,
     FunctionResponseScheduling as FunctionResponseScheduling,
@@ -62,11 +65,15 @@ from ._enums import (
     MediaProcessing as MediaProcessing,
     MediaResolution as MediaResolution,
     Modality as Modality,
+    NullValue as NullValue,
     Outcome as Outcome,
+    PartMediaResolutionLevel as PartMediaResolutionLevel,
     PhishBlockThreshold as PhishBlockThreshold,
+    SafetyPolicy as SafetyPolicy,
     SchemaType as SchemaType,
     ServiceTier as ServiceTier,
     SpeechState as SpeechState,
+    SpreadsheetContentLayer as SpreadsheetContentLayer,
     StartSensitivity as StartSensitivity,
     ThinkingLevel as ThinkingLevel,
     ToolType as ToolType,
@@ -76,6 +83,7 @@ from ._enums import (
     TurnCoverage as TurnCoverage,
     UrlRetrievalStatus as UrlRetrievalStatus,
     VadSignalType as VadSignalType,
+    VideoContentLayer as VideoContentLayer,
     VoiceActivityType as VoiceActivityType,
 )
 from ._generation import (

@@ -35,24 +35,19 @@ class Model(
     `None` and empty lists, mappings and bytes mean "absent"; a default is always the wire's own default.
     """
 
+    _guarded: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose values are in no repr and no error."""
+
 
 class Guarded(Model):
     """Base of structs with fields that don't belong in logs: secrets, and kilobytes of media."""
 
-    _guarded: ClassVar[frozenset[str]] = frozenset()
-
     def __repr__(self) -> str:
-        shown = {name: _Stand(_describe(value)) for name in self._guarded if (value := getattr(self, name))}
-        return Model.__repr__(msgspec.structs.replace(self, **shown))
-
-
-class _Stand(str):
-    """Stands for a value in a repr, without quotes."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
+        fields = (
+            f"{name}={_describe(value) if value and name in self._guarded else repr(value)}"
+            for name, value in self.__rich_repr__()
+        )
+        return f"{type(self).__name__}({', '.join(fields)})"
 
 
 def _describe(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from ._base import Model
+from ._checks import Checked, check_distinct, check_labels
 from ._config import (
     AudioTranscriptionConfig,
     AvatarConfig,
@@ -22,7 +23,7 @@ from ._media import Blob
 from ._tools import Tool, ToolConfig
 
 
-class Setup(Model):
+class Setup(Checked):
     """The first message of a connection, and only the first: `setup`.
 
     Attributes:
@@ -30,18 +31,20 @@ class Setup(Model):
         generation_config: How the model answers.
         system_instruction: Text parts only; each is a paragraph.
         tools: What the model may use.
-        tool_config: Sent by Firebase only; elsewhere it may be refused (uncertain).
+        tool_config: Firebase's SDKs alone send it. Uncertain elsewhere: no reference has it, so that a backend may
+            well close the connection with 1007.
         realtime_input_config: How streamed input is cut into turns.
         session_resumption: Asks for resumption handles, or takes up a session.
         context_window_compression: Lets the session outlast its context window.
         input_audio_transcription: Asks for transcripts of the user.
         output_audio_transcription: Asks for transcripts of the model.
         proactivity: Lets the model decide when to speak.
-        explicit_vad_signal: Asks for `VoiceActivity` events. Vertex only.
+        explicit_vad_signal: Asks for `VoiceActivity` events, says Vertex's reference; google-genai describes it as
+            the client's own signal (uncertain). Vertex only.
         history_config: How earlier history comes in.
         avatar_config: Who speaks in the video.
         safety_settings: What is blocked.
-        labels: For billing.
+        labels: For billing. On Vertex by its reference; uncertain on the Gemini API, where google-genai sends them.
     """
 
     model: str
@@ -61,9 +64,18 @@ class Setup(Model):
     safety_settings: Sequence[SafetySetting] = []
     labels: Mapping[str, str] = {}
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_labels(self, self.labels)
+        check_distinct(self, "safety_settings", [setting.category for setting in self.safety_settings])
+        check_distinct(self, "tools", _function_names(self.tools))
+
 
 class ClientContent(Model):
     """Content in a fixed order, appended to the history; it interrupts the model: `clientContent`.
+
+    What models make of a role other than `user` and `model` is uncertain: on Vertex, `system` sets the system
+    instruction, says its guide; others saw it ignored there, and refused on the Gemini API.
 
     Attributes:
         turns: May be empty: `ClientContent(turn_complete=True)` alone asks for an answer.
@@ -93,7 +105,8 @@ class RealtimeInput(Model):
         text: Text.
         activity_start: See there.
         activity_end: See there.
-        audio_stream_end: The microphone is off, until the next audio; only with automatic detection.
+        audio_stream_end: The microphone is off, until the next audio; only with automatic detection. Uncertain on
+            Vertex: its reference has it, and one of google-genai's two ways to send it refuses it there.
         media_chunks: Deprecated by the service, which ignores all but the first.
     """
 
@@ -112,14 +125,20 @@ class ToolResponse(Model):
     function_responses: Sequence[FunctionResponse] = []
 
 
-class ToolsUpdate(Model, omit_defaults=False):
+class ToolsUpdate(Checked, omit_defaults=False):
     """The tools from now on; none clears them, where no `ToolsUpdate` at all keeps them."""
 
     tools: Sequence[Tool] = []
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_distinct(self, "tools", _function_names(self.tools))
+
 
 class ContextUpdate(Model):
-    """Changes a running session: `contextUpdate`. Gemini 3.8 on Vertex; uncertain on the Gemini API.
+    """Changes a running session: `contextUpdate`.
+
+    Documented for Gemini 3.8 on Vertex; uncertain on the Gemini API, where google-genai sends it too.
 
     Attributes:
         system_instruction: The new one; None keeps the old one.
@@ -132,6 +151,10 @@ class ContextUpdate(Model):
 
 ClientMessage: TypeAlias = Setup | ClientContent | RealtimeInput | ToolResponse | ContextUpdate
 """All that a client sends."""
+
+
+def _function_names(tools: Sequence[Tool]) -> list[str]:
+    return [function.name for tool in tools for function in tool.function_declarations]
 
 
 def make_setup(

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from ._base import Empty, Guarded, Model
+from ._base import Empty, Guarded
+from ._checks import Checked, Count, Milliseconds, Nonempty, Size, check_media_type, refusal
 from ._enums import (
     ActivityHandling,
     EndSensitivity,
@@ -21,7 +22,7 @@ from ._enums import (
 )
 
 
-class AutomaticActivityDetection(Model):
+class AutomaticActivityDetection(Checked):
     """How the service tells speech from silence.
 
     Attributes:
@@ -35,18 +36,18 @@ class AutomaticActivityDetection(Model):
     disabled: bool | None = None
     start_of_speech_sensitivity: StartSensitivity | None = None
     end_of_speech_sensitivity: EndSensitivity | None = None
-    prefix_padding_ms: int | None = None
-    silence_duration_ms: int | None = None
+    prefix_padding_ms: Milliseconds | None = None
+    silence_duration_ms: Milliseconds | None = None
 
 
-class RealtimeInputConfig(Model):
+class RealtimeInputConfig(Checked):
     """How streamed input is cut into turns.
 
     Attributes:
         automatic_activity_detection: On by default.
         activity_handling: Whether the user may cut in on the model.
         turn_coverage: What belongs to a turn.
-        interim_transcript_timestamp_enabled: In google-genai 3.4.0 only; undocumented.
+        interim_transcript_timestamp_enabled: Uncertain: seen in google-genai 3.4.0, and in no reference.
     """
 
     automatic_activity_detection: AutomaticActivityDetection | None = None
@@ -55,16 +56,17 @@ class RealtimeInputConfig(Model):
     interim_transcript_timestamp_enabled: bool | None = None
 
 
-class LanguageHints(Model):
+class LanguageHints(Checked):
     """Deprecated by the service: `AudioTranscriptionConfig.language_codes` has taken its place."""
 
-    language_codes: Sequence[str] = []
+    language_codes: Sequence[Nonempty] = []
 
 
-class AudioTranscriptionConfig(Model):
+class AudioTranscriptionConfig(Checked):
     """Asks for transcripts; `AudioTranscriptionConfig()` is enough.
 
-    Uncertain on the Gemini API: its reference of mid-2026 lists no fields at all.
+    The fields are uncertain on the Gemini API, whose reference of mid-2026 lists none. Vertex's lists
+    `language_codes`, `custom_vocabulary` and `mode`; the others were seen in google-genai 3.4.0.
 
     Attributes:
         language_codes: BCP-47 hints; none means that the language is found out.
@@ -78,19 +80,30 @@ class AudioTranscriptionConfig(Model):
         language_hints: Deprecated by the service.
     """
 
-    language_codes: Sequence[str] = []
-    custom_vocabulary: Sequence[str] = []
+    language_codes: Sequence[Nonempty] = []
+    custom_vocabulary: Sequence[Nonempty] = []
     mode: TranscriptionMode | None = None
     word_timestamp: bool | None = None
     diarization: bool | None = None
     source_text: str | None = None
-    adaptation_phrases: Sequence[str] = []
+    adaptation_phrases: Sequence[Nonempty] = []
     language_auto: Empty | None = None
     language_hints: LanguageHints | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("word_timestamp", "diarization"):
+            if self.mode == "SMART" and getattr(self, name):
+                raise refusal(
+                    self, f"there is no {name} in mode 'SMART'; leave it out, or use mode 'VERBATIM'"
+                )
 
-class SessionResumptionConfig(Guarded):
+
+class SessionResumptionConfig(Guarded, Checked):
     """Asks for handles, by which a later connection takes up the session; an empty one is enough.
+
+    A handle is good for two hours on the Gemini API. On Vertex that is uncertain: one page says both 24 hours and
+    about ten minutes.
 
     Attributes:
         handle: Of the session to take up; None starts a new one.
@@ -100,21 +113,24 @@ class SessionResumptionConfig(Guarded):
 
     _guarded: ClassVar[frozenset[str]] = frozenset({"handle"})
 
-    handle: str | None = None
+    handle: Nonempty | None = None
     transparent: bool | None = None
 
 
-class SlidingWindow(Model):
+class SlidingWindow(Checked):
     """Compression that forgets the oldest turns.
 
+    The Gemini API's reference also speaks of `prefixTurns` here, for which it has no field; so there is none
+    (uncertain).
+
     Attributes:
-        target_tokens: What is left; half of the trigger by default.
+        target_tokens: What is left; half of the trigger by default, at most 128,000 on Vertex.
     """
 
-    target_tokens: int | None = None
+    target_tokens: Size | None = None
 
 
-class ContextWindowCompressionConfig(Model):
+class ContextWindowCompressionConfig(Checked):
     """Lets a session outlast its context window.
 
     Attributes:
@@ -122,11 +138,20 @@ class ContextWindowCompressionConfig(Model):
         sliding_window: How; `SlidingWindow()` turns it on.
     """
 
-    trigger_tokens: int | None = None
+    trigger_tokens: Size | None = None
     sliding_window: SlidingWindow | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        target = None if self.sliding_window is None else self.sliding_window.target_tokens
+        if target is not None and self.trigger_tokens is not None and target >= self.trigger_tokens:
+            raise refusal(
+                self,
+                f"sliding_window.target_tokens={target} has to be less than trigger_tokens={self.trigger_tokens}",
+            )
 
-class ProactivityConfig(Model):
+
+class ProactivityConfig(Checked):
     """Lets the model decide when to speak.
 
     Attributes:
@@ -137,19 +162,24 @@ class ProactivityConfig(Model):
     proactive_audio: bool | None = None
     proactive_video: bool | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.proactive_video and not self.proactive_audio:
+            raise refusal(self, "proactive_video=True needs proactive_audio=True")
 
-class HistoryConfig(Model):
+
+class HistoryConfig(Checked):
     """How the history before the conversation comes in.
 
     Attributes:
         initial_history_in_client_content: Whether the first client contents, up to one with `turn_complete`,
-            are history and get no answer. Gemini API; uncertain on Vertex.
+            are history and get no answer. Uncertain on Vertex: its reference has it, and others found it refused.
     """
 
     initial_history_in_client_content: bool | None = None
 
 
-class CustomizedAvatar(Model):
+class CustomizedAvatar(Guarded, Checked):
     """An avatar with a look of its own.
 
     Attributes:
@@ -157,27 +187,38 @@ class CustomizedAvatar(Model):
         image_data: Upright 9:16, at least 704 by 1280 pixels.
     """
 
-    image_mime_type: str | None = None
+    _guarded: ClassVar[frozenset[str]] = frozenset({"image_data"})
+
+    image_mime_type: Nonempty | None = None
     image_data: bytes = b""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_media_type(self, "image_data", "image_mime_type")
 
-class AvatarConfig(Model):
-    """Who speaks in the video that the model answers with. Vertex; uncertain on the Gemini API.
+
+class AvatarConfig(Checked):
+    """Who speaks in the video that the model answers with, on Vertex.
+
+    Uncertain on the Gemini API, for which google-genai lets it pass. Uncertain, too, how the video is cut: it is said
+    to come as pieces of MP4, 24 frames a second.
 
     Attributes:
         avatar_name: One of the service's.
-        customized_avatar: One of the caller's.
+        customized_avatar: One of the caller's, in place of that.
         audio_bitrate_bps: Bits a second.
         video_bitrate_bps: Bits a second.
     """
 
-    avatar_name: str | None = None
+    _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("avatar_name", "customized_avatar"),)
+
+    avatar_name: Nonempty | None = None
     customized_avatar: CustomizedAvatar | None = None
-    audio_bitrate_bps: int | None = None
-    video_bitrate_bps: int | None = None
+    audio_bitrate_bps: Count | None = None
+    video_bitrate_bps: Count | None = None
 
 
-class SafetySetting(Model):
+class SafetySetting(Checked):
     """Blocks one kind of content.
 
     Attributes:

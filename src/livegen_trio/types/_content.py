@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from ._base import Model
-from ._enums import FunctionResponseScheduling, Language, MediaProcessing, Outcome, ToolType
+from ._enums import FunctionResponseScheduling, Language, MediaProcessing, NullValue, Outcome, ToolType
 from ._media import (
     AudioMetadata,
     Blob,
@@ -39,7 +39,7 @@ class PartialArg(Model):
     string_value: str | None = None
     number_value: float | None = None
     bool_value: bool | None = None
-    null_value: str | None = None
+    null_value: NullValue | None = None
     will_continue: bool = False
 
 
@@ -49,7 +49,7 @@ class FunctionCall(Model):
     Attributes:
         id: What the response must carry. Vertex has been seen to leave it out.
         name: The function.
-        args: By name. Whole numbers may come as floats.
+        args: By name. Whole numbers may come as floats, since the service keeps doubles (uncertain: by its format).
         partial_args: Pieces, where arguments are streamed. Vertex only.
         will_continue: Whether more pieces of this call follow. Vertex only.
     """
@@ -81,7 +81,8 @@ class FunctionResponse(Model):
         id: The call's. The Gemini API demands it, Vertex does not.
         name: The function.
         response: `output` and `error` are special keys; without them all of it is the output.
-        scheduling: For non-blocking functions. Uncertain on Vertex.
+        scheduling: For non-blocking functions. Uncertain on Vertex: google-genai sends it since 3.4, and others
+            found it unsupported.
         will_continue: Whether more responses to this call follow; for non-blocking functions, not on Vertex.
         parts: Media.
     """

@@ -21,11 +21,13 @@ MediaResolution: TypeAlias = (
         "MEDIA_RESOLUTION_LOW",
         "MEDIA_RESOLUTION_MEDIUM",
         "MEDIA_RESOLUTION_HIGH",
-        "MEDIA_RESOLUTION_ULTRA_HIGH",
     ]
     | str
 )
-"""How many tokens an image is worth. `MEDIA_RESOLUTION_ULTRA_HIGH` is for single parts only."""
+"""How many tokens an image is worth."""
+
+PartMediaResolutionLevel: TypeAlias = MediaResolution | Literal["MEDIA_RESOLUTION_ULTRA_HIGH"]
+"""How many tokens a single part's media is worth."""
 
 StartSensitivity: TypeAlias = (
     Literal["START_SENSITIVITY_UNSPECIFIED", "START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"] | str
@@ -64,10 +66,10 @@ FunctionResponseScheduling: TypeAlias = (
 InteractionStatus: TypeAlias = (
     Literal["INTERACTION_STATUS_UNSPECIFIED", "IN_PROGRESS", "REQUIRES_ACTION", "IDLE"] | str
 )
-"""Whether more turns follow without further input. Seen from extended-thinking models only."""
+"""Whether more turns follow without further input. Seen from extended-thinking models only (uncertain)."""
 
 SpeechState: TypeAlias = Literal["SPEECH_STATE_UNSPECIFIED", "NON_SPEECH", "SPEECH"] | str
-"""Whether somebody speaks. In Vertex's reference only; uncertain."""
+"""Whether somebody speaks. Uncertain: in Vertex's reference, and in no SDK."""
 
 VadSignalType: TypeAlias = (
     Literal["VAD_SIGNAL_TYPE_UNSPECIFIED", "VAD_SIGNAL_TYPE_SOS", "VAD_SIGNAL_TYPE_EOS"] | str
@@ -188,6 +190,42 @@ ToolType: TypeAlias = (
 
 MediaProcessing: TypeAlias = Literal["MEDIA_PROCESSING_UNSPECIFIED", "STATIC", "AGENTIC"] | str
 """How the model goes through a video."""
+
+VideoContentLayer: TypeAlias = Literal["CONTENT_LAYER_UNSPECIFIED", "FRAMES", "AUDIO", "TRANSCRIPT"] | str
+"""What of a video the model gets."""
+
+DocumentContentLayer: TypeAlias = Literal["CONTENT_LAYER_UNSPECIFIED", "PAGE_IMAGE", "PAGE_TEXT"] | str
+"""What of a document the model gets; `PAGE_IMAGE` is the default."""
+
+SpreadsheetContentLayer: TypeAlias = Literal["CONTENT_LAYER_UNSPECIFIED", "DATA", "FORMULAS", "VISUAL"] | str
+"""What of a workbook the model gets; `DATA` and `FORMULAS` are the default."""
+
+NullValue: TypeAlias = Literal["NULL_VALUE"] | str
+"""What stands for null where a field must have a value."""
+
+DynamicRetrievalMode: TypeAlias = Literal["MODE_UNSPECIFIED", "MODE_DYNAMIC"] | str
+"""Whether the older search tool decides by itself when to search."""
+
+ComputerEnvironment: TypeAlias = (
+    Literal["ENVIRONMENT_UNSPECIFIED", "ENVIRONMENT_BROWSER", "ENVIRONMENT_MOBILE", "ENVIRONMENT_DESKTOP"]
+    | str
+)
+"""What the model operates when it operates a computer."""
+
+SafetyPolicy: TypeAlias = (
+    Literal[
+        "SAFETY_POLICY_UNSPECIFIED",
+        "FINANCIAL_TRANSACTIONS",
+        "SENSITIVE_DATA_MODIFICATION",
+        "COMMUNICATION_TOOL",
+        "ACCOUNT_CREATION",
+        "DATA_MODIFICATION",
+        "USER_CONSENT_MANAGEMENT",
+        "LEGAL_TERMS_AND_AGREEMENTS",
+    ]
+    | str
+)
+"""What a model that operates a computer asks a human about first."""
 
 SchemaType: TypeAlias = (
     Literal["TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"] | str

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar, TypeAlias
 
-from ._base import Model
+import msgspec
+
+from ._base import Guarded, Model
+from ._checks import (
+    Budget,
+    Checked,
+    Count,
+    Nonempty,
+    Seed,
+    Share,
+    check_distinct,
+    check_labels,
+    check_media_type,
+    refusal,
+)
 from ._config import (
     AudioTranscriptionConfig,
     AvatarConfig,
@@ -16,6 +31,10 @@ from ._config import (
 )
 from ._enums import MediaResolution, Modality, ThinkingLevel
 
+Temperature: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=2)]
+Penalty: TypeAlias = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+TopK: TypeAlias = Annotated[float, msgspec.Meta(ge=1, le=2**31 - 1)]
+
 
 class VoiceConsentSignature(Model):
     """The service's word that a voice's owner agreed to its use."""
@@ -23,17 +42,17 @@ class VoiceConsentSignature(Model):
     signature: str = ""
 
 
-class PrebuiltVoiceConfig(Model):
+class PrebuiltVoiceConfig(Checked):
     """One of the service's voices.
 
     Attributes:
         voice_name: Such as `Puck`, which is the default, or `Kore`.
     """
 
-    voice_name: str | None = None
+    voice_name: Nonempty | None = None
 
 
-class ReplicatedVoiceConfig(Model):
+class ReplicatedVoiceConfig(Guarded, Checked):
     """A voice made after a sample.
 
     Attributes:
@@ -43,40 +62,50 @@ class ReplicatedVoiceConfig(Model):
         voice_consent_signature: What the service gave for an earlier consent. Gemini API only.
     """
 
-    mime_type: str | None = None
+    _guarded: ClassVar[frozenset[str]] = frozenset({"voice_sample_audio", "consent_audio"})
+
+    mime_type: Nonempty | None = None
     voice_sample_audio: bytes = b""
     consent_audio: bytes = b""
     voice_consent_signature: VoiceConsentSignature | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_media_type(self, "voice_sample_audio", "mime_type")
 
-class VoiceConfig(Model):
+
+class VoiceConfig(Checked):
     """A voice, given in one of three ways.
 
     Attributes:
         prebuilt_voice_config: One of the service's.
         replicated_voice_config: One made after a sample.
-        voice: A speaker's identifier; in google-genai 3.4.0.
+        voice: A speaker's identifier. Uncertain: seen in google-genai 3.4.0, and in no reference.
     """
+
+    _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("prebuilt_voice_config", "replicated_voice_config", "voice"),
+    )
 
     prebuilt_voice_config: PrebuiltVoiceConfig | None = None
     replicated_voice_config: ReplicatedVoiceConfig | None = None
-    voice: str | None = None
+    voice: Nonempty | None = None
 
 
-class SpeakerVoiceConfig(Model):
+class SpeakerVoiceConfig(Checked):
     """One speaker's voice."""
 
-    speaker: str | None = None
+    speaker: Nonempty | None = None
     voice_config: VoiceConfig | None = None
 
 
-class MultiSpeakerVoiceConfig(Model):
-    """Several speakers' voices. google-genai refuses it for Live sessions."""
+class MultiSpeakerVoiceConfig(Checked):
+    """Several speakers' voices. google-genai refuses it for Live sessions, and so does `LiveGenerationConfig`."""
 
     speaker_voice_configs: Sequence[SpeakerVoiceConfig] = []
 
 
-class SpeechConfig(Model):
+class SpeechConfig(Checked):
     """How the model speaks.
 
     Attributes:
@@ -85,12 +114,14 @@ class SpeechConfig(Model):
         multi_speaker_voice_config: With which voices; see there.
     """
 
+    _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("voice_config", "multi_speaker_voice_config"),)
+
     voice_config: VoiceConfig | None = None
-    language_code: str | None = None
+    language_code: Nonempty | None = None
     multi_speaker_voice_config: MultiSpeakerVoiceConfig | None = None
 
 
-class ThinkingConfig(Model):
+class ThinkingConfig(Checked):
     """How much the model thinks. `gemini-3.8-live` refuses it.
 
     Attributes:
@@ -99,24 +130,26 @@ class ThinkingConfig(Model):
         thinking_level: Not together with a budget.
     """
 
+    _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (("thinking_budget", "thinking_level"),)
+
     include_thoughts: bool | None = None
-    thinking_budget: int | None = None
+    thinking_budget: Budget | None = None
     thinking_level: ThinkingLevel | None = None
 
 
-class TranslationConfig(Model):
-    """Has the model translate what it hears.
+class TranslationConfig(Checked):
+    """Has the model translate what it hears. Uncertain on Vertex, where google-genai refused it before version 3.
 
     Attributes:
         target_language_code: BCP-47.
         echo_target_language: Whether speech that needs no translation is repeated.
     """
 
-    target_language_code: str | None = None
+    target_language_code: Nonempty | None = None
     echo_target_language: bool | None = None
 
 
-class GenerationConfig(Model):
+class GenerationConfig(Checked):
     """The wire's `setup.generationConfig`.
 
     Live sessions take neither `response_logprobs` nor `response_mime_type`, `logprobs`, `response_schema`,
@@ -124,33 +157,33 @@ class GenerationConfig(Model):
 
     Attributes:
         response_modalities: Exactly one, in practice. Vertex demands it.
-        temperature: Randomness.
-        top_p: Share of the probable tokens to choose from.
+        temperature: Randomness, 0 to 2.
+        top_p: Share of the probable tokens to choose from, 0 to 1.
         top_k: Number of the probable tokens to choose from.
         max_output_tokens: Of one answer.
         candidate_count: How many answers.
-        presence_penalty: Against tokens that were used at all.
-        frequency_penalty: Against tokens that were used often.
+        presence_penalty: Against tokens that were used at all, -2 to 2.
+        frequency_penalty: Against tokens that were used often, -2 to 2.
         seed: For answers that repeat, as far as they do.
         media_resolution: How many tokens an image is worth.
         speech_config: How the model speaks.
         thinking_config: How much it thinks.
         enable_affective_dialog: Whether it answers the tone of voice. An error on Gemini 3.8.
         translation_config: Has it translate.
-        audio_transcription_config: Speech recognition; in google-genai 3.4.0 only.
-        response_format: As JSON; in google-genai 3.4.0 only.
-        model_config: As JSON. Vertex only.
+        audio_transcription_config: Speech recognition. Uncertain: seen in google-genai 3.4.0 only.
+        response_format: As JSON. Uncertain: seen in google-genai 3.4.0 only.
+        model_config: As JSON. Vertex only; uncertain, as it was seen in google-genai 3.4.0 only.
     """
 
     response_modalities: Sequence[Modality] = []
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: float | None = None
-    max_output_tokens: int | None = None
-    candidate_count: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    seed: int | None = None
+    temperature: Temperature | None = None
+    top_p: Share | None = None
+    top_k: TopK | None = None
+    max_output_tokens: Count | None = None
+    candidate_count: Count | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    seed: Seed | None = None
     media_resolution: MediaResolution | None = None
     speech_config: SpeechConfig | None = None
     thinking_config: ThinkingConfig | None = None
@@ -172,11 +205,12 @@ class LiveGenerationConfig(GenerationConfig):
         realtime_input_config: How streamed input is cut into turns.
         context_window_compression: Lets the session outlast its context window.
         proactivity: Lets the model decide when to speak.
-        explicit_vad_signal: Asks for `VoiceActivity` events. Vertex only.
+        explicit_vad_signal: Asks for `VoiceActivity` events. Vertex only; uncertain, see `Setup`.
         history_config: How earlier history comes in.
         avatar_config: Who speaks in the video.
         safety_settings: What is blocked.
-        labels: For billing; keys and values of at most 63 characters.
+        labels: For billing; keys and values of at most 63 lower-case letters, digits, `_` and `-`, and a letter
+            first in a key.
     """
 
     input_audio_transcription: AudioTranscriptionConfig | None = None
@@ -189,6 +223,17 @@ class LiveGenerationConfig(GenerationConfig):
     avatar_config: AvatarConfig | None = None
     safety_settings: Sequence[SafetySetting] = []
     labels: Mapping[str, str] = {}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_labels(self, self.labels)
+        check_distinct(self, "safety_settings", [setting.category for setting in self.safety_settings])
+        if self.speech_config is not None and self.speech_config.multi_speaker_voice_config is not None:
+            raise refusal(
+                self,
+                "speech_config.multi_speaker_voice_config is not for Live sessions, which have one voice; "
+                "set voice_config",
+            )
 
     def generation_config(self) -> GenerationConfig:
         """Return the part of it that stays in `generationConfig`."""

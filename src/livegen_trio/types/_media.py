@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from ._base import Duration, Guarded, Model
-from ._enums import MediaResolution
+from ._enums import (
+    DocumentContentLayer,
+    PartMediaResolutionLevel,
+    SpreadsheetContentLayer,
+    VideoContentLayer,
+)
 
 OUTPUT_SAMPLE_RATE: Final = 24_000
 """Hertz. What a model's speech has when its MIME type names no rate, as on Vertex."""
@@ -18,6 +23,9 @@ _RATE: Final = re.compile(r";\s*rate=([1-9][0-9]{3,5})\s*(?:;|$)", re.IGNORECASE
 
 class Blob(Guarded):
     """Bytes with a MIME type; base64 on the wire.
+
+    Uncertain: whether streamed audio may have a format other than PCM, of which documents list some for content; and
+    that `audio/pcm` without a rate is taken as 16 kHz.
 
     Attributes:
         mime_type: `audio/pcm;rate=16000` and `image/jpeg` are what a client sends.
@@ -53,13 +61,13 @@ class VideoMetadata(Model):
         start_offset: Seconds.
         end_offset: Seconds.
         fps: Frames a second that the model sees.
-        content_layers: Some of `FRAMES`, `AUDIO` and `TRANSCRIPT`.
+        content_layers: What of it counts.
     """
 
     start_offset: Duration | None = None
     end_offset: Duration | None = None
     fps: float | None = None
-    content_layers: Sequence[str] = []
+    content_layers: Sequence[VideoContentLayer] = []
 
 
 class AudioMetadata(Model):
@@ -74,7 +82,7 @@ class DocumentMetadata(Model):
 
     start_page: int | None = None
     end_page: int | None = None
-    content_layers: Sequence[str] = []
+    content_layers: Sequence[DocumentContentLayer] = []
 
 
 class SpreadsheetMetadata(Model):
@@ -88,7 +96,7 @@ class SpreadsheetMetadata(Model):
 
     visible_cells: str | None = None
     sheet_index: int | None = None
-    content_layers: Sequence[str] = []
+    content_layers: Sequence[SpreadsheetContentLayer] = []
 
 
 class SpeechMetadata(Model):
@@ -101,7 +109,7 @@ class SpeechMetadata(Model):
 class PartMediaResolution(Model):
     """How many tokens one part's media is worth."""
 
-    level: MediaResolution | None = None
+    level: PartMediaResolutionLevel | None = None
     num_tokens: int | None = None
 
 
@@ -120,7 +128,8 @@ class Transcription(Model):
 
     Attributes:
         text: The fragment.
-        finished: Whether this is the last fragment. Many models never say so.
+        finished: Whether this is the last fragment. Many models never say so; uncertain on the Gemini API, whose
+            reference doesn't have it.
         language_code: BCP-47.
         speaker_label: Such as `spk_1`, where speakers are told apart.
         words: One by one, where the configuration asks for it.

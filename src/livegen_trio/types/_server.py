@@ -38,6 +38,9 @@ class SetupComplete(Event):
 class ServerContent(Event):
     """What the model says, hears or has to say about its turn. Several fields may be set at once.
 
+    Vertex's reference also has transcriptions beside `serverContent` (uncertain: never seen); they are read as if
+    they had come inside.
+
     Attributes:
         model_turn: A piece of the answer; it comes faster than it plays.
         generation_complete: The answer is written. Absent where it was interrupted.
@@ -51,7 +54,7 @@ class ServerContent(Event):
         output_transcription: What the model says; fragments to be concatenated, in no fixed order with audio.
         grounding_metadata: What the answer rests on.
         url_context_metadata: Which pages were fetched for it.
-        speech_state: Whether somebody speaks. In Vertex's reference only; uncertain.
+        speech_state: Whether somebody speaks. Uncertain: in Vertex's reference, and in no SDK.
         audio_epoch: How many interruptions preceded this content, by the connection's count. Never sent.
     """
 
@@ -113,6 +116,9 @@ class GoAway(Event):
 class SessionResumptionUpdate(Guarded, Event):
     """Where a later connection could take up the session.
 
+    How often it comes is uncertain: documents speak of now and then, and `gemini-3.8-live` was seen to send one, right
+    after `SetupComplete`, even unasked.
+
     Attributes:
         new_handle: Empty where the session can't be resumed from this point.
         resumable: Whether it can.
@@ -135,7 +141,9 @@ class ModalityTokenCount(Model):
 
 
 class UsageMetadata(Event):
-    """Tokens spent; by one message, it seems, and not since the session began (uncertain).
+    """Tokens spent.
+
+    Uncertain: by one message, it seems from the reference's words, and not since the session began.
 
     Vertex's `candidatesTokenCount` and `candidatesTokensDetails` are read as `response_...`.
 
@@ -169,7 +177,7 @@ class UsageMetadata(Event):
 
 
 class VoiceActivity(Event):
-    """The server heard speech begin or end.
+    """The server heard speech begin or end. Seen from `gemini-3.8-live` unasked; documented for Vertex (uncertain).
 
     Attributes:
         type: Which.

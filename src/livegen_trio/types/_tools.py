@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
-from ._base import Duration, Empty, Guarded, Model
-from ._enums import Behavior, FunctionCallingMode, PhishBlockThreshold, SchemaType
+import msgspec
+
+from ._base import Duration, Empty, Guarded
+from ._checks import Checked, Count, Finite, Nonempty, Share, Size, check_order, refusal
+from ._enums import (
+    Behavior,
+    ComputerEnvironment,
+    DynamicRetrievalMode,
+    FunctionCallingMode,
+    PhishBlockThreshold,
+    SafetyPolicy,
+    SchemaType,
+)
+
+_FUNCTION_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+_NOT_ANY: Final = (None, "MODE_UNSPECIFIED", "AUTO", "NONE")
 
 
-class Schema(Model):
+class Schema(Checked):
     """A value's shape, in the service's subset of OpenAPI 3.0, with types in upper case (`OBJECT`, ...)."""
 
     type: SchemaType | None = None
@@ -22,24 +38,31 @@ class Schema(Model):
     enum: Sequence[str] = []
     any_of: Sequence[Schema] = []
     items: Schema | None = None
-    min_items: int | None = None
-    max_items: int | None = None
+    min_items: Size | None = None
+    max_items: Size | None = None
     properties: Mapping[str, Schema] = {}
     property_ordering: Sequence[str] = []
     required: Sequence[str] = []
     additional_properties: object = None
-    min_properties: int | None = None
-    max_properties: int | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
+    min_properties: Size | None = None
+    max_properties: Size | None = None
+    minimum: Finite | None = None
+    maximum: Finite | None = None
+    min_length: Size | None = None
+    max_length: Size | None = None
     pattern: str | None = None
     defs: Mapping[str, Schema] = {}
     ref: str | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_order(self, "min_items", "max_items")
+        check_order(self, "min_properties", "max_properties")
+        check_order(self, "minimum", "maximum")
+        check_order(self, "min_length", "max_length")
 
-class FunctionDeclaration(Model):
+
+class FunctionDeclaration(Checked):
     """A function that the model may ask for.
 
     Attributes:
@@ -52,6 +75,11 @@ class FunctionDeclaration(Model):
         behavior: Whether the model waits for it.
     """
 
+    _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("parameters", "parameters_json_schema"),
+        ("response", "response_json_schema"),
+    )
+
     name: str
     description: str | None = None
     parameters: Schema | None = None
@@ -60,22 +88,36 @@ class FunctionDeclaration(Model):
     response_json_schema: Mapping[str, object] | None = None
     behavior: Behavior | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _FUNCTION_NAME.fullmatch(self.name):
+            raise refusal(
+                self,
+                f"name is {reprlib.repr(self.name)}; begin with a letter of ASCII or _, then take these, digits and "
+                "any of .:-, up to 128 in all",
+            )
 
-class Interval(Model):
+
+class Interval(Checked):
     """A stretch of time; RFC 3339, the end not included."""
 
-    start_time: str | None = None
-    end_time: str | None = None
+    start_time: Nonempty | None = None
+    end_time: Nonempty | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.start_time is None) is not (self.end_time is None):
+            raise refusal(self, "start_time and end_time go together; set both of them, or none")
 
 
-class SearchTypes(Model):
+class SearchTypes(Checked):
     """What Google Search looks for: pages (the default), images, or both."""
 
     web_search: Empty | None = None
     image_search: Empty | None = None
 
 
-class GoogleSearch(Model):
+class GoogleSearch(Checked):
     """Grounding with Google Search.
 
     Attributes:
@@ -87,51 +129,51 @@ class GoogleSearch(Model):
 
     search_types: SearchTypes | None = None
     blocking_confidence: PhishBlockThreshold | None = None
-    exclude_domains: Sequence[str] = []
+    exclude_domains: Sequence[Nonempty] = []
     time_range_filter: Interval | None = None
 
 
-class DynamicRetrievalConfig(Model):
+class DynamicRetrievalConfig(Checked):
     """When the older search tool searches at all.
 
     Attributes:
-        mode: `MODE_DYNAMIC`.
+        mode: Whether it decides by itself.
         dynamic_threshold: 0 to 1.
     """
 
-    mode: str | None = None
-    dynamic_threshold: float | None = None
+    mode: DynamicRetrievalMode | None = None
+    dynamic_threshold: Share | None = None
 
 
-class GoogleSearchRetrieval(Model):
+class GoogleSearchRetrieval(Checked):
     """Grounding with Google Search, for older models."""
 
     dynamic_retrieval_config: DynamicRetrievalConfig | None = None
 
 
-class CodeExecution(Model):
+class CodeExecution(Checked):
     """The model may have the service run code."""
 
 
-class UrlContext(Model):
+class UrlContext(Checked):
     """The model may have the service fetch pages."""
 
 
-class EnterpriseWebSearch(Model):
+class EnterpriseWebSearch(Checked):
     """Grounding with web search for regulated trades. Vertex only."""
 
     blocking_confidence: PhishBlockThreshold | None = None
-    exclude_domains: Sequence[str] = []
+    exclude_domains: Sequence[Nonempty] = []
 
 
-class GoogleMapsGroundingTypes(Model):
+class GoogleMapsGroundingTypes(Checked):
     """What Google Maps is asked for: places (the default), routes, or both. Vertex only."""
 
     places: Empty | None = None
     routing: Empty | None = None
 
 
-class GoogleMaps(Guarded):
+class GoogleMaps(Guarded, Checked):
     """Grounding with Google Maps.
 
     Attributes:
@@ -147,31 +189,31 @@ class GoogleMaps(Guarded):
     grounding_types: GoogleMapsGroundingTypes | None = None
 
 
-class ComputerUse(Model):
+class ComputerUse(Checked):
     """The model may operate a computer through functions of its own.
 
     Attributes:
-        environment: Such as `ENVIRONMENT_BROWSER`.
+        environment: What it operates.
         excluded_predefined_functions: Functions that it does not get.
         enable_prompt_injection_detection: Whether what it sees is checked for instructions.
-        disabled_safety_policies: Such as `FINANCIAL_TRANSACTIONS`.
+        disabled_safety_policies: What it does without asking a human first.
     """
 
-    environment: str | None = None
+    environment: ComputerEnvironment | None = None
     excluded_predefined_functions: Sequence[str] = []
     enable_prompt_injection_detection: bool | None = None
-    disabled_safety_policies: Sequence[str] = []
+    disabled_safety_policies: Sequence[SafetyPolicy] = []
 
 
-class FileSearch(Model):
+class FileSearch(Checked):
     """Grounding with files that were uploaded before. Gemini API only."""
 
-    file_search_store_names: Sequence[str] = []
-    top_k: int | None = None
+    file_search_store_names: Sequence[Nonempty] = []
+    top_k: Count | None = None
     metadata_filter: str | None = None
 
 
-class StreamableHttpTransport(Guarded):
+class StreamableHttpTransport(Guarded, Checked):
     """Where an MCP server listens; times are in seconds."""
 
     _guarded: ClassVar[frozenset[str]] = frozenset({"headers"})
@@ -183,14 +225,14 @@ class StreamableHttpTransport(Guarded):
     terminate_on_close: bool | None = None
 
 
-class McpServer(Model):
+class McpServer(Checked):
     """An MCP server that the service, not this library, connects to. Gemini API only."""
 
     name: str | None = None
     streamable_http_transport: StreamableHttpTransport | None = None
 
 
-class PartnerSearch(Guarded):
+class PartnerSearch(Guarded, Checked):
     """Grounding with another company's search. Vertex only.
 
     Attributes:
@@ -200,7 +242,7 @@ class PartnerSearch(Guarded):
 
     _guarded: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
-    api_key: str | None = None
+    api_key: Nonempty | None = None
     custom_configs: Mapping[str, object] = {}
 
 
@@ -220,7 +262,7 @@ class ParallelAiSearch(PartnerSearch):
     enable_zero_data_retention: bool | None = None
 
 
-class Tool(Model):
+class Tool(Checked):
     """One kind of tool. Current Live models take functions and Google Search; the rest depends on the model.
 
     Attributes:
@@ -254,36 +296,41 @@ class Tool(Model):
     exa_ai_search: ExaAiSearch | None = None
 
 
-class FunctionCallingConfig(Model):
+class FunctionCallingConfig(Checked):
     """Whether, and which, functions the model may call.
 
     Attributes:
         mode: `AUTO` is the service's default.
-        allowed_function_names: With mode `ANY` only.
+        allowed_function_names: With modes `ANY` and `VALIDATED` only.
         stream_function_call_arguments: Whether arguments come in pieces. Vertex only.
     """
 
     mode: FunctionCallingMode | None = None
-    allowed_function_names: Sequence[str] = []
+    allowed_function_names: Sequence[Nonempty] = []
     stream_function_call_arguments: bool | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.allowed_function_names and self.mode in _NOT_ANY:
+            raise refusal(self, f"allowed_function_names needs mode='ANY'; it is {self.mode!r}")
 
-class LatLng(Model):
+
+class LatLng(Checked):
     """A place on Earth, in degrees."""
 
-    latitude: float = 0.0
-    longitude: float = 0.0
+    latitude: Annotated[float, msgspec.Meta(ge=-90, le=90)] = 0.0
+    longitude: Annotated[float, msgspec.Meta(ge=-180, le=180)] = 0.0
 
 
-class RetrievalConfig(Model):
+class RetrievalConfig(Checked):
     """Where the user is, and what they speak."""
 
     lat_lng: LatLng | None = None
-    language_code: str | None = None
+    language_code: Nonempty | None = None
 
 
-class ToolConfig(Model):
-    """How tools are used. Only Firebase sends it in a Live setup; others may refuse it (uncertain)."""
+class ToolConfig(Checked):
+    """How tools are used. Only Firebase's SDKs send it in a Live setup; uncertain elsewhere, see `Setup`."""
 
     function_calling_config: FunctionCallingConfig | None = None
     retrieval_config: RetrievalConfig | None = None

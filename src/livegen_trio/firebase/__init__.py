@@ -1,0 +1,21 @@
+"""Firebase AI Logic's names and rules, for programs that come from its SDKs.
+
+The session behind them is that of `livegen_trio`, without the SDKs' bugs; `docs/firebase.md` tells what differs. What
+fails raises an `AIError`, with Firebase's code, and with the error of `livegen_trio` that tells more for its cause.
+"""
+
+from ._ai import AI as AI, FirebaseApp as FirebaseApp, get_ai as get_ai
+from ._backends import (
+    AgentPlatformBackend as AgentPlatformBackend,
+    Backend as Backend,
+    BackendType as BackendType,
+    GoogleAIBackend as GoogleAIBackend,
+    VertexAIBackend as VertexAIBackend,
+)
+from ._conversation import start_audio_conversation as start_audio_conversation
+from ._errors import AIError as AIError, AIErrorCode as AIErrorCode
+from ._model import (
+    LiveGenerativeModel as LiveGenerativeModel,
+    get_live_generative_model as get_live_generative_model,
+)
+from ._session import LiveSession as LiveSession

@@ -1,0 +1,192 @@
+"""`LiveSession` under Firebase's names."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Self
+
+import trio
+
+from .._contents import as_content
+from ._errors import AIError, AIErrorCode, in_firebases_terms
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+
+    from .._contents import ContentInput
+    from .._session.session import LiveSession as Session
+    from ..audio import AudioConversation
+    from ..types import Blob, FunctionResponse, ServerEvent, SessionResumptionConfig
+
+_SENDING = AIErrorCode.REQUEST_ERROR
+_RECEIVING = AIErrorCode.SESSION_CLOSED
+
+
+class LiveSession:
+    """A conversation under way. You get one from `LiveGenerativeModel.connect`, and leaving that block closes it.
+
+    Sending may be done by any number of tasks; receiving by one at a time. A send waits only while a mebibyte of
+    messages is unsent.
+
+    Attributes:
+        conversation: The audio conversation that was started last, if one was.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.conversation: AudioConversation | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session of `livegen_trio`, for what Firebase has no name for."""
+        return self._session
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is over, whoever ended it."""
+        return self._session.is_closed
+
+    @property
+    def in_conversation(self) -> bool:
+        """Whether an audio conversation has the session: see `start_audio_conversation`."""
+        return self.conversation is not None and not self.conversation.is_over
+
+    # Sending
+
+    async def send(self, request: ContentInput, turn_complete: bool = True) -> None:  # noqa: FBT001, FBT002 - Firebase's
+        """Send text or parts, which the model answers at once unless *turn_complete* says that more is to come.
+
+        Raises:
+            AIError: INVALID_CONTENT for what is empty or can't be sent so; REQUEST_ERROR if the session is closed.
+        """
+        with in_firebases_terms(if_closed=_SENDING):
+            await self._session.send(as_content(request), turn_complete=turn_complete)
+
+    async def send_text_realtime(self, text: str) -> None:
+        """Send text as it is typed, beside sound and pictures.
+
+        Raises:
+            AIError: REQUEST_ERROR if the session is closed; INVALID_CONTENT if the text is empty.
+        """
+        with in_firebases_terms(if_closed=_SENDING):
+            await self._session.send_text_realtime(text)
+
+    async def send_audio_realtime(self, blob: Blob) -> None:
+        """Send a chunk of speech: raw PCM, signed 16-bit little-endian, mono, of the rate that the MIME type says.
+
+        Raises:
+            AIError: REQUEST_ERROR if the session is closed; INVALID_CONTENT if the blob is of another kind.
+        """
+        with in_firebases_terms(if_closed=_SENDING):
+            await self._session.send_audio_realtime(blob)
+
+    async def send_video_realtime(self, blob: Blob) -> None:
+        """Send a picture, at most one a second.
+
+        Raises:
+            AIError: REQUEST_ERROR if the session is closed; INVALID_CONTENT if the blob is of another kind.
+        """
+        with in_firebases_terms(if_closed=_SENDING):
+            await self._session.send_video_realtime(blob)
+
+    async def send_function_responses(self, function_responses: Sequence[FunctionResponse]) -> None:
+        """Answer function calls, all in one message.
+
+        Raises:
+            AIError: REQUEST_ERROR if the session is closed; INVALID_CONTENT if a call has its answer already.
+        """
+        with in_firebases_terms(if_closed=_SENDING):
+            await self._session.send_function_responses(function_responses)
+
+    async def send_media_chunks(self, media_chunks: Sequence[Blob]) -> None:
+        """Send sound and pictures, each by its kind. Deprecated in Firebase, whose field the service no longer wants.
+
+        Raises:
+            AIError: As `send_audio_realtime`.
+        """
+        with in_firebases_terms(if_closed=_SENDING):
+            async with aclosing(_each(media_chunks)) as chunks:
+                await self._session.send_media_stream(chunks)
+
+    async def send_media_stream(self, media_chunk_stream: AsyncIterable[Blob]) -> None:
+        """Send what a stream yields until it ends. Deprecated in Firebase.
+
+        Raises:
+            AIError: REQUEST_ERROR if the stream fails, with its error for the cause; or as `send_media_chunks`.
+        """
+        with in_firebases_terms(if_closed=_SENDING):
+            async with aclosing(_told_apart(media_chunk_stream)) as chunks:
+                await self._session.send_media_stream(chunks)
+
+    # Receiving
+
+    def receive(self) -> AsyncIterator[ServerEvent]:
+        """The server's messages, as they come: several fields of one message are one event or several, none is lost.
+
+        It ends when the session is closed on this side, or by the server normally. You may break out of the loop, and
+        call this again to go on where you were. Messages from before an end come before it.
+
+        Raises:
+            AIError: On iteration: SESSION_CLOSED if the session was closed before, or the server ended it otherwise:
+                its cause has the close code and the reason; PARSE_FAILED for what is no message; REQUEST_ERROR if
+                another task is receiving.
+        """
+        return _Messages(self._session)
+
+    # Ending
+
+    async def resume_session(self, session_resumption: SessionResumptionConfig | None = None) -> None:
+        """Go on with the session on another connection: the earlier one is closed first.
+
+        Args:
+            session_resumption: What to resume, this once; by default the newest handle that the server has given.
+
+        Raises:
+            AIError: UNSUPPORTED if the session was opened without a `session_resumption`; FETCH_ERROR or RESPONSE_ERROR
+                as in `LiveGenerativeModel.connect`; REQUEST_ERROR if there is no handle yet, the session was closed, or
+                an activity is under way.
+        """
+        with in_firebases_terms(if_closed=_SENDING, if_wrong=AIErrorCode.REQUEST_ERROR):
+            await self._session.resume_session(session_resumption)
+
+    async def close(self) -> None:
+        """Send what was accepted, and close the session. Idempotent."""
+        await self._session.aclose()
+
+
+class _Messages:
+    """An iterator and no generator: breaking out of a loop over it ends nothing."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._has_begun = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ServerEvent:
+        try:
+            with in_firebases_terms(if_closed=_RECEIVING):
+                event = await self._session.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+        except AIError as exc:
+            if self._has_begun and isinstance(exc.__cause__, trio.ClosedResourceError):
+                raise StopAsyncIteration from None
+            raise
+        self._has_begun = True
+        return event
+
+
+async def _each(chunks: Sequence[Blob]) -> AsyncGenerator[Blob]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def _told_apart(stream: AsyncIterable[Blob]) -> AsyncGenerator[Blob]:
+    """What *stream* yields; its error is Firebase's for a stream."""
+    try:
+        async for chunk in stream:
+            yield chunk
+    except Exception as exc:
+        raise AIError(AIErrorCode.REQUEST_ERROR, f"the media stream failed: {exc}") from exc

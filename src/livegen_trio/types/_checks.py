@@ -1,0 +1,168 @@
+"""What is wrong in itself fails where it is written: bounds, exclusions, and the base of what is held to them.
+
+Only what clients write is checked: what a server sends is taken as it comes.
+"""
+
+from __future__ import annotations
+
+import reprlib
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias, get_args
+
+import msgspec
+
+from .._errors import ConfigError
+from ._base import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_INT32: Final = 2**31 - 1
+_INT64: Final = 2**63 - 1
+_LABEL_SIZE: Final = 63  # characters of a label's key or value
+
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = 64  # room for the names of enum values; the errors are one line each
+
+Nonempty: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+"""Text: where there is none, the field is left out."""
+
+Seed: TypeAlias = Annotated[int, msgspec.Meta(ge=-_INT32 - 1, le=_INT32)]
+"""Any 32-bit number."""
+
+Budget: TypeAlias = Annotated[int, msgspec.Meta(ge=-1, le=_INT32)]
+"""A number, or -1 for the service's choice."""
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=_INT32)]
+"""A number of things, of which there is at least one."""
+
+Milliseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_INT32)]
+"""A stretch of time."""
+
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=_INT64)]
+"""A number of things, or none; of 64 bits on the wire."""
+
+Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
+"""A part of the whole."""
+
+Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+"""Any number, that is: JSON has no others."""
+
+
+class Checked(Model):
+    """Base of what only clients write: its values are checked as it is made.
+
+    Lists and mappings are copied, so that what was checked can't change afterwards.
+    """
+
+    _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Fields of which only one may be set."""
+
+    def __post_init__(self) -> None:
+        for name, declared in _fields(type(self)):
+            msgspec.structs.force_setattr(self, name, self._settled(name, declared))
+        for names in self._exclusive:
+            given = [name for name in names if getattr(self, name) is not None]
+            if len(given) > 1:
+                raise refusal(self, f"{' and '.join(given)} exclude each other; set one of them")
+
+    def _settled(self, name: str, declared: type[object]) -> object:
+        value = getattr(self, name)
+        try:
+            return msgspec.convert(value, declared)
+        except msgspec.ValidationError as exc:
+            words, _, place = _words(exc, declared).partition(" - at `$")
+            if place.startswith("["):
+                raise refusal(self, f"{name}{place[:-1]} is wrong; {words}") from None
+            raise refusal(self, f"{name} is {self._shown(name, value)}; {words}") from None
+
+    def _shown(self, name: str, value: object) -> str:
+        is_plain = isinstance(value, (int, float, str)) and (not value or name not in self._guarded)
+        return _SHORT.repr(value) if is_plain else f"of type {type(value).__name__}"
+
+
+def refusal(struct: Model, words: str) -> ConfigError:
+    """The error that refuses *struct* for what the *words* say."""
+    return ConfigError(f"{type(struct).__name__}: {words}")
+
+
+def check_order(struct: Model, low: str, high: str) -> None:
+    """Refuse limits that leave nothing between them.
+
+    Raises:
+        ConfigError: The value of *low* is greater than that of *high*.
+    """
+    least, most = getattr(struct, low), getattr(struct, high)
+    if least is not None and most is not None and least > most:
+        raise refusal(struct, f"{low}={least} is more than {high}={most}; nothing fits between them")
+
+
+def check_media_type(struct: Model, data: str, mime_type: str) -> None:
+    """Refuse media of no type.
+
+    Raises:
+        ConfigError: *data* is set and *mime_type* is not.
+    """
+    if getattr(struct, data) and not getattr(struct, mime_type):
+        raise refusal(struct, f"{data} needs its format in {mime_type}")
+
+
+def check_labels(struct: Model, labels: Mapping[str, str]) -> None:
+    """Refuse labels that break Google Cloud's rules for them.
+
+    Raises:
+        ConfigError: A key or a value does.
+    """
+    for key, value in labels.items():
+        if not (key[:1].isalpha() and _is_label(key)):
+            raise refusal(
+                struct,
+                f"the key {_SHORT.repr(key)} in labels has to begin with a letter; then come lower-case letters, "
+                f"digits, _ and -, {_LABEL_SIZE} characters in all",
+            )
+        if not _is_label(value):
+            raise refusal(
+                struct,
+                f"labels[{key!r}] is {_SHORT.repr(value)}; values are lower-case letters, digits, _ and -, "
+                f"at most {_LABEL_SIZE} characters",
+            )
+
+
+def check_distinct(struct: Model, name: str, keys: Sequence[str | None]) -> None:
+    """Refuse a list that says two things of one.
+
+    Raises:
+        ConfigError: Two items of the field *name* have the same of the *keys*.
+    """
+    seen: set[str] = set()
+    for key in keys:
+        if key is None:
+            continue
+        if key in seen:
+            raise refusal(struct, f"{name} has two entries for {_SHORT.repr(key)}; leave one of them out")
+        seen.add(key)
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= _LABEL_SIZE and all(
+        letter in "_-" or (letter.isalnum() and not letter.isupper()) for letter in text
+    )
+
+
+def _words(exc: msgspec.ValidationError, declared: object) -> str:
+    """Msgspec's words, which are about JSON, with Python's names for things."""
+    words = str(exc).replace("`array", "`list").replace(" | null`", " | None`")
+    words = words.replace("`object", f"`{_struct_in(declared) or 'dict'}")
+    return words[0].lower() + words[1:]
+
+
+def _struct_in(declared: object) -> str | None:
+    if isinstance(declared, type) and issubclass(declared, msgspec.Struct):
+        return declared.__name__
+    return next((name for part in get_args(declared) if (name := _struct_in(part))), None)
+
+
+@cache
+def _fields(struct: type[Checked]) -> tuple[tuple[str, type[object]], ...]:
+    return tuple((field.name, field.type) for field in msgspec.structs.fields(struct))

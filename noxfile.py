@@ -25,9 +25,12 @@ CORE = ",".join(
         "_contents.py",
         "_errors.py",
         "_hints.py",
+        "_history.py",
+        "_ledger.py",
         "_profiles.py",
         "_protocol.py",
         "_shapes.py",
+        "_supervision.py",
         "_turn_rules.py",
         "_usage.py",
     )

@@ -203,3 +203,13 @@ def test_what_a_model_does_not_take_is_an_error() -> None:
             generation_config=LiveGenerationConfig(thinking_config=ThinkingConfig(include_thoughts=True)),
         )
     assert caught.value.code is AIErrorCode.UNSUPPORTED
+
+
+def test_a_function_that_cant_be_declared_is_an_invalid_schema() -> None:
+    def look(what: complex) -> object:
+        """Look."""
+        return what
+
+    with pytest.raises(AIError, match="look") as caught:
+        get_live_generative_model(ai_of(), MODEL, tools=[look])
+    assert caught.value.code is AIErrorCode.INVALID_SCHEMA

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -14,7 +14,7 @@ from .._errors import (
     LiveError,
     LocalProtocolError,
     RemoteProtocolError,
-    SetupRejectedError,
+    ToolError,
 )
 from .._session.closed import SessionClosedError
 
@@ -39,6 +39,14 @@ class AIErrorCode(StrEnum):
     NO_PROJECT_ID = "no-project-id"
     PARSE_FAILED = "parse-failed"
     UNSUPPORTED = "unsupported"
+
+
+_CODES: Final[tuple[tuple[type[Exception], AIErrorCode], ...]] = (
+    (HandshakeError, AIErrorCode.FETCH_ERROR),
+    (ConfigError, AIErrorCode.UNSUPPORTED),
+    (ToolError, AIErrorCode.INVALID_SCHEMA),
+    (trio.BusyResourceError, AIErrorCode.REQUEST_ERROR),
+)
 
 
 class AIError(LiveError):
@@ -80,19 +88,11 @@ def in_firebases_terms(
 
 def code_of(error: LiveError | trio.BusyResourceError, *, if_closed: AIErrorCode) -> AIErrorCode:
     """Firebase's code for *error*."""
-    match error:
-        case SessionClosedError():
-            return _code_of_end(error, if_closed)
-        case SetupRejectedError():
-            return AIErrorCode.RESPONSE_ERROR
-        case HandshakeError():
-            return AIErrorCode.RESPONSE_ERROR if error.phase == "setup" else AIErrorCode.FETCH_ERROR
-        case ConfigError():
-            return AIErrorCode.UNSUPPORTED
-        case trio.BusyResourceError():
-            return AIErrorCode.REQUEST_ERROR
-        case _:
-            return AIErrorCode.ERROR
+    if isinstance(error, SessionClosedError):
+        return _code_of_end(error, if_closed)
+    if isinstance(error, HandshakeError) and error.phase == "setup":
+        return AIErrorCode.RESPONSE_ERROR
+    return next((code for kind, code in _CODES if isinstance(error, kind)), AIErrorCode.ERROR)
 
 
 def _code_of_end(error: SessionClosedError, if_closed: AIErrorCode) -> AIErrorCode:

@@ -121,7 +121,8 @@ def get_live_generative_model(
 
     Raises:
         AIError: NO_MODEL, NO_API_KEY, NO_PROJECT_ID or NO_APP_ID for what is missing; UNSUPPORTED for what the model or
-            the API is known not to take, and for a system instruction that is none.
+            the API is known not to take, and for a system instruction that is none; INVALID_SCHEMA for a function
+            that can't be declared.
     """
     if not model:
         raise AIError(AIErrorCode.NO_MODEL, 'there is no model\'s name; write one like "gemini-3.8-live"')

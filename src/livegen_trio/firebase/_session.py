@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Self
 
 import trio
@@ -11,7 +10,7 @@ from .._contents import as_content
 from ._errors import AIError, AIErrorCode, in_firebases_terms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
     from .._contents import ContentInput
     from .._session.session import LiveSession as Session
@@ -105,8 +104,10 @@ class LiveSession:
             AIError: As `send_audio_realtime`.
         """
         with in_firebases_terms(if_closed=_SENDING):
-            async with aclosing(_each(media_chunks)) as chunks:
-                await self._session.send_media_stream(chunks)
+            for chunk in media_chunks:
+                is_audio = chunk.mime_type.startswith("audio/")
+                send = self._session.send_audio_realtime if is_audio else self._session.send_video_realtime
+                await send(chunk)
 
     async def send_media_stream(self, media_chunk_stream: AsyncIterable[Blob]) -> None:
         """Send what a stream yields until it ends. Deprecated in Firebase.
@@ -114,9 +115,9 @@ class LiveSession:
         Raises:
             AIError: REQUEST_ERROR if the stream fails, with its error for the cause; or as `send_media_chunks`.
         """
-        with in_firebases_terms(if_closed=_SENDING):
-            async with aclosing(_told_apart(media_chunk_stream)) as chunks:
-                await self._session.send_media_stream(chunks)
+        stream = aiter(media_chunk_stream)
+        while (chunk := await _next_of(stream)) is not None:
+            await self.send_media_chunks([chunk])
 
     # Receiving
 
@@ -178,15 +179,8 @@ class _Messages:
         return event
 
 
-async def _each(chunks: Sequence[Blob]) -> AsyncGenerator[Blob]:
-    for chunk in chunks:
-        yield chunk
-
-
-async def _told_apart(stream: AsyncIterable[Blob]) -> AsyncGenerator[Blob]:
-    """What *stream* yields; its error is Firebase's for a stream."""
+async def _next_of(stream: AsyncIterator[Blob]) -> Blob | None:
     try:
-        async for chunk in stream:
-            yield chunk
+        return await anext(stream, None)
     except Exception as exc:
         raise AIError(AIErrorCode.REQUEST_ERROR, f"the media stream failed: {exc}") from exc

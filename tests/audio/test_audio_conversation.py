@@ -558,13 +558,15 @@ async def test_a_break_while_leaving_is_told_as_well(autojump_clock: MockClock) 
         raise AssertionError
 
     calls = [{"id": str(number), "name": "look"} for number in range(100)]
-    with pytest.raises(SessionClosedError, match="Internal error"):
-        async with conversation() as (session, peer), trio.open_nursery() as nursery:
-            with trio.CancelScope(shield=True):  # of the nursery, which is not what is tested
-                async with quiet(session, function_calling_handler=handle) as talking:
-                    await peer.say({"toolCall": {"functionCalls": calls}})
-                    await talking.receive()
-                    nursery.start_soon(peer.close, 1011, "Internal error encountered.")
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(SessionClosedError, match="Internal error"):
+            async with (
+                conversation() as (session, peer),
+                quiet(session, function_calling_handler=handle) as talking,
+            ):
+                await peer.say({"toolCall": {"functionCalls": calls}})
+                await talking.receive()
+                nursery.start_soon(peer.close, 1011, "Internal error encountered.")
 
 
 # Cancellation, everywhere

@@ -84,7 +84,7 @@ async def recording_server(ssl_context: ssl.SSLContext | None = None) -> AsyncGe
         async def converse(stream: trio.SocketStream) -> None:
             await _converse(server, stream if ssl_context is None else _with_tls(stream, ssl_context))
 
-        nursery.start_soon(trio.serve_listeners, converse, [listener])
+        await nursery.start(trio.serve_listeners, converse, [listener])
         yield server
         nursery.cancel_scope.cancel()
 

@@ -16,9 +16,10 @@ async def test_a_cancelled_connect_ends_at_once_and_leaves_the_peer(
 ) -> None:
     backend = PeerBackend()
     with trio.fail_after(60):
+        scope = trio.CancelScope()
         async with trio.open_nursery() as nursery:
-            with trio.CancelScope() as scope:
-                nursery.start_soon(cancel_after, checkpoints, scope)
+            nursery.start_soon(cancel_after, checkpoints, scope)
+            with scope:
                 async with model_on(backend).connect():
                     await trio.sleep_forever()
             assert scope.cancelled_caught

@@ -14,7 +14,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = "cli,local,proxy,vertex"
+EXTRAS = "cli,local,proxy,valkey,vertex"
 
 CORE = ",".join(
     f"*/livegen_trio/{path}"
@@ -29,6 +29,8 @@ CORE = ",".join(
         "_ledger.py",
         "_profiles.py",
         "_protocol.py",
+        "_resume_state.py",
+        "_resume_store.py",
         "_shapes.py",
         "_supervision.py",
         "_turn_rules.py",

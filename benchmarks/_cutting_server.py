@@ -44,8 +44,8 @@ class CuttingServer:
     """What it does, and what has come of it.
 
     Attributes:
-        cut: How the first connection ends: by a Close; by silence; by a TCP reset; or by a Close ten seconds after it was
-            announced.
+        cut: How the first connection ends: by a Close; by silence; by a TCP reset; or by a Close ten seconds after it
+            was announced.
         refusals: How many upgrades are refused with 503 after that.
         heard: The frames of each connection, by their numbers, in order.
     """

@@ -128,6 +128,10 @@ class _RecordingTransport(Transport):
     def last_heard(self) -> float:
         return self._transport.last_heard
 
+    @property
+    def delivered(self) -> int:
+        return self._transport.delivered
+
     async def send(self, frame: bytes) -> None:
         self._frames.append(RecordedFrame("client", frame))
         await self._transport.send(frame)

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import runpy
+import signal
+import subprocess
 import sys
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import coredis
+import trio
 
 from livegen_trio.audio import Recording, read_wav, speech_end, write_wav
+from livegen_trio.local import LocalServer, text_engines
+from livegen_trio.stores.valkey import ValkeyResumeStore
+from valkey_server import valkey_server
 from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
     import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -62,6 +74,58 @@ def test_audio_conversation_plays_the_question_and_keeps_what_is_heard_of_the_an
     assert seconds == f"{read_wav(answer).seconds:.1f} s of speech were heard"
 
 
+async def test_a_conversation_survives_the_killing_of_its_process() -> None:
+    with valkey_server() as port:
+        valkey = f"redis://127.0.0.1:{port}"
+        async with trio.open_nursery() as nursery, coredis.Redis.from_url(valkey) as client:
+            address = await nursery.start(partial(LocalServer(text_engines()).serve, 0))
+            arguments = ["ann", f"ws://{address[0].host}:{address[0].port}", valkey]
+            with trio.fail_after(40):
+                async with survivor(arguments) as (first, say):
+                    assert await say("") == "begun"
+                    assert "Ann" in await say("My name is Ann.")
+                    while await ValkeyResumeStore(client).load("ann") is None:  # noqa: ASYNC110 - another process saves it
+                        await trio.sleep(0.01)
+                    await first.stdin.send_all(b"Tell me a story.\n")
+                    first.kill()  # SIGKILL: no goodbye, nothing more is saved
+                    assert await first.wait() == -signal.SIGKILL
+                async with survivor(arguments) as (second, say):
+                    assert await say("") == "resumed"
+                    assert "Ann" in await say("What is my name?")
+                    await second.stdin.send_all(b"\n")
+                    assert await second.wait() == 0
+            assert await ValkeyResumeStore(client).load("ann") is None
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def survivor(arguments: list[str]) -> AsyncGenerator[tuple[Any, Callable[[str], Awaitable[str]]]]:
+    """A process of the example, and a function that says a line to it and hears one."""
+    command = [sys.executable, str(EXAMPLES / "survive.py"), *arguments]
+    process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    heard = bytearray()
+
+    async def say(line: str) -> str:
+        if line:
+            await process.stdin.send_all(f"{line}\n".encode())
+        while b"\n" not in heard:
+            more = await process.stdout.receive_some()
+            assert more, "the process has ended"
+            heard.extend(more)
+        reply, _, rest = bytes(heard).partition(b"\n")
+        heard[:] = rest
+        return reply.decode()
+
+    try:
+        yield process, say
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
 def test_every_example_is_tested_here() -> None:
     tested = {
         "text_chat.py",
@@ -69,5 +133,6 @@ def test_every_example_is_tested_here() -> None:
         "audio_conversation.py",
         "ephemeral_token.py",
         "firebase_chat.py",
+        "survive.py",
     }
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested

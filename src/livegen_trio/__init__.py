@@ -18,6 +18,8 @@ from ._model import (
     get_live_generative_model as get_live_generative_model,
 )
 from ._profiles import ModelProfile as ModelProfile, profile_of as profile_of
+from ._resume_state import ResumeState as ResumeState
+from ._resume_store import ResumeStore as ResumeStore
 from ._session.buffering import Buffering as Buffering
 from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession

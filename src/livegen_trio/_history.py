@@ -30,12 +30,16 @@ class _Saying:
 class History:
     """The words of both sides, in order; the oldest make room for new ones."""
 
-    def __init__(self, *, max_characters: int = REMEMBERED_CHARACTERS) -> None:
+    def __init__(
+        self, earlier: Iterable[Content] = (), *, max_characters: int = REMEMBERED_CHARACTERS
+    ) -> None:
         self._max_characters = max_characters
         self._sayings: deque[_Saying] = deque()
         self._characters = 0
         self._heard = ""  # of this turn: transcripts of the two sides come in no certain order
         self._answer = ""
+        for content in earlier:
+            self._add(content.role or "user", content.text, None)
 
     def said(
         self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate, number: int

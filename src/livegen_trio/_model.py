@@ -10,6 +10,7 @@ import msgspec
 from ._contents import ContentInput, as_instruction
 from ._errors import ConfigError, LocalProtocolError
 from ._profiles import check_setup, profile_of
+from ._resume_state import ResumeState
 from ._session.buffering import Buffering
 from ._session.connect import open_session
 from ._session.options import SessionOptions
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from .tools import ToolInput
     from .types import Content, Setup, Tool, ToolConfig
 
-Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | None
+Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | ResumeState | None
 
 
 _PATIENT: Final = Reconnection()
@@ -129,7 +130,10 @@ class LiveGenerativeModel(AIModel):
 
         Args:
             session_resumption: "auto" asks the server for handles to resume the session with; None doesn't, and the
-                server stores nothing; a `SessionResumptionConfig` with a handle resumes an earlier session.
+                server stores nothing; a `SessionResumptionConfig` with a handle resumes an earlier session; a
+                `ResumeState` takes one over from another process. That begins with a `Reconnected`, which counts what
+                the other process had not seen arrive, and a `ToolCall` with the calls that it has not answered: a
+                function may so run a second time.
             connect_timeout: For everything from the name look-up to the server's acceptance of the setup.
             close_timeout: For saying goodbye. 0 hangs up at once.
             keepalive_interval: After this much silence the server is pinged.
@@ -163,12 +167,13 @@ class LiveGenerativeModel(AIModel):
                 timing=timing,
                 buffering=buffering,
                 reconnection=reconnection,
+                taken_over=session_resumption if isinstance(session_resumption, ResumeState) else None,
             ),
         ) as session:
             yield session
 
     def _setup(self, asked: Resumption) -> Setup:
-        session_resumption = _resumption(asked)
+        session_resumption = self._resumption(asked)
         config = self._generation_config
         if session_resumption is not None and session_resumption.handle is not None:
             # The server has the history; asked to wait for it, it might wait for ever.
@@ -182,6 +187,21 @@ class LiveGenerativeModel(AIModel):
             session_resumption=session_resumption,
         )
 
+    def _resumption(self, asked: object) -> SessionResumptionConfig | None:
+        if asked == "auto":
+            return SessionResumptionConfig()
+        if asked is None or isinstance(asked, SessionResumptionConfig):
+            return asked
+        if not isinstance(asked, ResumeState):
+            raise ConfigError(  # without the value, which may well be a bare handle
+                'session_resumption is "auto", None, a ResumeState, or SessionResumptionConfig(handle=...)'
+            )
+        if asked.model != self.model:
+            raise ConfigError(
+                f"this resume state is of a session with {asked.model}, which {self.model} can't take up"
+            )
+        return SessionResumptionConfig(handle=asked.handle, transparent=asked.transparent or None)
+
 
 def _instruction(value: ContentInput) -> Content:
     try:
@@ -191,16 +211,6 @@ def _instruction(value: ContentInput) -> Content:
     if not all(part.text for part in instruction.parts or ()):
         raise ConfigError("a system instruction is text; something else is among its parts")
     return instruction
-
-
-def _resumption(asked: object) -> SessionResumptionConfig | None:
-    if asked == "auto":
-        return SessionResumptionConfig()
-    if asked is None or isinstance(asked, SessionResumptionConfig):
-        return asked
-    raise ConfigError(  # without the value, which may well be a bare handle
-        'session_resumption is "auto", None or SessionResumptionConfig(handle=...)'
-    )
 
 
 def get_live_generative_model(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from ._codec import MediaKind
     from ._profiles import ModelProfile
+    from ._resume_state import ResumeState
     from .types import Content, FunctionCall, ServerEvent, Setup
 
 _ONLY_HISTORY: Final = (
@@ -88,6 +89,11 @@ class LiveProtocol:
     def is_open(self) -> bool:
         """Whether the server has accepted the setup, so that messages may be sent."""
         return self._state is State.OPEN
+
+    @property
+    def model(self) -> str:
+        """The model's full resource name."""
+        return self._setup.model
 
     @property
     def is_resuming(self) -> bool:
@@ -142,6 +148,11 @@ class LiveProtocol:
         self.session_id = None
         ids = self._calls.cancel_all()
         return ToolCallCancellation(ids=ids) if ids else None
+
+    def take_over(self, state: ResumeState) -> None:
+        """Go on where another process has left the session: its calls wait for their answer here."""
+        self._calls.begin(state.pending_calls)
+        self.usage = state.usage
 
     @property
     def tells_history(self) -> bool:

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 ANEW = Reconnection(when_forgotten="fresh")
 CALL = {"toolCall": {"functionCalls": [{"id": "c1", "name": "look_up", "args": {}}]}}
-START = {"realtimeInput": {"activityStart": {}}}
-END = {"realtimeInput": {"activityEnd": {}}}
+START: dict[str, Any] = {"realtimeInput": {"activityStart": {}}}
+END: dict[str, Any] = {"realtimeInput": {"activityEnd": {}}}
 
 
 def connected(fleet: Fleet, **options: Any) -> AbstractAsyncContextManager[LiveSession]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import trio
-
 from _cutting_server import FRAME_SECONDS, FRAMES, MIME_TYPE, Cut, CuttingServer, frame
+
 from livegen_trio import GeminiBackend, LiveSession, Reconnected, Reconnection, get_live_generative_model
 
 QUICK = Reconnection(delays=(0.1,))

@@ -861,8 +861,7 @@ class TestPings:
             for _ in range(3):
                 await transport.send(b"frame")
                 await transport.ping()
-            for _ in range(6):
-                opcode, payload = await peer.hear()
+            *_, (opcode, payload) = [await peer.hear() for _ in range(6)]
             assert opcode == PING
             await peer.say(encode(PONG, b"unasked"), encode(PONG, payload))
             await trio.testing.wait_all_tasks_blocked()

@@ -12,6 +12,7 @@ from livegen_trio import (
     AuthToken,
     Backend,
     Blob,
+    Buffering,
     ClientCertificate,
     Content,
     FirebaseBackend,
@@ -24,6 +25,9 @@ from livegen_trio import (
     LiveSession,
     ModelProfile,
     Part,
+    Reconnection,
+    ResumeState,
+    ResumeStore,
     ServerContent,
     ServerEvent,
     SessionClosedError,
@@ -42,6 +46,7 @@ from livegen_trio import (
     get_live_generative_model,
     profile_of,
 )
+from livegen_trio.stores import MemoryResumeStore
 
 if TYPE_CHECKING:
     import trio
@@ -118,6 +123,13 @@ async def connecting(model: LiveGenerativeModel) -> None:
         session_resumption=None, connect_timeout=5, close_timeout=0, keepalive_interval=math.inf
     ):
         pass
+    async with model.connect(
+        reconnection=Reconnection(
+            delays=(0.5, 1), give_up_after=30, margin=2, replay="none", when_forgotten="fresh"
+        ),
+        buffering=Buffering(media="drop_oldest", media_bytes=2**20, media_seconds=2.5),
+    ):
+        pass
     async with model.connect(session_resumption=SessionResumptionConfig(handle="handle")):
         pass
 
@@ -191,6 +203,17 @@ def profiles(backend: Backend) -> LiveGenerativeModel:
     profile = replace(profile_of("gemini-3.8-live"), thinking=True)
     assert_type(profile, ModelProfile)
     return get_live_generative_model("gemini-3.8-live", backend=backend, profile=profile)
+
+
+async def take_over(model: LiveGenerativeModel, store: ResumeStore, session: LiveSession) -> None:
+    await session.save_to(store, "ann")
+    await session.save_to(MemoryResumeStore(), "ann")
+    assert_type(session.resume_state(), ResumeState | None)
+    state = await store.load("ann")
+    assert_type(state, ResumeState | None)
+    async with model.connect(session_resumption=state or "auto"):
+        assert_type(session.statistics(), SessionStatistics)
+    await store.delete("ann")
 
 
 async def resume(session: LiveSession) -> None:

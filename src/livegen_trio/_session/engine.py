@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import msgspec
 import trio
 
 from .._history import History
 from .._ledger import Kind
 from .._protocol import LiveProtocol
-from ..types import RealtimeInput, ToolResponse
+from .._resume_state import ResumeState
+from ..types import (
+    RealtimeInput,
+    SessionResumptionUpdate,
+    ToolCall,
+    ToolCallCancellation,
+    ToolResponse,
+)
 from .closed import Ending
 from .inbox import Inbox
 from .outbox import Outbox
@@ -37,6 +46,10 @@ if TYPE_CHECKING:
     from .options import SessionOptions
 
 
+_CHANGES: Final = (SessionResumptionUpdate, ToolCall, ToolCallCancellation)
+"""What makes an earlier resume state out of date."""
+
+
 class Engine:
     """One session's machinery. It starts in a nursery, and `close` leaves nothing of it there.
 
@@ -52,7 +65,16 @@ class Engine:
         self.inbox: Inbox = Inbox(options.buffering.event_bytes)
         self.outbox: Outbox = Outbox(options.buffering)
         self.tools: ToolRunner = ToolRunner(options.functions, self.answer)
-        self._history = History() if options.reconnection.when_forgotten == "fresh" else None
+        earlier = options.taken_over
+        if earlier is not None:
+            self.protocol.take_over(earlier)
+        self._history: History | None = None
+        if options.reconnection.when_forgotten == "fresh":
+            self._history = History(() if earlier is None else earlier.history)
+        self._is_transparent = setup.session_resumption is not None and bool(
+            setup.session_resumption.transparent
+        )
+        self._changing = trio.lowlevel.ParkingLot()
         self._backend = backend
         self._close_timeout = options.timing.close_timeout
         self._supervisor = Supervisor(
@@ -62,10 +84,11 @@ class Engine:
             inbox=self.inbox,
             outbox=self.outbox,
             history=self._history,
-            observe=self.tools.observe,
+            observe=self._observe,
             end=self._end,
             timing=options.timing,
             reconnection=options.reconnection,
+            taken_over=earlier,
         )
 
     @property
@@ -125,6 +148,8 @@ class Engine:
         if self._history is not None:
             self._history.said(message, self.outbox.ledger.accepted)
         self._supervisor.stir()
+        if isinstance(message, ToolResponse):
+            self._changing.unpark_all()
 
     async def receive_or_raise(self) -> ServerEvent:
         """The next event, for whoever is in the middle of something: there, a normal end is an error as well."""
@@ -133,6 +158,30 @@ class Engine:
         except trio.EndOfChannel:
             assert self.ending is not None
             raise self.ending.error() from None
+
+    def resume_state(self) -> ResumeState | None:
+        """Where the session stands, if there is a handle that it can be resumed with."""
+        protocol, ledger = self.protocol, self.outbox.ledger
+        if protocol.resumption_handle is None:
+            return None
+        history = () if self._history is None else self._history.contents(without=ledger.waiting_numbers)
+        return ResumeState(
+            model=protocol.model,
+            handle=protocol.resumption_handle,
+            transparent=self._is_transparent,
+            taken_at=time.time(),  # two processes share no other clock
+            pending_calls=protocol.pending_calls,
+            unacknowledged=ledger.waiting + ledger.unacknowledged,
+            in_turn=protocol.in_turn,
+            usage=msgspec.structs.replace(protocol.usage, unknown_fields={}),
+            history=tuple(history),
+        )
+
+    async def next_change(self) -> None:
+        """Wait until a handle or a tool call comes or goes, or the session is over."""
+        await trio.lowlevel.checkpoint()
+        if not self.is_closed:
+            await self._changing.park()
 
     def statistics(self) -> SessionStatistics:
         """How full the buffers are."""
@@ -156,6 +205,7 @@ class Engine:
         self.inbox.close()
         self.outbox.close()
         self._supervisor.close()
+        self._changing.unpark_all()
         try:
             with trio.move_on_after(self._close_timeout):
                 await self._supervisor.finished.wait()
@@ -178,6 +228,12 @@ class Engine:
         self.inbox.end(ending)
         self.outbox.end(ending)
         self.tools.cancel_calls()
+        self._changing.unpark_all()
+
+    def _observe(self, events: Sequence[ServerEvent]) -> None:
+        self.tools.observe(events)
+        if any(isinstance(event, _CHANGES) for event in events):
+            self._changing.unpark_all()
 
 
 def _age(since: float | None, now: float) -> float:

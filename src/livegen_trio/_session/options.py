@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._profiles import ModelProfile
+    from .._resume_state import ResumeState
     from .._supervision import Reconnection
     from ..tools import FunctionTool
     from .buffering import Buffering
@@ -25,6 +26,7 @@ class SessionOptions:
         timing: How long is waited for what.
         buffering: How much waits.
         reconnection: How the session outlives its connections.
+        taken_over: Where another process has left it, if one has.
     """
 
     profile: ModelProfile
@@ -32,3 +34,4 @@ class SessionOptions:
     timing: Timing
     buffering: Buffering
     reconnection: Reconnection
+    taken_over: ResumeState | None = None

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._codec import MediaKind
+    from .._resume_state import ResumeState
+    from .._resume_store import ResumeStore
     from ..tools import ToolInput
     from ..types import FunctionResponse, ServerEvent, SessionResumptionConfig, UsageMetadata
     from .engine import Engine
@@ -265,6 +267,33 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         """
         await self._engine.resume(session_resumption)
 
+    def resume_state(self) -> ResumeState | None:
+        """What another process needs to go on with the session as it is now; None as long as there is no handle.
+
+        Close this session before another process takes it up: the server refuses one whose earlier connection is still
+        open. Inputs that the server isn't known to have are counted in the state, and do not come with it.
+        """
+        return self._engine.resume_state()
+
+    async def save_to(self, store: ResumeStore, key: str) -> None:
+        """Keep the newest resume state of this session in *store*, until the session is over.
+
+        Start this in a nursery of yours, beside the conversation. A state is saved whenever the server gives a new
+        handle and whenever a tool call comes or is answered, the newest only if the store is slow. What is kept last
+        stays there when the session is over: delete it if nobody is to take the session up.
+
+        Raises:
+            Exception: Whatever the store raises.
+        """
+        saved: ResumeState | None = None
+        while not self.is_closed:
+            state = self._engine.resume_state()
+            if state is not None and not _same(state, saved):
+                await store.save(key, state)
+                saved = state
+            else:
+                await self._engine.next_change()
+
     # Ending
 
     async def aclose(self) -> None:
@@ -296,6 +325,10 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         for call in event.function_calls:
             if call.name not in self._engine.tools.functions:
                 raise ToolError(f"the model called {call.name!r}, which no tool of this session carries out")
+
+
+def _same(state: ResumeState, saved: ResumeState | None) -> bool:
+    return saved is not None and (state.handle, state.pending_calls) == (saved.handle, saved.pending_calls)
 
 
 def _media_kind(mime_type: str) -> MediaKind:

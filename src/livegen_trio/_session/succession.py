@@ -22,6 +22,7 @@ from ..types import (
 if TYPE_CHECKING:
     from .._history import History
     from .._protocol import LiveProtocol
+    from .._resume_state import ResumeState
     from ..types import Setup, ToolCallCancellation
     from .outbox import Outbox
 
@@ -40,17 +41,25 @@ class Succession:
         setup: What the session was begun with.
         history: What was said, if a new session may take the place of one that the server has forgotten.
         replays: Whether inputs that may have been lost are sent again.
+        taken_over: Where another process has left the session, if one has.
     """
 
     def __init__(
-        self, protocol: LiveProtocol, setup: Setup, *, outbox: Outbox, history: History | None, replays: bool
+        self,
+        protocol: LiveProtocol,
+        setup: Setup,
+        *,
+        outbox: Outbox,
+        history: History | None,
+        replays: bool,
+        taken_over: ResumeState | None,
     ) -> None:
         self._protocol = protocol
         self._setup = setup
         self._outbox = outbox
         self._history = history
         self._replays = replays
-        self._report: Reconnected | None = None
+        self._report = None if taken_over is None else _inherited(taken_over)
         self._begins_anew = False
         self._suspicion = 0
         self._is_proven = True
@@ -182,3 +191,8 @@ class Succession:
             return self._protocol.resumption_handle
         resumption = self._setup.session_resumption
         return None if resumption is None else resumption.handle
+
+
+def _inherited(state: ResumeState) -> Reconnected:
+    """What another process had said went with it."""
+    return Reconnected(unacknowledged=state.unacknowledged, turn_cut=state.in_turn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .._history import History
     from .._protocol import LiveProtocol
+    from .._resume_state import ResumeState
     from .._supervision import Reconnection
     from ..backends.base import Backend
     from ..types import ServerEvent, Setup
@@ -66,6 +68,7 @@ class Supervisor:
         end: Callable[[Ending], None],
         timing: Timing,
         reconnection: Reconnection,
+        taken_over: ResumeState | None,
     ) -> None:
         self._backend = backend
         self._protocol = protocol
@@ -73,8 +76,14 @@ class Supervisor:
         self._outbox = outbox
         self._history = history
         self._succession = Succession(
-            protocol, setup, outbox=outbox, history=history, replays=reconnection.replay == "recent"
+            protocol,
+            setup,
+            outbox=outbox,
+            history=history,
+            replays=reconnection.replay == "recent",
+            taken_over=taken_over,
         )
+        self._taken_over = taken_over
         self._tell_observer = observe
         self._tell_end = end
         self._timing = timing
@@ -103,7 +112,7 @@ class Supervisor:
         try:
             with self._scope, single_exception():
                 async with trio.open_nursery() as self._nursery:
-                    await self._open()
+                    await self._begin()
                     # Once cancelled, nursery.start() would not let go of a task that shields itself and goes on.
                     await trio.lowlevel.checkpoint_if_cancelled()
                     # From here on a cancellation reaches the body of connect() first, which closes the session.
@@ -156,6 +165,26 @@ class Supervisor:
         self._scope.cancel(reason="the session was left")
 
     # What is done in each state
+
+    async def _begin(self) -> None:
+        """Open the first connection. Of a session that is taken over, the server may still keep the earlier one."""
+        if self._taken_over is not None:
+            self._machine.note(Happening.LOST, trio.current_time())
+        while True:
+            try:
+                await self._open()
+            except SetupRejectedError as exc:
+                if self._taken_over is None:
+                    raise
+                self._machine.note(self._judge(exc), trio.current_time())
+                if self._machine.state is State.ENDED:
+                    raise
+            else:
+                return
+            if self._machine.state is State.WAITING:
+                await trio.sleep(self._delay())
+                self._machine.note(Happening.DUE, trio.current_time())
+            self._protocol.resume(self._backend.prepare_setup(self._succession.setup(None)))
 
     async def _carry_on(self) -> Happening:
         match self._machine.state:
@@ -210,7 +239,7 @@ class Supervisor:
         return Happening.LEFT
 
     async def _wait(self) -> Happening:
-        with trio.move_on_after(self._machine.delay(random.random())):  # noqa: S311 - it spreads a fleet
+        with trio.move_on_after(self._delay()):
             return await self._hear()
         return Happening.DUE
 
@@ -231,6 +260,9 @@ class Supervisor:
         return self._machine.state is State.ENDED or (
             self._connection is None and not self._outbox.ledger.waiting
         )
+
+    def _delay(self) -> float:
+        return self._machine.delay(random.random())  # noqa: S311 - it spreads a fleet
 
     def _tell(self, happening: Happening) -> None:
         self._news.append(happening)
@@ -288,16 +320,29 @@ class Supervisor:
 
     def _forget(self) -> None:
         self._asked = None
-        if (cancellation := self._succession.forget()) is not None:
+        cancellation = self._succession.forget()
+        if cancellation is not None and self._taken_over is None:  # else nobody here knows of these calls
             self._tell_observer([cancellation])
             self._inbox.put([cancellation], 0)
 
     def _connection_opened(self) -> None:
         """The server has accepted the setup, and nothing beyond that was received or sent yet."""
-        report = self._succession.begin(self._machine.gap(trio.current_time()))
-        if report is not None:
+        report = self._succession.begin(self._gap())
+        if report is None:
+            return
+        events: list[ServerEvent] = [report]
+        if self._taken_over is None:
             self.reconnections += 1
-            self._inbox.put([report], 0)
+        elif calls := self._protocol.pending_calls:
+            events.append(ToolCall(function_calls=calls))
+            self._tell_observer(events)
+        self._taken_over = None
+        self._inbox.put(events, 0)
+
+    def _gap(self) -> float:
+        if self._taken_over is not None:
+            return max(0.0, time.time() - self._taken_over.taken_at)  # two processes share no other clock
+        return self._machine.gap(trio.current_time())
 
     def _connection_ended(self, ending: Ending) -> None:
         """The connection has ended, just now."""

@@ -1,0 +1,70 @@
+"""A store in Valkey or Redis, by coredis, which runs on Trio. Needs the extra `valkey`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .._errors import ConfigError
+from .._resume_state import ResumeState
+
+if TYPE_CHECKING:
+    import coredis
+
+HANDLE_LIFETIME: Final = 7200.0
+"""Seconds for which the Gemini API resumes a session."""
+
+
+class ValkeyResumeStore:
+    """Keeps states in a server that the whole fleet reaches, until their handles are worth nothing any more.
+
+    The states are stored as they are: whoever reads that server can take up the conversations.
+
+    Args:
+        client: Yours to open and to close: `async with coredis.Redis(...) as client`.
+        prefix: Put before every key.
+        lifetime: Seconds after which a state is forgotten, counted from its last `save`.
+
+    Raises:
+        ConfigError: The lifetime is none.
+    """
+
+    def __init__(
+        self,
+        client: coredis.Redis[bytes] | coredis.Redis[str],
+        *,
+        prefix: str = "livegen-trio:",
+        lifetime: float = HANDLE_LIFETIME,
+    ) -> None:
+        if not lifetime >= 0.001:
+            raise ConfigError("lifetime is a number of seconds, at least a millisecond")
+        self._client = client
+        self._prefix = prefix
+        self._milliseconds = int(lifetime * 1000)
+
+    async def save(self, key: str, state: ResumeState) -> None:
+        """Keep *state* in place of what was kept for *key*.
+
+        Raises:
+            Exception: Whatever coredis raises.
+        """
+        await self._client.set(self._prefix + key, state.to_bytes(), px=self._milliseconds)
+
+    async def load(self, key: str) -> ResumeState | None:
+        """What is kept for *key*, or None.
+
+        Raises:
+            ConfigError: Something else is kept there, or a state of another version's format.
+            Exception: Whatever coredis raises.
+        """
+        found = await self._client.get(self._prefix + key)
+        if found is None:
+            return None
+        return ResumeState.from_bytes(found if isinstance(found, bytes) else found.encode())
+
+    async def delete(self, key: str) -> None:
+        """Keep nothing for *key* any more.
+
+        Raises:
+            Exception: Whatever coredis raises.
+        """
+        await self._client.delete([self._prefix + key])

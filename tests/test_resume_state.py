@@ -1,0 +1,66 @@
+"""`ResumeState`: what is written is read again, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from livegen_trio import ConfigError, Content, FunctionCall, Part, ResumeState, UsageMetadata
+
+FULL = ResumeState(
+    model="models/m",
+    handle="a-secret",
+    transparent=True,
+    taken_at=1.5e9,
+    pending_calls=(FunctionCall(id="c1", name="look_up", args={"city": "Paris", "days": [1, 2.5, None]}),),
+    unacknowledged=3,
+    in_turn=True,
+    usage=UsageMetadata(total_token_count=7),
+    history=(Content(role="user", parts=[Part(text="I am Ann.")]),),
+)
+
+
+@pytest.mark.parametrize("state", [FULL, ResumeState(model="m", handle="h", taken_at=0)])
+def test_what_is_written_is_read_again(state: ResumeState) -> None:
+    assert ResumeState.from_bytes(state.to_bytes()) == state
+
+
+def test_the_format_has_a_version() -> None:
+    assert json.loads(FULL.to_bytes())["version"] == 1
+
+
+def test_its_repr_holds_neither_the_handle_nor_what_was_said() -> None:
+    assert repr(FULL) == "ResumeState(model='models/m', taken_at=1500000000.0, handle=<hidden>)"
+
+
+def of_version(version: int, **more: object) -> bytes:
+    return json.dumps({**json.loads(FULL.to_bytes()), "version": version, **more}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        (b"", "this is no resume state"),
+        (b"[]", "this is no resume state"),
+        (b'{"handle": "a-secret"}', "this is no resume state"),
+        (of_version(1, handle=7), "is damaged"),
+        (of_version(1, spice="a-secret"), "is damaged"),
+        (of_version(1, handle=""), "needs the handle"),
+        (of_version(2), "is of format 2, and this version of livegen-trio knows 1"),
+        (of_version(2, spice=1), "is of format 2, and this version of livegen-trio knows 1"),
+    ],
+)
+def test_what_is_no_state_of_this_format_is_refused_without_its_contents(data: bytes, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        ResumeState.from_bytes(data)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert "a-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("field", "value"), [("version", 2), ("handle", "")])
+def test_no_state_is_made_that_could_not_be_used(field: str, value: object) -> None:
+    values: dict[str, object] = {"model": "m", "handle": "h", "taken_at": 0.0, field: value}
+    with pytest.raises(ConfigError):
+        ResumeState(**values)  # type: ignore[arg-type] # that is what is tested

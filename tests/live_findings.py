@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from livegen_trio import ServerEvent
+    from livegen_trio.testing import RecordedFrame as TimedFrame
     from recordings import RecordedFrame
 
 
@@ -38,7 +39,7 @@ class Findings:
                 raise
             self.note(question, f"{type(exc).__name__}: {exc}")
 
-    def study(self, connection: Sequence[RecordedFrame]) -> None:
+    def study(self, connection: Sequence[RecordedFrame | TimedFrame]) -> None:
         """Note what one connection's frames have to say."""
         events = list(_events(connection))
         for name in _unknown_names(events):
@@ -63,7 +64,7 @@ class Findings:
         ]
 
 
-def _events(connection: Iterable[RecordedFrame]) -> Iterator[ServerEvent]:
+def _events(connection: Iterable[RecordedFrame | TimedFrame]) -> Iterator[ServerEvent]:
     for frame in connection:
         if frame.sender == "server":
             yield from decode_server_message(frame.data)

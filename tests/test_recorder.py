@@ -9,7 +9,8 @@ import pytest
 from live_client import text_engines
 from livegen_trio import LocalBackend, ServerContent, SessionResumptionConfig, get_live_generative_model
 from livegen_trio._codec import decode_server_message
-from recorder import RecordingBackend, Redaction, write_recording
+from livegen_trio.testing import RecordingBackend
+from recorder import redaction, write_recording
 from recordings import DIRECTORY, RecordedFrame, load_recording
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ async def test_both_sides_of_every_connection_are_taken_down_and_can_be_read_aga
     assert handle is not None
     async with model.connect(session_resumption=SessionResumptionConfig(handle=handle)):
         pass
-    first, second = backend.connections
+    first, second = backend.recording.connections
     assert [frame.sender for frame in first[:2]] == ["client", "server"]
     assert "sessionResumption" in json.loads(second[0].data)["setup"]
     path = tmp_path / "session.log"
-    write_recording(path, first, Redaction())
+    write_recording(path, first, redaction())
     loaded = load_recording(path)
     assert [frame.sender for frame in loaded] == [frame.sender for frame in first]
     events = [
@@ -49,7 +50,7 @@ def test_a_recording_without_secrets_is_written_as_it_was_but_for_its_length(
 ) -> None:
     frames = load_recording(path)
     copy = tmp_path / "copy.log"
-    write_recording(copy, frames, Redaction())
+    write_recording(copy, frames, redaction())
     again = load_recording(copy)
     assert len(again) == len(frames)
     for old, new in zip(frames, again, strict=True):
@@ -67,7 +68,7 @@ def shape(message: Any) -> Any:
 
 
 def redacted(message: Any, *secrets: str) -> Any:
-    return json.loads(Redaction(secrets).redact(json.dumps(message, ensure_ascii=False).encode()))
+    return json.loads(redaction(secrets).redact(json.dumps(message, ensure_ascii=False).encode()))
 
 
 @pytest.mark.parametrize(
@@ -92,10 +93,10 @@ def test_projects_and_locations_are_blanked() -> None:
 
 
 def test_handles_and_sessions_get_names_which_stay_theirs() -> None:
-    redaction = Redaction()
+    redacted = redaction()
 
     def written(message: Any) -> Any:
-        return json.loads(redaction.redact(json.dumps(message).encode()))
+        return json.loads(redacted.redact(json.dumps(message).encode()))
 
     assert written({"setupComplete": {"sessionId": "bb8e"}}) == {"setupComplete": {"sessionId": "session-1"}}
     update = {"sessionResumptionUpdate": {"newHandle": "Cih3c", "resumable": True}}
@@ -124,10 +125,10 @@ def test_a_short_sound_stays_whole(size: int) -> None:
 
 def test_a_frame_keeps_its_layout() -> None:
     frame = b'{\n  "setupComplete": {}\n}\n'
-    assert Redaction(("key",)).redact(frame) == frame
+    assert redaction(("key",)).redact(frame) == frame
 
 
 def test_a_frame_that_is_no_json_can_be_recorded(tmp_path: Path) -> None:
     path = tmp_path / "odd.log"
-    write_recording(path, [RecordedFrame("server", b"<html>" + API_KEY.encode())], Redaction())
+    write_recording(path, [RecordedFrame("server", b"<html>" + API_KEY.encode())], redaction())
     assert load_recording(path) == [RecordedFrame("server", b"<html>REDACTED")]

@@ -43,7 +43,8 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["demo", "--help"], ["chat", "--help"], ["serve", "--help"]]
+    "arguments",
+    [["--help"], ["demo", "--help"], ["chat", "--help"], ["serve", "--help"], ["replay", "--help"]],
 )
 def test_help_is_given(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exited:

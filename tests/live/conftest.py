@@ -13,8 +13,9 @@ import pytest
 
 from live_findings import Findings
 from live_service import NOBODY, SECRETS, SERVICE, backend_of_environment, used_up
+from livegen_trio.testing import RecordingBackend, Redaction
 from livegen_trio.transports.causes import first_error
-from recorder import RecordingBackend, Redaction, write_recording
+from recorder import redaction, write_recording
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -31,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FINDINGS] = Findings()
-    config.stash[REDACTION] = Redaction(SECRETS)
+    config.stash[REDACTION] = redaction(SECRETS)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -72,7 +73,7 @@ def backend(request: pytest.FixtureRequest, findings: Findings) -> Generator[Rec
         pytest.skip(NOBODY)
     recording = RecordingBackend(service)
     yield recording
-    for connection in recording.connections:
+    for connection in recording.recording.connections:
         findings.study(connection)
     directory: Path | None = request.config.getoption("--record")
     if directory is not None:
@@ -83,8 +84,8 @@ def record(backend: RecordingBackend, directory: Path, test: str, redaction: Red
     """Write one file a connection, and make sure that no secret has slipped through."""
     directory.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"\W+", "_", test.removeprefix("test_")).strip("_")
-    for number, connection in enumerate(backend.connections, 1):
-        suffix = f"_{number}" if len(backend.connections) > 1 else ""
+    for number, connection in enumerate(backend.recording.connections, 1):
+        suffix = f"_{number}" if len(backend.recording.connections) > 1 else ""
         path = directory / f"live_{SERVICE}_{name}{suffix}.websocket.log"
         write_recording(path, connection, redaction)
         written = path.read_text()

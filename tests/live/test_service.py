@@ -15,7 +15,7 @@ from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from livegen_trio import LiveSession
-    from recorder import RecordingBackend
+    from livegen_trio.testing import RecordingBackend
 
 
 async def test_a_question_in_text_is_answered_aloud(backend: RecordingBackend) -> None:

@@ -17,7 +17,7 @@ from livegen_trio import (
 
 if TYPE_CHECKING:
     from live_findings import Findings
-    from recorder import RecordingBackend
+    from livegen_trio.testing import RecordingBackend
 
 
 async def get_time(city: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The command `livegen-trio`: a demonstration, a conversation in text, and the embedded server."""
+"""The command `livegen-trio`: a demonstration, a conversation in text, the embedded server, and recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, NoReturn
 
 from .._errors import LiveError
-from . import _chat, _demo, _serve
+from . import _chat, _demo, _replay, _serve
 from ._errors import FAILED, INTERRUPTED, TERMINATED, USAGE, exit_code
 from ._running import end_native_work, run
 from ._terminal import printable
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "-v", "--verbose", action="store_true", help="log what happens to standard error, with tracebacks"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, module in (("demo", _demo), ("chat", _chat), ("serve", _serve)):
+    for name, module in (("demo", _demo), ("chat", _chat), ("serve", _serve), ("replay", _replay)):
         command = commands.add_parser(
             name, parents=[common], help=module.SUMMARY, description=module.DESCRIPTION
         )

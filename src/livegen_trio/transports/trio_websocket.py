@@ -191,7 +191,7 @@ class TrioWebSocketTransport(Transport):
     async def ping(self) -> None:
         payload = str(self._sent).encode()
         # Where trio-websocket's reader looks up who waits for a pong. It only calls `set`.
-        self._connection._pings[payload] = cast("trio.Event", _Pong(self, self._sent))
+        self._connection._pings[payload] = cast("trio.Event", _Pong(self, self._sent))  # pyright: ignore[reportPrivateUsage]
         await self._say(wsproto.events.Ping(payload=payload))
 
     async def receive(self) -> bytes | str:

@@ -1,0 +1,31 @@
+"""What tests of Live applications need: a server that plays a script, broken networks, recordings.
+
+Fixtures for pytest are in `livegen_trio.testing.fixtures`.
+"""
+
+from ._faults import Fault as Fault, FaultyBackend as FaultyBackend, FaultyStream as FaultyStream
+from ._matching import Pattern as Pattern
+from ._recording import (
+    RecordedFrame as RecordedFrame,
+    Recording as Recording,
+    RecordingBackend as RecordingBackend,
+)
+from ._redaction import Redaction as Redaction
+from ._replay import connections_of as connections_of
+from ._script import (
+    Close as Close,
+    Emit as Emit,
+    Expect as Expect,
+    HangUp as HangUp,
+    Pause as Pause,
+    ScriptError as ScriptError,
+    ServerEnd as ServerEnd,
+    Stall as Stall,
+    Step as Step,
+)
+from ._scripted_server import (
+    Connection as Connection,
+    Refusal as Refusal,
+    ScriptedBackend as ScriptedBackend,
+    ScriptedServer as ScriptedServer,
+)

@@ -1,0 +1,200 @@
+"""Networks that break, at the byte where a test wants it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import trio
+
+from .._errors import ConfigError
+from ..backends.base import Backend
+from ..transports.dialling import open_stream
+from ..transports.trio_websocket import upgrade_client_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..backends.base import WebSocketBackend
+    from ..transports.base import Progress, Transport
+    from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
+
+FaultKind: TypeAlias = Literal["cut", "stall", "half close", "garbage"]
+Direction: TypeAlias = Literal["to server", "to client"]
+
+_GARBAGE: Final = b"\xff\x00\xc3\x28" * 8
+"""No frame of WebSocket begins so: reserved bits are set."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong on a connection.
+
+    Attributes:
+        kind: "cut" ends the connection both ways, without a goodbye; "stall" lets nothing through any more, and says
+            nothing of it; "half close" ends this direction, and leaves the other; "garbage" puts bytes in between.
+        direction: Of the bytes that are counted.
+        at: After how many bytes, counted from the upgrade's first.
+        garbage: What is put in between.
+    """
+
+    kind: FaultKind
+    direction: Direction
+    at: int
+    garbage: bytes = _GARBAGE
+
+    def __post_init__(self) -> None:
+        if self.at < 0:
+            raise ConfigError("a fault happens after some number of bytes, from 0 on")
+
+
+class _Way:
+    """One direction, up to its fault."""
+
+    def __init__(self, fault: Fault | None) -> None:
+        self._fault = fault
+        self._left = math.inf if fault is None else fault.at
+        self.is_stalled = False
+        self.is_closed = False
+
+    def pass_on(self, data: bytes) -> tuple[bytes, Fault | None]:
+        """What of *data* comes through, and the fault if it happens now."""
+        if self._fault is None or len(data) < self._left:
+            self._left -= len(data)
+            return data, None
+        fault, before = self._fault, int(self._left)
+        self._fault, self._left = None, math.inf
+        self.is_stalled = fault.kind == "stall"
+        self.is_closed = fault.kind in ("half close", "cut")
+        if fault.kind == "garbage":
+            return data[:before] + fault.garbage + data[before:], fault
+        return data[:before], fault
+
+
+class FaultyStream(trio.abc.Stream):
+    """The client's end of a byte stream on which things go wrong.
+
+    Args:
+        stream: The sound one. It is closed with this.
+        faults: At most one each way.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, faults: Iterable[Fault]) -> None:
+        by_direction = {fault.direction: fault for fault in faults}
+        self._stream = stream
+        self._to_server = _Way(by_direction.get("to server"))
+        self._to_client = _Way(by_direction.get("to client"))
+        self._cut = trio.Event()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send *data* as far as it comes through; what a stalled network swallows counts as sent.
+
+        Raises:
+            trio.BrokenResourceError: The connection was cut.
+        """
+        self._check_whole()
+        if self._to_server.is_stalled:
+            await trio.lowlevel.checkpoint()
+            return
+        if self._to_server.is_closed:
+            raise trio.BrokenResourceError("the way to the server was closed")
+        passing, fault = self._to_server.pass_on(bytes(data))
+        await self._stream.send_all(passing)
+        await self._suffer(fault)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As of the sound stream."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive what comes through.
+
+        Raises:
+            trio.BrokenResourceError: The connection was cut.
+        """
+        self._check_whole()
+        if self._to_client.is_closed:
+            await trio.lowlevel.checkpoint()
+            return b""
+        data = b""
+        while not data and not self._to_client.is_stalled:
+            received = bytes(await self._receive(max_bytes))
+            if not received:
+                return b""
+            data, fault = self._to_client.pass_on(received)
+            await self._suffer(fault)
+            if fault is not None and fault.kind == "half close":
+                return data
+        if not data:
+            await self._cut.wait()  # for ever, unless it is closed
+            self._check_whole()
+        return data
+
+    async def aclose(self) -> None:
+        """Close the sound stream."""
+        self._cut.set()
+        await self._stream.aclose()
+
+    async def _receive(self, max_bytes: int | None) -> bytes | bytearray:
+        try:
+            return await self._stream.receive_some(max_bytes)
+        except trio.ClosedResourceError:
+            self._check_whole()
+            raise
+
+    async def _suffer(self, fault: Fault | None) -> None:
+        if fault is None:
+            return
+        if fault.kind == "half close" and fault.direction == "to server":
+            await _send_eof(self._stream)
+        if fault.kind == "cut":
+            self._cut.set()
+            await trio.aclose_forcefully(self._stream)
+            raise trio.BrokenResourceError("the connection was cut")
+
+    def _check_whole(self) -> None:
+        if self._cut.is_set():
+            raise trio.BrokenResourceError("the connection was cut")
+
+
+class FaultyBackend(Backend):
+    """A backend on a network that breaks: each dial has its own faults, and when these are used up, none.
+
+    Works with any backend that dials a WebSocket, and any server that it dials.
+    """
+
+    def __init__(self, backend: WebSocketBackend, *dials: Iterable[Fault]) -> None:
+        self._backend = backend
+        self._dials: Iterator[Iterable[Fault]] = iter(dials)
+
+    def __repr__(self) -> str:
+        return repr(self._backend)
+
+    def resource_name(self, model: str) -> str:
+        """As of the sound backend."""
+        return self._backend.resource_name(model)
+
+    def prepare_setup(self, setup: Setup) -> Setup:
+        """As of the sound backend."""
+        return self._backend.prepare_setup(setup)
+
+    def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        """As of the sound backend."""
+        self._backend.check_message(message)
+
+    async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
+        """Dial as the sound backend does, over a stream with the next faults."""
+        progress.phase = "request"
+        endpoint = await self._backend.endpoint()
+        progress.phase = "dns"
+        stream = FaultyStream(await open_stream(endpoint, progress), next(self._dials, ()))
+        progress.phase = "upgrade"
+        return await upgrade_client_stream(stream, endpoint, nursery=nursery)
+
+
+async def _send_eof(stream: trio.abc.Stream) -> None:
+    if isinstance(stream, trio.abc.HalfCloseableStream):
+        await stream.send_eof()
+    else:
+        await stream.aclose()  # TLS knows no half

@@ -54,3 +54,20 @@ async def test_a_limit_below_the_interval_is_kept(autojump_clock: MockClock) -> 
     ours, _ = memory_transport_pair()
     await watch_for_silence(ours, Outbox(Buffering()), interval=20, limit=5)
     assert trio.current_time() == 5
+
+
+async def test_times_that_a_float_can_hardly_tell_apart_make_no_endless_loop(
+    autojump_clock: MockClock,
+) -> None:
+    await trio.sleep(244.8)
+    ours, theirs = memory_transport_pair()
+
+    async def be_heard() -> None:
+        await trio.sleep_until(245.4)
+        await theirs.send(b"{}")
+        await trio.sleep(30)
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(be_heard)
+        await watch_for_silence(ours, Outbox(Buffering()), interval=20, limit=60)

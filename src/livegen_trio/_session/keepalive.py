@@ -19,15 +19,14 @@ async def watch_for_silence(transport: Transport, outbox: Outbox, *, interval: f
 
     Any byte is a sign of life. A late pong alone is none of death: the service's have been seen 30 s late.
     """
-    silence = 0.0
-    while silence < limit:
-        if silence >= interval:
+    since = trio.current_time()
+    # By points in time, not by differences, which may be too small for a float to move on by.
+    while (now := trio.current_time()) < since + limit:
+        due = since + min(interval, limit)
+        if now >= due:
             outbox.request_ping()
-            wait = min(interval, limit - silence)
-        else:
-            wait = min(interval, limit) - silence
-        due = trio.current_time() + wait
+            due = min(now + interval, since + limit)
         await trio.sleep_until(due)
-        silence = trio.current_time() - transport.last_heard
+        since = transport.last_heard
         if trio.current_time() > due + LATE:
-            silence = min(silence, interval)
+            since = max(since, trio.current_time() - interval)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from base64 import b64decode
+from base64 import urlsafe_b64decode
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +30,7 @@ Cut: TypeAlias = Literal["close", "stall", "abort", "go away"]
 FRAMES: Final = 60
 FRAME_SECONDS: Final = 0.02
 MIME_TYPE: Final = "audio/pcm;rate=16000"
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 _CUT_AFTER: Final = 1.0  # seconds
 _TIME_LEFT: Final = 10.0
 
@@ -126,5 +127,6 @@ class CuttingServer:
 
 
 def _number(message: bytes | str) -> int:
-    data = json.loads(message)["realtimeInput"]["audio"]["data"]
-    return int.from_bytes(b64decode(data)[:4], "big")
+    envelope = json.loads(message)
+    realtime = envelope.get("realtimeInput") or envelope["realtime_input"]  # google-genai writes either
+    return int.from_bytes(urlsafe_b64decode(realtime["audio"]["data"].translate(_URL_SAFE))[:4], "big")

@@ -86,6 +86,20 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "report", "--include", CORE, "--fail-under", "100")
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Let random faults loose on random conversations, for some ten minutes: `SOAK_EXAMPLES` says how many."""
+    session.install(package(), *group("test"))
+    examples = os.environ.get("SOAK_EXAMPLES", "60000")
+    session.run(
+        "pytest",
+        "tests/session/test_any_fault.py",
+        "-o",
+        "faulthandler_timeout=3600",
+        env={"SOAK_EXAMPLES": examples},
+    )
+
+
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies that pyproject.toml allows."""

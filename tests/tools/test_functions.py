@@ -86,7 +86,7 @@ def test_a_function_is_declared_by_its_name_its_docstring_and_its_parameters() -
 
     tool = FunctionTool(get_weather)
     assert (tool.name, tool.declaration.name) == ("get_weather", "get_weather")
-    assert tool.declaration.description == "Current weather of a city."
+    assert tool.declaration.description == "Current weather of a city.\n\nNot of a country."
     assert tool.declaration.parameters_json_schema == {
         "type": "object",
         "properties": {"city": {"type": "string"}, "days": {"type": "integer", "default": 1}},
@@ -97,7 +97,61 @@ def test_a_function_is_declared_by_its_name_its_docstring_and_its_parameters() -
 def test_a_function_without_a_docstring_has_no_description() -> None:
     def now() -> None: ...
 
+    def later() -> None:
+        """
+        Returns:
+            Nothing.
+        """
+
     assert FunctionTool(now).declaration.description is None
+    assert FunctionTool(later).declaration.description is None
+
+
+def test_parameters_are_described_by_the_docstring_unless_they_say_it_themselves() -> None:
+    def book(
+        place: Place,
+        guests: Annotated[int, msgspec.Meta(description="How many come", ge=1)],
+        unit: Unit = Unit.KELVIN,
+        wish: object = None,
+        extra: Annotated[object, msgspec.Meta(description="More")] = None,
+    ) -> None:
+        """Book a table.
+
+        Args:
+            place: Where.
+            guests: The party.
+            unit (Unit): What the heating
+                is set in.
+            wish: What else matters.
+            extra: Nothing.
+            nobody: No parameter.
+
+        Returns:
+            Nothing.
+        """
+
+    assert FunctionTool(book).declaration.description == "Book a table."
+    assert properties(book) == {
+        "place": {"$ref": "#/$defs/Place", "description": "Where."},
+        "guests": {"type": "integer", "description": "How many come", "minimum": 1},
+        "unit": {"$ref": "#/$defs/Unit", "description": "What the heating is set in.", "default": "K"},
+        "wish": {"description": "What else matters.", "default": None},
+        "extra": {"description": "More", "default": None},
+    }
+
+
+def test_the_arguments_that_a_partial_gives_are_described_to_nobody() -> None:
+    def move(robot: str, by: int) -> None:
+        """Move it.
+
+        Args:
+            robot: Which.
+            by: How far.
+        """
+
+    assert properties(functools.partial(move, robot="R2")) == {
+        "by": {"type": "integer", "description": "How far."}
+    }
 
 
 def test_a_function_without_parameters_has_no_schema() -> None:

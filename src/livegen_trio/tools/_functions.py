@@ -14,11 +14,11 @@ from ..types import FunctionDeclaration
 from ._plain import plain, plain_with_whole_numbers
 from ._signatures import (
     arguments_of,
+    docstring_of,
     function_behind,
     name_of,
     schema_of,
     struct_of,
-    summary_of,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class FunctionTool:
         self._arguments = struct_of(arguments, self.name)
         self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=self.name,
-            description=summary_of(function),
+            description=docstring_of(function).text or None,
             parameters_json_schema=schema_of(arguments),
         )
 

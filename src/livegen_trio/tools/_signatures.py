@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Final, get_type_hints
 import msgspec
 
 from .._errors import ToolError
+from ._docstrings import parse_docstring
 from ._plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
+    from ._docstrings import Docstring
+
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 """What the service takes, of what Python does."""
 
 _NAMED_KINDS: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+_ANY_VALUE: Final = {"description": "any value"}
+"""msgspec knows `object` as a class like any other, and takes no empty schema for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,13 @@ class Argument:
         name: Its name.
         type: Its annotation, resolved.
         default: What it is without being given, or `inspect.Parameter.empty`.
+        description: What the function's docstring says of it.
     """
 
     name: str
     type: object
     default: object
+    description: str | None = None
 
     @property
     def is_required(self) -> bool:
@@ -62,10 +70,9 @@ def name_of(function: object) -> str:
     return name
 
 
-def summary_of(function: object) -> str | None:
-    """The first paragraph of the docstring, on one line."""
-    doc = inspect.getdoc(function_behind(function))
-    return " ".join(doc.partition("\n\n")[0].split()) if doc else None
+def docstring_of(function: object) -> Docstring:
+    """What the function says of itself."""
+    return parse_docstring(inspect.getdoc(function_behind(function)) or "")
 
 
 def function_behind(function: object) -> Callable[..., object]:
@@ -81,8 +88,9 @@ def arguments_of(function: Callable[..., object], name: str) -> Sequence[Argumen
     Raises:
         ToolError: One of them can't be declared.
     """
+    descriptions = docstring_of(function).arguments
     return [
-        _argument(function, parameter, name)
+        _argument(function, parameter, name, descriptions.get(parameter.name))
         for parameter in _parameters(function, name)
         if parameter.name not in _given_to(function)
     ]
@@ -99,7 +107,7 @@ def schema_of(arguments: Sequence[Argument]) -> Mapping[str, object] | None:
         return None
     schemas, definitions = _schemas([argument.type for argument in arguments])
     properties = {
-        argument.name: {**schema, **_default_of(argument)}
+        argument.name: {**schema, **_description_of(argument, schema), **_default_of(argument)}
         for argument, schema in zip(arguments, schemas, strict=True)
     }
     required = [argument.name for argument in arguments if argument.is_required]
@@ -128,7 +136,9 @@ def _parameters(function: Callable[..., object], name: str) -> Sequence[inspect.
         raise ToolError(f"the parameters of {name} can't be told: {exc}") from exc
 
 
-def _argument(function: Callable[..., object], parameter: inspect.Parameter, name: str) -> Argument:
+def _argument(
+    function: Callable[..., object], parameter: inspect.Parameter, name: str, description: str | None
+) -> Argument:
     if parameter.kind not in _NAMED_KINDS:
         raise _undeclarable(parameter, name, "it has to be a named one")
     if parameter.annotation is parameter.empty:
@@ -138,7 +148,7 @@ def _argument(function: Callable[..., object], parameter: inspect.Parameter, nam
         _schemas([hint])
     except Exception as exc:  # whatever an annotation may raise
         raise _undeclarable(parameter, name, str(exc) or type(exc).__name__) from exc
-    return Argument(parameter.name, hint, parameter.default)
+    return Argument(parameter.name, hint, parameter.default, description)
 
 
 def _resolve(function: Callable[..., object], parameter: inspect.Parameter) -> object:
@@ -159,9 +169,9 @@ def _schemas(types: Sequence[object]) -> tuple[Sequence[Mapping[str, object]], M
 
 
 def _schema_hook(kind: type) -> dict[str, object]:
-    """What msgspec has no schema for. It knows `object` as a class like any other, and takes no empty schema here."""
+    """What msgspec has no schema for."""
     if kind is object:
-        return {"description": "any value"}
+        return dict[str, object](_ANY_VALUE)
     raise TypeError(f"type {kind!r} is not supported")
 
 
@@ -170,6 +180,11 @@ def _field(argument: Argument) -> tuple[str, object] | tuple[str, object, object
         return argument.name, argument.type
     # By a factory, since msgspec takes no lists and the like as defaults; Python does, and here nobody changes them.
     return argument.name, argument.type, msgspec.field(default_factory=lambda: argument.default)
+
+
+def _description_of(argument: Argument, schema: Mapping[str, object]) -> Mapping[str, object]:
+    is_described = "description" in schema and schema != _ANY_VALUE  # by `msgspec.Meta`, which comes first
+    return {} if is_described or argument.description is None else {"description": argument.description}
 
 
 def _default_of(argument: Argument) -> Mapping[str, object]:

@@ -84,6 +84,7 @@ def test_lists_and_code_keep_their_lines() -> None:
 @pytest.mark.parametrize(
     "head",
     [
+        "Attributes:",
         "Args:",
         "Arguments:",
         "Parameters:",
@@ -105,7 +106,9 @@ def test_there_may_be_more_than_one_such_section() -> None:
     assert doc.arguments == {"one": "First.", "two": "Second."}
 
 
-@pytest.mark.parametrize("head", ["Returns:", "Raises:", "Yields:", "Example:", "Examples:", "Attributes:"])
+@pytest.mark.parametrize(
+    "head", ["Returns:", "Raises:", "Yields:", "Example:", "Examples:", "See Also:", "Todo:"]
+)
 def test_other_sections_end_the_text_and_tell_nothing_of_arguments(head: str) -> None:
     doc = parse_docstring(f"Do it.\n\n{head}\n    one: The first.\n")
     assert (doc.text, doc.arguments) == ("Do it.", {})

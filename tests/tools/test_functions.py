@@ -11,14 +11,14 @@ import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence  # noqa: TC003 - the same
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 
 import msgspec
 import pytest
 import trio
 from hypothesis import given, strategies as st
 
-from livegen_trio import ToolError
+from livegen_trio import FunctionDeclaration, Schema, ToolError
 from livegen_trio.tools import FunctionTool
 from struct_strategies import JSON
 
@@ -241,6 +241,52 @@ def test_nested_structs_and_dataclasses_are_defined_beside_the_properties() -> N
     assert "additionalProperties" not in declared
 
 
+class Guest(msgspec.Struct):
+    """Somebody who comes,
+    as they said.
+
+    Attributes:
+        name: How they are called.
+        age: In years.
+        wish: What else
+            they said.
+    """
+
+    name: str
+    age: Annotated[int, msgspec.Meta(description="In months")] = 0
+    wish: object = None
+    table: int = 0
+
+
+class Seat(NamedTuple):
+    """Where
+    to sit.
+    """
+
+    row: int
+
+
+class Meal(enum.Enum):
+    """What is eaten."""
+
+    LUNCH = "lunch"
+
+
+def test_a_class_and_its_attributes_are_described_by_its_docstring() -> None:
+    def welcome(guest: Guest, seat: Seat, meal: Meal) -> None: ...
+
+    definitions = schema(welcome)["$defs"]
+    assert definitions["Guest"]["description"] == "Somebody who comes, as they said."
+    assert definitions["Guest"]["properties"] == {
+        "name": {"type": "string", "description": "How they are called."},
+        "age": {"type": "integer", "description": "In months", "default": 0},
+        "wish": {"description": "What else they said.", "default": None},
+        "table": {"type": "integer", "default": 0},
+    }
+    assert definitions["Seat"]["description"] == "Where\nto sit."
+    assert definitions["Meal"]["description"] == "What is eaten."
+
+
 def test_a_function_may_be_called_as_one_of_its_types_is() -> None:
     def tour(place: Place) -> None: ...
 
@@ -291,6 +337,45 @@ def test_any_default_can_be_declared(defaults: list[object]) -> None:
 
     tool.__defaults__ = tuple(defaults)
     assert [one["default"] for one in properties(tool).values()] == defaults
+
+
+# The declaration in OpenAPI's subset
+
+
+def test_a_function_can_be_declared_in_the_subset_of_openapi_too() -> None:
+    def get_weather(city: str, days: Annotated[int, msgspec.Meta(ge=1)] = 1) -> None:
+        """The weather.
+
+        Args:
+            city: Where.
+        """
+
+    assert FunctionTool(get_weather).openapi_declaration == FunctionDeclaration(
+        name="get_weather",
+        description="The weather.",
+        parameters=Schema(
+            type="OBJECT",
+            properties={
+                "city": Schema(type="STRING", description="Where."),
+                "days": Schema(type="INTEGER", minimum=1, default=1),
+            },
+            required=["city"],
+        ),
+    )
+
+
+def test_a_function_without_parameters_is_declared_the_same_in_both_ways() -> None:
+    def now() -> None: ...
+
+    assert FunctionTool(now).openapi_declaration == FunctionTool(now).declaration
+
+
+def test_what_the_subset_cannot_express_is_named_with_its_function() -> None:
+    def note(thing: object) -> None: ...
+
+    tool = FunctionTool(note)
+    with pytest.raises(ToolError, match=r"^note: parameter 'thing' can't be declared in OpenAPI's subset: "):
+        _ = tool.openapi_declaration
 
 
 # What is a function
@@ -468,6 +553,9 @@ def two_lists(thing: list[int] | tuple[str]) -> None: ...
 def imaginary(thing: Imaginary) -> None: ...
 
 
+def unlike(thing: Annotated[int, msgspec.Meta(examples=[Opaque()])]) -> None: ...
+
+
 def missing(thing: sys.missing) -> None: ...  # type: ignore[name-defined]
 
 
@@ -491,6 +579,7 @@ def dividing(thing: 1 / 0) -> None: ...  # type: ignore[valid-type]
             two_lists,
             "'thing' of two_lists can't be declared: Type unions may not contain more than one array",
         ),
+        (unlike, "'thing' of unlike can't be declared: it can't be written as JSON: "),
         (imaginary, "'thing' of imaginary can't be declared: name 'Imaginary' is not defined"),
         (missing, "'thing' of missing can't be declared: module 'sys' has no attribute 'missing'"),
         (no_type, "'thing' of no_type can't be declared: "),

@@ -1,4 +1,4 @@
-"""Docstrings in Google's style: what a function does, and what each of its arguments is. Pure.
+"""Docstrings in Google's style: what a function does, or a class is, and its arguments or attributes. Pure.
 
 Those of another style have no sections here: they are kept whole, with what they say of the arguments.
 """
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_ARGUMENTS: Final = re.compile(r"(?:Keyword |Other )?(?:Args|Arguments|Parameters):")
+_ARGUMENTS: Final = re.compile(r"(?:(?:Keyword |Other )?(?:Args|Arguments|Parameters)|Attributes):")
 
 _SECTION: Final = re.compile(
-    rf"{_ARGUMENTS.pattern}|(?:Attributes|Examples?|References|Raises|Returns?|See Also|Todo|Yields?):"
+    rf"{_ARGUMENTS.pattern}|(?:Examples?|References|Raises|Returns?|See Also|Todo|Yields?):"
 )
 """The head of a section, on a line of its own. Notes and warnings are none, since they are for whoever calls."""
 
@@ -37,7 +37,7 @@ class Docstring:
 
     Attributes:
         text: All before the first section.
-        arguments: What is said of each argument, by its name.
+        arguments: What is said of each argument or attribute, by its name.
     """
 
     text: str

@@ -189,7 +189,7 @@ def test_the_types_of_parameters_become_their_schemas() -> None:
     assert properties(tool) == {
         "a": {"type": "boolean"},
         "b": {"type": "number"},
-        "c": {"enum": ["x", "y"]},
+        "c": {"type": "string", "enum": ["x", "y"]},
         "d": {"$ref": "#/$defs/Unit"},
         "e": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "f": {"type": "array", "items": {"type": "integer"}},
@@ -209,7 +209,7 @@ def test_the_types_of_parameters_become_their_schemas() -> None:
         "n": {"type": "object", "additionalProperties": {"description": "any value"}},
         "o": {"type": "array", "items": {"type": "string"}},
     }
-    assert schema(tool)["$defs"] == {"Unit": {"title": "Unit", "enum": ["C", "K"]}}
+    assert schema(tool)["$defs"] == {"Unit": {"type": "string", "title": "Unit", "enum": ["C", "K"]}}
     assert schema(tool)["required"] == list("abcdefghijklmno")
 
 
@@ -270,6 +270,23 @@ class Meal(enum.Enum):
     """What is eaten."""
 
     LUNCH = "lunch"
+
+
+def test_choices_that_are_alike_have_their_type() -> None:
+    def tool(
+        text: list[Literal["a", "b"]],
+        number: Literal[1, 2],
+        level: Level,
+        mixed: Literal[1, "a"],
+        other: Annotated[dict[str, object], msgspec.Meta(examples=[{"enum": ["a"]}])],
+    ) -> None: ...
+
+    declared = properties(tool)
+    assert declared["text"]["items"] == {"type": "string", "enum": ["a", "b"]}
+    assert declared["number"] == {"type": "integer", "enum": [1, 2]}
+    assert schema(tool)["$defs"]["Level"]["type"] == "integer"
+    assert declared["mixed"] == {"enum": [1, "a"]}
+    assert declared["other"]["examples"] == [{"enum": ["a"]}]
 
 
 def test_a_class_and_its_attributes_are_described_by_its_docstring() -> None:

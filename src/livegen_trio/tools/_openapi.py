@@ -15,10 +15,10 @@ import msgspec
 
 from .._errors import ConfigError, ToolError
 from ..types import Schema
+from ._plain import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import TypeGuard
 
 _Part: TypeAlias = dict[str, object]
 """A schema in the subset, as JSON, that has a type: one of the things that a value may be."""
@@ -74,7 +74,7 @@ def openapi_of(schema: Mapping[str, object]) -> Schema:
         ToolError: It can't be done; the message names the parameter, and the type if that holds itself.
     """
     definitions = schema.get("$defs")
-    part = _Place(definitions if _is_object(definitions) else {}).write(schema)
+    part = _Place(definitions if is_object(definitions) else {}).write(schema)
     try:
         return msgspec.convert(part, Schema)
     except (msgspec.ValidationError, ConfigError) as exc:
@@ -110,7 +110,7 @@ class _Place:
 
     def _parts(self, schema: object) -> Sequence[_Part]:
         """What a value of *schema* may be; what is said of the value is said of each."""
-        if not _is_object(schema):
+        if not is_object(schema):
             raise self._refusal(_NO_TYPE)
         parts = [_about(schema, part) for part in self._undescribed(schema)]
         if not parts:
@@ -127,7 +127,7 @@ class _Place:
             yield from self._choices([schema["const"]] if "const" in schema else _array(schema["enum"]))
         else:
             kinds = schema.get("type")
-            for kind in kinds if _is_array(kinds) else [kinds]:
+            for kind in kinds if is_array(kinds) else [kinds]:
                 yield self._typed(schema, kind)
 
     def _referred(self, name: str) -> Sequence[_Part]:
@@ -163,7 +163,7 @@ class _Place:
 
     def _properties(self, schema: Mapping[str, object]) -> _Part:
         properties = schema.get("properties")
-        if not _is_object(properties) or not properties:
+        if not is_object(properties) or not properties:
             return {}
         return {"properties": {name: self._at(name).write(one) for name, one in properties.items()}}
 
@@ -176,7 +176,7 @@ class _Place:
     def _said_of_names(self, schema: Mapping[str, object]) -> Iterator[str]:
         """What an object may hold beside its properties, if that is said."""
         values = schema.get("additionalProperties", "properties" not in schema)
-        if values is True or (_is_object(values) and not values.keys() - {"description"}):
+        if values is True or (is_object(values) and not values.keys() - {"description"}):
             yield "Any names."
         elif values is not False:
             yield f"Any names, with values like {_json(self._at('[]').write(values))}."
@@ -234,12 +234,4 @@ def _json(value: object) -> str:
 
 
 def _array(value: object) -> Sequence[object]:
-    return value if _is_array(value) else ()
-
-
-def _is_array(value: object) -> TypeGuard[list[object]]:
-    return isinstance(value, list)
-
-
-def _is_object(value: object) -> TypeGuard[dict[str, object]]:
-    return isinstance(value, dict)
+    return value if is_array(value) else ()

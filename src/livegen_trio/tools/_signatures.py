@@ -7,29 +7,25 @@ import re
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final, TypeAlias, cast, get_type_hints
+from typing import TYPE_CHECKING, Final, get_type_hints
 
 import msgspec
 
 from .._errors import ToolError
 from ._docstrings import parse_docstring
 from ._plain import plain
+from ._schemas import described, schemas_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from ._docstrings import Docstring
-
-Schema: TypeAlias = "Mapping[str, object]"
-"""A JSON schema."""
+    from ._schemas import Schema
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 """What the service takes, of what Python does."""
 
 _NAMED_KINDS: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-
-_ANY_VALUE: Final = "any value"
-"""What describes `object`: msgspec knows it as a class like any other, and takes no empty schema for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +104,9 @@ def schema_of(arguments: Sequence[Argument]) -> Schema | None:
     """The arguments as a JSON schema; None without any."""
     if not arguments:
         return None
-    schemas, definitions = _schemas([argument.type for argument in arguments])
+    schemas, definitions = schemas_of([argument.type for argument in arguments])
     properties = {
-        argument.name: {**_described(schema, argument.description), **_default_of(argument)}
+        argument.name: {**described(schema, argument.description), **_default_of(argument)}
         for argument, schema in zip(arguments, schemas, strict=True)
     }
     required = [argument.name for argument in arguments if argument.is_required]
@@ -118,7 +114,7 @@ def schema_of(arguments: Sequence[Argument]) -> Schema | None:
     if required:
         schema["required"] = required
     if definitions:
-        schema["$defs"] = {name: _documented(definition) for name, definition in definitions.items()}
+        schema["$defs"] = definitions
     return schema
 
 
@@ -148,7 +144,7 @@ def _argument(
         raise _undeclarable(parameter, name, "it has no type")
     try:
         hint = _resolve(function, parameter)
-        plain(_schemas([hint]))  # examples may be anything
+        plain(schemas_of([hint]))  # examples may be anything
     except Exception as exc:  # whatever an annotation may raise
         raise _undeclarable(parameter, name, str(exc) or type(exc).__name__) from exc
     return Argument(parameter.name, hint, parameter.default, description)
@@ -167,42 +163,11 @@ def _undeclarable(parameter: inspect.Parameter, name: str, why: str) -> ToolErro
     return ToolError(f"parameter {parameter.name!r} of {name} can't be declared: {why}")
 
 
-def _documented(definition: Schema) -> Schema:
-    """A class, with what its docstring says where it belongs."""
-    properties, doc = definition.get("properties"), definition.get("description")
-    if not isinstance(doc, str):
-        return definition
-    if not isinstance(properties, dict):
-        return {**definition, "description": inspect.cleandoc(doc)}
-    docstring = parse_docstring(doc)
-    described = {
-        name: _described(one, docstring.arguments.get(name))
-        for name, one in cast("dict[str, Schema]", properties).items()  # as msgspec makes them
-    }
-    return {**definition, "description": docstring.text, "properties": described}
-
-
-def _schemas(types: Sequence[object]) -> tuple[Sequence[Schema], Mapping[str, Schema]]:
-    return msgspec.json.schema_components(types, schema_hook=_schema_hook, ref_template="#/$defs/{name}")
-
-
-def _schema_hook(kind: type) -> dict[str, object]:
-    """What msgspec has no schema for."""
-    if kind is object:
-        return {"description": _ANY_VALUE}
-    raise TypeError(f"type {kind!r} is not supported")
-
-
 def _field(argument: Argument) -> tuple[str, object] | tuple[str, object, object]:
     if argument.is_required:
         return argument.name, argument.type
     # By a factory, since msgspec takes no lists and the like as defaults; Python does, and here nobody changes them.
     return argument.name, argument.type, msgspec.field(default_factory=lambda: argument.default)
-
-
-def _described(schema: Schema, description: str | None) -> Schema:
-    is_described = schema.get("description", _ANY_VALUE) != _ANY_VALUE  # by `msgspec.Meta`, which comes first
-    return schema if is_described or description is None else {**schema, "description": description}
 
 
 def _default_of(argument: Argument) -> Mapping[str, object]:

@@ -56,6 +56,23 @@ def test_without_functions_there_is_no_empty_tool() -> None:
     assert declarations([SEARCH]).tools == (SEARCH,)
 
 
+def test_the_parameters_of_functions_can_be_declared_in_the_subset_of_openapi() -> None:
+    given = FunctionDeclaration(name="given", parameters_json_schema={"type": "object"})
+    declared = declarations([add, given], openapi=True)
+    number = Schema(type="INTEGER")
+    assert declared.tools[0].function_declarations == [
+        FunctionDeclaration(
+            name="add",
+            description="The sum.",
+            parameters=Schema(
+                type="OBJECT", properties={"one": number, "other": number}, required=["one", "other"]
+            ),
+        ),
+        given,
+    ]
+    assert list(declared.functions) == ["add"]
+
+
 def test_any_sequence_of_tools_is_taken_and_not_kept() -> None:
     given: list[Any] = [add]
     declared = declarations(given)

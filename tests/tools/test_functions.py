@@ -11,14 +11,14 @@ import types
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence  # noqa: TC003 - the same
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
 
 import msgspec
 import pytest
 import trio
 from hypothesis import given, strategies as st
 
-from livegen_trio import ToolError
+from livegen_trio import FunctionDeclaration, Schema, ToolError
 from livegen_trio.tools import FunctionTool
 from struct_strategies import JSON
 
@@ -86,7 +86,7 @@ def test_a_function_is_declared_by_its_name_its_docstring_and_its_parameters() -
 
     tool = FunctionTool(get_weather)
     assert (tool.name, tool.declaration.name) == ("get_weather", "get_weather")
-    assert tool.declaration.description == "Current weather of a city."
+    assert tool.declaration.description == "Current weather of a city.\n\nNot of a country."
     assert tool.declaration.parameters_json_schema == {
         "type": "object",
         "properties": {"city": {"type": "string"}, "days": {"type": "integer", "default": 1}},
@@ -97,7 +97,61 @@ def test_a_function_is_declared_by_its_name_its_docstring_and_its_parameters() -
 def test_a_function_without_a_docstring_has_no_description() -> None:
     def now() -> None: ...
 
+    def later() -> None:
+        """
+        Returns:
+            Nothing.
+        """
+
     assert FunctionTool(now).declaration.description is None
+    assert FunctionTool(later).declaration.description is None
+
+
+def test_parameters_are_described_by_the_docstring_unless_they_say_it_themselves() -> None:
+    def book(
+        place: Place,
+        guests: Annotated[int, msgspec.Meta(description="How many come", ge=1)],
+        unit: Unit = Unit.KELVIN,
+        wish: object = None,
+        extra: Annotated[object, msgspec.Meta(description="More")] = None,
+    ) -> None:
+        """Book a table.
+
+        Args:
+            place: Where.
+            guests: The party.
+            unit (Unit): What the heating
+                is set in.
+            wish: What else matters.
+            extra: Nothing.
+            nobody: No parameter.
+
+        Returns:
+            Nothing.
+        """
+
+    assert FunctionTool(book).declaration.description == "Book a table."
+    assert properties(book) == {
+        "place": {"$ref": "#/$defs/Place", "description": "Where."},
+        "guests": {"type": "integer", "description": "How many come", "minimum": 1},
+        "unit": {"$ref": "#/$defs/Unit", "description": "What the heating is set in.", "default": "K"},
+        "wish": {"description": "What else matters.", "default": None},
+        "extra": {"description": "More", "default": None},
+    }
+
+
+def test_the_arguments_that_a_partial_gives_are_described_to_nobody() -> None:
+    def move(robot: str, by: int) -> None:
+        """Move it.
+
+        Args:
+            robot: Which.
+            by: How far.
+        """
+
+    assert properties(functools.partial(move, robot="R2")) == {
+        "by": {"type": "integer", "description": "How far."}
+    }
 
 
 def test_a_function_without_parameters_has_no_schema() -> None:
@@ -135,7 +189,7 @@ def test_the_types_of_parameters_become_their_schemas() -> None:
     assert properties(tool) == {
         "a": {"type": "boolean"},
         "b": {"type": "number"},
-        "c": {"enum": ["x", "y"]},
+        "c": {"type": "string", "enum": ["x", "y"]},
         "d": {"$ref": "#/$defs/Unit"},
         "e": {"anyOf": [{"type": "string"}, {"type": "null"}]},
         "f": {"type": "array", "items": {"type": "integer"}},
@@ -155,7 +209,7 @@ def test_the_types_of_parameters_become_their_schemas() -> None:
         "n": {"type": "object", "additionalProperties": {"description": "any value"}},
         "o": {"type": "array", "items": {"type": "string"}},
     }
-    assert schema(tool)["$defs"] == {"Unit": {"title": "Unit", "enum": ["C", "K"]}}
+    assert schema(tool)["$defs"] == {"Unit": {"type": "string", "title": "Unit", "enum": ["C", "K"]}}
     assert schema(tool)["required"] == list("abcdefghijklmno")
 
 
@@ -185,6 +239,69 @@ def test_nested_structs_and_dataclasses_are_defined_beside_the_properties() -> N
     assert set(declared["$defs"]) == {"Trip", "Place", "Options"}
     assert declared["$defs"]["Trip"]["properties"]["via"]["items"] == {"$ref": "#/$defs/Place"}
     assert "additionalProperties" not in declared
+
+
+class Guest(msgspec.Struct):
+    """Somebody who comes,
+    as they said.
+
+    Attributes:
+        name: How they are called.
+        age: In years.
+        wish: What else
+            they said.
+    """
+
+    name: str
+    age: Annotated[int, msgspec.Meta(description="In months")] = 0
+    wish: object = None
+    table: int = 0
+
+
+class Seat(NamedTuple):
+    """Where
+    to sit.
+    """
+
+    row: int
+
+
+class Meal(enum.Enum):
+    """What is eaten."""
+
+    LUNCH = "lunch"
+
+
+def test_choices_that_are_alike_have_their_type() -> None:
+    def tool(
+        text: list[Literal["a", "b"]],
+        number: Literal[1, 2],
+        level: Level,
+        mixed: Literal[1, "a"],
+        other: Annotated[dict[str, object], msgspec.Meta(examples=[{"enum": ["a"]}])],
+    ) -> None: ...
+
+    declared = properties(tool)
+    assert declared["text"]["items"] == {"type": "string", "enum": ["a", "b"]}
+    assert declared["number"] == {"type": "integer", "enum": [1, 2]}
+    assert schema(tool)["$defs"]["Level"]["type"] == "integer"
+    assert declared["mixed"] == {"enum": [1, "a"]}
+    assert declared["other"]["examples"] == [{"enum": ["a"]}]
+
+
+def test_a_class_and_its_attributes_are_described_by_its_docstring() -> None:
+    def welcome(guest: Guest, seat: Seat, meal: Meal) -> None: ...
+
+    definitions = schema(welcome)["$defs"]
+    assert definitions["Guest"]["description"] == "Somebody who comes, as they said."
+    assert definitions["Guest"]["properties"] == {
+        "name": {"type": "string", "description": "How they are called."},
+        "age": {"type": "integer", "description": "In months", "default": 0},
+        "wish": {"description": "What else they said.", "default": None},
+        "table": {"type": "integer", "default": 0},
+    }
+    assert definitions["Seat"]["description"] == "Where\nto sit."
+    assert definitions["Meal"]["description"] == "What is eaten."
 
 
 def test_a_function_may_be_called_as_one_of_its_types_is() -> None:
@@ -237,6 +354,45 @@ def test_any_default_can_be_declared(defaults: list[object]) -> None:
 
     tool.__defaults__ = tuple(defaults)
     assert [one["default"] for one in properties(tool).values()] == defaults
+
+
+# The declaration in OpenAPI's subset
+
+
+def test_a_function_can_be_declared_in_the_subset_of_openapi_too() -> None:
+    def get_weather(city: str, days: Annotated[int, msgspec.Meta(ge=1)] = 1) -> None:
+        """The weather.
+
+        Args:
+            city: Where.
+        """
+
+    assert FunctionTool(get_weather).openapi_declaration == FunctionDeclaration(
+        name="get_weather",
+        description="The weather.",
+        parameters=Schema(
+            type="OBJECT",
+            properties={
+                "city": Schema(type="STRING", description="Where."),
+                "days": Schema(type="INTEGER", minimum=1, default=1),
+            },
+            required=["city"],
+        ),
+    )
+
+
+def test_a_function_without_parameters_is_declared_the_same_in_both_ways() -> None:
+    def now() -> None: ...
+
+    assert FunctionTool(now).openapi_declaration == FunctionTool(now).declaration
+
+
+def test_what_the_subset_cannot_express_is_named_with_its_function() -> None:
+    def note(thing: object) -> None: ...
+
+    tool = FunctionTool(note)
+    with pytest.raises(ToolError, match=r"^note: parameter 'thing' can't be declared in OpenAPI's subset: "):
+        _ = tool.openapi_declaration
 
 
 # What is a function
@@ -414,6 +570,9 @@ def two_lists(thing: list[int] | tuple[str]) -> None: ...
 def imaginary(thing: Imaginary) -> None: ...
 
 
+def unlike(thing: Annotated[int, msgspec.Meta(examples=[Opaque()])]) -> None: ...
+
+
 def missing(thing: sys.missing) -> None: ...  # type: ignore[name-defined]
 
 
@@ -437,6 +596,7 @@ def dividing(thing: 1 / 0) -> None: ...  # type: ignore[valid-type]
             two_lists,
             "'thing' of two_lists can't be declared: Type unions may not contain more than one array",
         ),
+        (unlike, "'thing' of unlike can't be declared: it can't be written as JSON: "),
         (imaginary, "'thing' of imaginary can't be declared: name 'Imaginary' is not defined"),
         (missing, "'thing' of missing can't be declared: module 'sys' has no attribute 'missing'"),
         (no_type, "'thing' of no_type can't be declared: "),

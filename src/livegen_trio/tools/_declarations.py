@@ -25,8 +25,13 @@ class Declared:
     functions: Mapping[str, FunctionTool]
 
 
-def declarations(tools: Sequence[ToolInput]) -> Declared:
+def declarations(tools: Sequence[ToolInput], *, openapi: bool = False) -> Declared:
     """Declare *tools*: function declarations go together into one `Tool`, behind those given whole.
+
+    Args:
+        tools: What the model may use.
+        openapi: Whether the functions' parameters are declared in the subset of OpenAPI. Declarations that are given
+            stay as they are.
 
     Raises:
         ToolError: A function can't be declared, or a name is taken twice.
@@ -40,7 +45,7 @@ def declarations(tools: Sequence[ToolInput]) -> Declared:
         elif not isinstance(tool, Tool):
             function = FunctionTool(tool)
             functions[function.name] = function
-            single.append(function.declaration)
+            single.append(function.openapi_declaration if openapi else function.declaration)
     _check_names([*single, *(one for tool in whole for one in tool.function_declarations or ())])
     together = (Tool(function_declarations=tuple(single)),) if single else ()
     return Declared(tools=(*whole, *together), functions=functions)

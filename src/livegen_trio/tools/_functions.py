@@ -11,14 +11,15 @@ import trio
 
 from .._errors import ToolError
 from ..types import FunctionDeclaration
+from ._openapi import openapi_of
 from ._plain import plain, plain_with_whole_numbers
 from ._signatures import (
     arguments_of,
+    docstring_of,
     function_behind,
     name_of,
     schema_of,
     struct_of,
-    summary_of,
 )
 
 if TYPE_CHECKING:
@@ -47,9 +48,25 @@ class FunctionTool:
         self._arguments = struct_of(arguments, self.name)
         self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=self.name,
-            description=summary_of(function),
+            description=docstring_of(function).text or None,
             parameters_json_schema=schema_of(arguments),
         )
+
+    @property
+    def openapi_declaration(self) -> FunctionDeclaration:
+        """The declaration in the subset of OpenAPI, for models that read no JSON schema.
+
+        Raises:
+            ToolError: A parameter can't be declared so: it may be anything, or its type holds itself.
+        """
+        schema = self.declaration.parameters_json_schema
+        if schema is None:
+            return self.declaration
+        try:
+            parameters = openapi_of(schema)
+        except ToolError as exc:
+            raise ToolError(f"{self.name}: {exc}") from exc
+        return msgspec.structs.replace(self.declaration, parameters=parameters, parameters_json_schema=None)
 
     async def call(self, args: Mapping[str, object]) -> Mapping[str, object]:
         """Call the function; a sync one runs in a worker thread, and is abandoned there if this is cancelled.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from .._errors import ToolError
+
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 _EXACT: Final = 2**53
 """Up to here a double holds every whole number."""
@@ -30,6 +33,16 @@ def plain_with_whole_numbers(value: object) -> object:
         ToolError: It can't be written as JSON.
     """
     return _WHOLE_NUMBERS_DECODER.decode(_encode(value))
+
+
+def is_array(value: object) -> TypeGuard[list[object]]:
+    """Whether it is an array of JSON."""
+    return isinstance(value, list)
+
+
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether it is an object of JSON."""
+    return isinstance(value, dict)
 
 
 def _encode(value: object) -> bytes:

@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Final, get_type_hints
 import msgspec
 
 from .._errors import ToolError
+from ._docstrings import parse_docstring
 from ._plain import plain
+from ._schemas import described, schemas_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
+
+    from ._docstrings import Docstring
+    from ._schemas import Schema
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 """What the service takes, of what Python does."""
@@ -31,11 +36,13 @@ class Argument:
         name: Its name.
         type: Its annotation, resolved.
         default: What it is without being given, or `inspect.Parameter.empty`.
+        description: What the function's docstring says of it.
     """
 
     name: str
     type: object
     default: object
+    description: str | None = None
 
     @property
     def is_required(self) -> bool:
@@ -62,10 +69,9 @@ def name_of(function: object) -> str:
     return name
 
 
-def summary_of(function: object) -> str | None:
-    """The first paragraph of the docstring, on one line."""
-    doc = inspect.getdoc(function_behind(function))
-    return " ".join(doc.partition("\n\n")[0].split()) if doc else None
+def docstring_of(function: object) -> Docstring:
+    """What the function says of itself."""
+    return parse_docstring(inspect.getdoc(function_behind(function)) or "")
 
 
 def function_behind(function: object) -> Callable[..., object]:
@@ -81,8 +87,9 @@ def arguments_of(function: Callable[..., object], name: str) -> Sequence[Argumen
     Raises:
         ToolError: One of them can't be declared.
     """
+    descriptions = docstring_of(function).arguments
     return [
-        _argument(function, parameter, name)
+        _argument(function, parameter, name, descriptions.get(parameter.name))
         for parameter in _parameters(function, name)
         if parameter.name not in _given_to(function)
     ]
@@ -93,13 +100,13 @@ def struct_of(arguments: Sequence[Argument], name: str) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, map(_field, arguments), kw_only=True, forbid_unknown_fields=True)
 
 
-def schema_of(arguments: Sequence[Argument]) -> Mapping[str, object] | None:
+def schema_of(arguments: Sequence[Argument]) -> Schema | None:
     """The arguments as a JSON schema; None without any."""
     if not arguments:
         return None
-    schemas, definitions = _schemas([argument.type for argument in arguments])
+    schemas, definitions = schemas_of([argument.type for argument in arguments])
     properties = {
-        argument.name: {**schema, **_default_of(argument)}
+        argument.name: {**described(schema, argument.description), **_default_of(argument)}
         for argument, schema in zip(arguments, schemas, strict=True)
     }
     required = [argument.name for argument in arguments if argument.is_required]
@@ -128,17 +135,19 @@ def _parameters(function: Callable[..., object], name: str) -> Sequence[inspect.
         raise ToolError(f"the parameters of {name} can't be told: {exc}") from exc
 
 
-def _argument(function: Callable[..., object], parameter: inspect.Parameter, name: str) -> Argument:
+def _argument(
+    function: Callable[..., object], parameter: inspect.Parameter, name: str, description: str | None
+) -> Argument:
     if parameter.kind not in _NAMED_KINDS:
         raise _undeclarable(parameter, name, "it has to be a named one")
     if parameter.annotation is parameter.empty:
         raise _undeclarable(parameter, name, "it has no type")
     try:
         hint = _resolve(function, parameter)
-        _schemas([hint])
+        plain(schemas_of([hint]))  # examples may be anything
     except Exception as exc:  # whatever an annotation may raise
         raise _undeclarable(parameter, name, str(exc) or type(exc).__name__) from exc
-    return Argument(parameter.name, hint, parameter.default)
+    return Argument(parameter.name, hint, parameter.default, description)
 
 
 def _resolve(function: Callable[..., object], parameter: inspect.Parameter) -> object:
@@ -152,17 +161,6 @@ def _resolve(function: Callable[..., object], parameter: inspect.Parameter) -> o
 
 def _undeclarable(parameter: inspect.Parameter, name: str, why: str) -> ToolError:
     return ToolError(f"parameter {parameter.name!r} of {name} can't be declared: {why}")
-
-
-def _schemas(types: Sequence[object]) -> tuple[Sequence[Mapping[str, object]], Mapping[str, object]]:
-    return msgspec.json.schema_components(types, schema_hook=_schema_hook, ref_template="#/$defs/{name}")
-
-
-def _schema_hook(kind: type) -> dict[str, object]:
-    """What msgspec has no schema for. It knows `object` as a class like any other, and takes no empty schema here."""
-    if kind is object:
-        return {"description": "any value"}
-    raise TypeError(f"type {kind!r} is not supported")
 
 
 def _field(argument: Argument) -> tuple[str, object] | tuple[str, object, object]:

@@ -96,7 +96,7 @@ class Server:
             try:
                 message = json.loads(await transport.receive())
             except ValueError:
-                await transport.aclose(1007, "garbage")
+                await transport.aclose(1007, "garbage")  # noqa: ASYNC120 - then the cancellation counts
                 raise ConnectionClosed(1007) from None
             if "realtimeInput" in message:
                 data = b64decode(message["realtimeInput"]["audio"]["data"])

@@ -285,6 +285,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             Exception: Whatever the store raises.
         """
+        await trio.lowlevel.checkpoint()
         saved: ResumeState | None = None
         while not self.is_closed:
             state = self._engine.resume_state()

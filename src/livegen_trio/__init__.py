@@ -36,7 +36,7 @@ from .backends import (
     WebSocketBackend as WebSocketBackend,
 )
 from .local import LocalBackend as LocalBackend
-from .tools import ToolInput as ToolInput
+from .tools import ToolInput as ToolInput, tool as tool
 from .types import (
     OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
     ActivityHandling as ActivityHandling,

@@ -45,6 +45,7 @@ from livegen_trio import (
     firebase,
     get_live_generative_model,
     profile_of,
+    tool,
 )
 from livegen_trio.stores import MemoryResumeStore
 
@@ -57,9 +58,21 @@ async def get_weather(city: str) -> dict[str, object]:
     return {"city": city, "celsius": 21}
 
 
+@tool
 def roll_dice(sides: int = 6) -> int:
     """Roll dice."""
     return sides
+
+
+@tool(name="toss", behavior="NON_BLOCKING", scheduling="SILENT", timeout=2.5, on_interrupt="finish")
+async def toss_coin() -> bool:
+    """Toss a coin."""
+    return True
+
+
+async def tools_stay_functions() -> None:
+    assert_type(roll_dice(), int)
+    assert_type(await toss_coin(), bool)
 
 
 async def fetch_key() -> str:

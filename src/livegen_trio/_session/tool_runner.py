@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from ..types import FunctionCall, ServerEvent
 
 _logger: Final = logging.getLogger(__name__)
+
+
+CALLS_AT_ONCE: Final = 64
+"""Calls of one session that are carried out at the same time; more of them wait for their turn."""
+
+
+class _Running(NamedTuple):
+    function: FunctionTool
+    scope: trio.CancelScope
 
 
 class ToolRunner:
@@ -37,7 +46,8 @@ class ToolRunner:
         self._scope = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._scopes: set[trio.CancelScope] = set()
-        self._running: dict[str, trio.CancelScope] = {}
+        self._running: dict[str, _Running] = {}
+        self._limiter = trio.CapacityLimiter(CALLS_AT_ONCE)
         self.functions: Mapping[str, FunctionTool] = functions
 
     def replace(self, functions: Mapping[str, FunctionTool]) -> None:
@@ -83,26 +93,34 @@ class ToolRunner:
         scope = trio.CancelScope()
         self._scopes.add(scope)
         if call.id:
-            self._running[call.id] = scope
+            self._running[call.id] = _Running(function, scope)
         self._nursery.start_soon(self._carry_out, call, function, scope)
 
     def _end(self, ids: Sequence[str]) -> None:
         for call_id in ids:
             # At once, not when the call has cleaned up: the server may use its id again.
-            if scope := self._running.pop(call_id, None):
-                scope.cancel(reason="the server cancelled the call")
+            running = self._running.pop(call_id, None)
+            if running is not None and running.function.options.on_interrupt == "cancel":
+                running.scope.cancel(reason="the server cancelled the call")
 
     async def _carry_out(self, call: FunctionCall, function: FunctionTool, scope: trio.CancelScope) -> None:
         try:
             with scope:
-                response = FunctionResponse(
-                    id=call.id, name=call.name, response=await _outcome(call, function)
+                async with self._limiter:
+                    outcome = await _outcome(call, function)
+                await self._send(
+                    FunctionResponse(
+                        id=call.id,
+                        name=call.name,
+                        response=outcome,
+                        scheduling=function.options.scheduling,
+                    )
                 )
-                await self._send(response)
         finally:
             self._scopes.discard(scope)
-            if call.id and self._running.get(call.id) is scope:
-                del self._running[call.id]
+            running = self._running.get(call.id or "")
+            if running is not None and running.scope is scope:
+                del self._running[call.id or ""]
 
     async def _send(self, response: FunctionResponse) -> None:
         try:

@@ -2,3 +2,4 @@
 
 from ._declarations import Declared as Declared, ToolInput as ToolInput, declarations as declarations
 from ._functions import FunctionTool as FunctionTool
+from ._options import OnInterrupt as OnInterrupt, tool as tool

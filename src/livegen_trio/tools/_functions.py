@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -12,6 +14,7 @@ import trio
 from .._errors import ToolError
 from ..types import FunctionDeclaration
 from ._openapi import openapi_of
+from ._options import ToolOptions, options_of
 from ._plain import plain, plain_with_whole_numbers
 from ._signatures import (
     arguments_of,
@@ -31,6 +34,7 @@ class FunctionTool:
 
     Attributes:
         name: The function's name, as the model calls it.
+        options: What `tool` was told of it.
         declaration: What is sent in `setup.tools`.
 
     Raises:
@@ -38,7 +42,8 @@ class FunctionTool:
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
-        self.name: str = name_of(function)
+        self.options: ToolOptions = options_of(function)
+        self.name: str = name_of(function, self.options.name)
         behind = function_behind(function)
         if inspect.isgeneratorfunction(behind) or inspect.isasyncgenfunction(behind):
             raise ToolError(f"{self.name} yields, but a tool returns its result; let it return a list")
@@ -48,6 +53,7 @@ class FunctionTool:
         self._arguments = struct_of(arguments, self.name)
         self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=self.name,
+            behavior=self.options.behavior,
             description=docstring_of(function).text or None,
             parameters_json_schema=schema_of(arguments),
         )
@@ -75,14 +81,21 @@ class FunctionTool:
             Its result, as the JSON object that a function response carries.
 
         Raises:
-            ToolError: The arguments don't fit the signature, or the result can't be written as JSON.
+            ToolError: The arguments don't fit the signature, the result can't be written as JSON, or the function took
+                longer than its timeout.
             Exception: Whatever the function raises.
         """
         call = partial(self._function, **self._check(args))
+        async with self.options.limiter or nullcontext():
+            with trio.move_on_after(math.inf if self.options.timeout is None else self.options.timeout):
+                return self._encode(await self._result(call))
+        raise ToolError(f"{self.name} took longer than {self.options.timeout:g} s, and was given up")
+
+    async def _result(self, call: Callable[[], object]) -> object:
         result = call() if self._is_async else await _in_thread(call)
         if inspect.isawaitable(result):  # some decorators make an async function look like a sync one
             result = await result
-        return self._encode(result)
+        return result
 
     def _check(self, args: Mapping[str, object]) -> dict[str, object]:
         try:

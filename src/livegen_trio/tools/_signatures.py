@@ -50,8 +50,8 @@ class Argument:
         return self.default is inspect.Parameter.empty
 
 
-def name_of(function: object) -> str:
-    """The name that the model calls *function* by: its own, or that of the function which a `partial` calls.
+def name_of(function: object, given: str | None = None) -> str:
+    """The name that the model calls *function* by: *given*, its own, or that of the function which a `partial` calls.
 
     Raises:
         ToolError: It has none that the service takes, or is no function at all.
@@ -61,9 +61,23 @@ def name_of(function: object) -> str:
             f"the class {function.__name__}" if inspect.isclass(function) else f"a {type(function).__name__}"
         )
         raise ToolError(f"{what} is no tool; give a function, a FunctionDeclaration or a Tool")
-    name: object = getattr(_without_partial(function), "__name__", None)
+    if given is not None:
+        return given
+    name: object = getattr(without_partial(function), "__name__", None)
     if not isinstance(name, str) or name == "<lambda>":
-        raise ToolError("a tool is called by its name, and this has none; wrap it into a function with `def`")
+        raise ToolError(
+            "a tool is called by its name, and this has none; wrap it into a function with `def`, or give it "
+            "one by tool(name=...)"
+        )
+    return checked_name(name)
+
+
+def checked_name(name: str) -> str:
+    """*name*, if the service takes it.
+
+    Raises:
+        ToolError: It doesn't.
+    """
     if not _NAME.fullmatch(name):
         raise ToolError(f"{name!r} can't be a tool's name; write up to 128 letters of ASCII, digits and _")
     return name
@@ -76,7 +90,7 @@ def docstring_of(function: object) -> Docstring:
 
 def function_behind(function: object) -> Callable[..., object]:
     """What runs in the end: the function of a `partial`, the method of a callable object."""
-    function = _without_partial(function)
+    function = without_partial(function)
     assert callable(function)  # `name_of` has seen to it
     return function if inspect.isroutine(function) else function.__call__
 
@@ -122,7 +136,7 @@ def _given_to(function: object) -> Container[str]:
     return function.keywords if isinstance(function, partial) else ()
 
 
-def _without_partial(function: object) -> object:
+def without_partial(function: object) -> object:
     while isinstance(function, partial):
         function = function.func
     return function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
 TIMEOUT = 50  # seconds; below that of pytest, which would end all tests
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard() -> Generator[None]:
+    """Whoever runs the tests in the background may have it ignored, here and in every process started from here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

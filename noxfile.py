@@ -35,6 +35,8 @@ CORE = ",".join(
         "_supervision.py",
         "_turn_rules.py",
         "_usage.py",
+        "transports/framing.py",
+        "transports/masking.py",
     )
 )
 """The modules that know no event loop: nothing in them is hard to test."""

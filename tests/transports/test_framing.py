@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import time
+import sys
 import tracemalloc
 from typing import TYPE_CHECKING, Final
 
@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from frame_strategies import CLOSE_CODES, mutated_streams, pieces, valid_streams
+from livegen_trio.transports import framing
 from livegen_trio.transports.framing import CloseFrame, Framing, FramingError, Ping, Pong
 from raw_websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode, encode_close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import FrameType
 
     from frame_strategies import Said
     from livegen_trio.transports.framing import Event
@@ -77,17 +79,17 @@ def test_a_text_frame_has_the_shortest_header_that_holds_its_length(size: int, h
 
 
 def test_every_frame_has_a_key_of_its_own() -> None:
-    framing = open_framing()
-    frames = [framing.text(b""), framing.ping(), framing.pong(b""), framing.close()]
-    frames += [framing.text(b"a") for _ in range(500)]  # more than are drawn at once
+    opened = open_framing()
+    frames = [opened.text(b""), opened.ping(), opened.pong(b""), opened.close()]
+    frames += [opened.text(b"a") for _ in range(500)]  # more than are drawn at once
     keys = [header_and_payload(frame)[1] for frame in frames]
     assert len(set(keys)) > len(keys) - 3  # two in half a thousand may be alike by chance, if rarely
 
 
 def test_pings_and_pongs_carry_their_payload() -> None:
-    framing = open_framing()
-    assert header_and_payload(framing.ping(b"7"))[::2] == (b"\x89\x81", b"7")
-    assert header_and_payload(framing.pong(b"p" * 125))[::2] == (b"\x8a\xfd", b"p" * 125)
+    opened = open_framing()
+    assert header_and_payload(opened.ping(b"7"))[::2] == (b"\x89\x81", b"7")
+    assert header_and_payload(opened.pong(b"p" * 125))[::2] == (b"\x8a\xfd", b"p" * 125)
 
 
 def test_a_close_carries_its_code_and_reason() -> None:
@@ -119,9 +121,9 @@ def test_a_reason_needs_a_code() -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        lambda framing: framing.ping(b"x" * 126),
-        lambda framing: framing.pong(b"x" * 126),
-        lambda framing: framing.close(1000, "x" * 124),
+        lambda opened: opened.ping(b"x" * 126),
+        lambda opened: opened.pong(b"x" * 126),
+        lambda opened: opened.close(1000, "x" * 124),
     ],
 )
 def test_a_control_frame_that_would_be_too_long_is_not_written(write: Callable[[Framing], bytes]) -> None:
@@ -163,12 +165,12 @@ def test_text_may_be_of_any_characters() -> None:
 
 
 def test_the_start_of_a_frame_waits_for_the_rest() -> None:
-    framing = open_framing()
+    opened = open_framing()
     frame = encode(TEXT, b"x" * 70_000)
-    assert [framing.feed(frame[at : at + 1]) for at in range(20)] == [[]] * 20
-    assert framing.feed(frame[20:-1]) == []
-    assert framing.feed(frame[-1:] + frame[:1]) == [b"x" * 70_000]
-    assert framing.feed(frame[1:]) == [b"x" * 70_000]
+    assert [opened.feed(frame[at : at + 1]) for at in range(20)] == [[]] * 20
+    assert opened.feed(frame[20:-1]) == []
+    assert opened.feed(frame[-1:] + frame[:1]) == [b"x" * 70_000]
+    assert opened.feed(frame[1:]) == [b"x" * 70_000]
 
 
 def test_a_message_in_fragments_is_put_together() -> None:
@@ -211,6 +213,12 @@ def test_a_character_may_be_split_between_fragments() -> None:
     ]
 
 
+@pytest.mark.parametrize(("opcode", "kind"), [(PING, Ping), (PONG, Pong)])
+@pytest.mark.parametrize("size", [0, 1, 125])
+def test_control_frames_hold_up_to_125_bytes(opcode: int, kind: type[Ping | Pong], size: int) -> None:
+    assert heard(encode(opcode, b"p" * size)) == [kind(b"p" * size)]
+
+
 def test_a_close_tells_code_and_reason() -> None:
     assert heard(encode_close(1011, "gone €".encode())) == [CloseFrame(1011, "gone €")]
 
@@ -229,31 +237,29 @@ def test_a_close_may_come_inside_of_a_message() -> None:
 
 
 def test_nothing_is_read_after_a_close() -> None:
-    framing = open_framing()
-    assert framing.feed(encode(TEXT, b"a") + encode_close(1000) + encode(TEXT, b"b") + b"\xff\xff") == [
+    opened = open_framing()
+    assert opened.feed(encode(TEXT, b"a") + encode_close(1000) + encode(TEXT, b"b") + b"\xff\xff") == [
         b"a",
         CloseFrame(1000, ""),
     ]
-    assert framing.feed(encode(TEXT, b"c")) == []
+    assert opened.feed(encode(TEXT, b"c")) == []
 
 
 # What is refused.
 
 
 def test_messages_before_an_error_are_handed_over() -> None:
-    framing = open_framing()
-    *before, error = framing.feed(
-        encode(BINARY, b"a" * 200) + encode(PING) + b"\xff\xff" + encode(TEXT, b"b")
-    )
+    opened = open_framing()
+    *before, error = opened.feed(encode(BINARY, b"a" * 200) + encode(PING) + b"\xff\xff" + encode(TEXT, b"b"))
     assert before == [b"a" * 200, Ping(b"")]
     assert isinstance(error, FramingError)
     assert error.code == 1002
 
 
 def test_nothing_is_read_after_an_error() -> None:
-    framing = open_framing()
-    framing.feed(b"\xff\xff")
-    assert framing.feed(encode(TEXT, b"a")) == []
+    opened = open_framing()
+    opened.feed(b"\xff\xff")
+    assert opened.feed(encode(TEXT, b"a")) == []
 
 
 def test_an_error_holds_on_to_nothing_of_what_arrived() -> None:
@@ -370,9 +376,8 @@ def test_fragments_are_refused_where_they_are_too_large_together() -> None:
 
 
 def test_control_frames_do_not_count_as_a_part_of_the_message() -> None:
-    assert heard(encode(BINARY, b"a", fin=False), encode(PING, b"p" * 100), max_message_size=1) == [
-        Ping(b"p" * 100)
-    ]
+    frames = (encode(BINARY, b"a", fin=False), encode(PING, b"p" * 125), encode_close(1000, b"r" * 123))
+    assert heard(*frames, max_message_size=1) == [Ping(b"p" * 125), CloseFrame(1000, "r" * 123)]
 
 
 @pytest.mark.parametrize("size", [0, 200, 70_000])
@@ -423,8 +428,8 @@ def test_a_reason_that_is_no_utf_8_is_refused() -> None:
 @given(said=valid_streams(), data=st.data())
 def test_whatever_a_server_may_say_is_heard_however_it_arrives(said: Said, data: st.DataObject) -> None:
     events, stream = said
-    framing = open_framing()
-    assert [event for piece in data.draw(pieces(stream)) for event in framing.feed(piece)] == events
+    opened = open_framing()
+    assert [event for piece in data.draw(pieces(stream)) for event in opened.feed(piece)] == events
 
 
 @given(stream=mutated_streams() | st.binary(max_size=50), data=st.data())
@@ -432,15 +437,15 @@ def test_how_bytes_arrive_makes_no_difference_not_even_to_what_is_wrong(
     stream: bytes, data: st.DataObject
 ) -> None:
     at_once = plain(open_framing(100_000).feed(stream))
-    framing = open_framing(100_000)
-    assert plain(event for piece in data.draw(pieces(stream)) for event in framing.feed(piece)) == at_once
+    opened = open_framing(100_000)
+    assert plain(event for piece in data.draw(pieces(stream)) for event in opened.feed(piece)) == at_once
 
 
 @settings(max_examples=20)
 @given(stream=mutated_streams().filter(lambda stream: len(stream) < 2000))
 def test_bytes_may_come_one_by_one(stream: bytes) -> None:
-    framing = open_framing(100_000)
-    one_by_one = [event for byte in stream for event in framing.feed(bytes([byte]))]
+    opened = open_framing(100_000)
+    one_by_one = [event for byte in stream for event in opened.feed(bytes([byte]))]
     assert plain(one_by_one) == heard(stream, max_message_size=100_000)
 
 
@@ -453,26 +458,64 @@ def test_only_the_last_thing_heard_is_an_end(stream: bytes) -> None:
 # What it costs.
 
 
-def test_a_large_frame_in_many_pieces_is_not_read_from_the_start_each_time() -> None:
-    framing = open_framing(2**23)
-    frame = encode(BINARY, b"a" * 2**23)
-    started = time.process_time()
-    heard_so_far = [event for at in range(0, len(frame), 128) for event in framing.feed(frame[at : at + 128])]
-    assert heard_so_far == [frame[10:]]
-    assert (
-        time.process_time() - started < 10
-    )  # seconds; a fraction of one, where copying it each time takes minutes
+def calls(function: Callable[..., object], *arguments: object) -> int:
+    """How many Python functions of the module run, which is what takes the time."""
+    count = 0
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        nonlocal count
+        count += event == "call" and frame.f_code.co_filename == framing.__file__
+
+    sys.setprofile(note)
+    try:
+        function(*arguments)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+@pytest.mark.parametrize("size", [126, 1300, 65535])
+def test_usual_messages_need_no_calls_of_their_own(opcode: int, size: int) -> None:
+    assert calls(open_framing().feed, encode(opcode, b"a" * size) * 10) == calls(open_framing().feed, b"")
+
+
+def test_usual_messages_are_read_quickly_after_others_too() -> None:
+    opened = open_framing()
+    opened.feed(encode(TEXT, b"a", fin=False) + encode(CONTINUATION) + encode(PING))
+    assert calls(opened.feed, encode(BINARY, b"a" * 1300)) == calls(open_framing().feed, b"")
+
+
+def test_keys_are_drawn_by_the_hundred() -> None:
+    opened = open_framing()
+    assert [calls(opened.text, b"a" * 930) for _ in range(100)] == [1] * 100
+    opened = open_framing()
+    assert [calls(opened.ping) for _ in range(100)] == [2] * 100
+
+
+@pytest.mark.parametrize("frame", [encode(BINARY, b"a" * 200_000), encode(TEXT, b"a" * 60_000)])
+def test_the_pieces_of_a_large_frame_are_not_looked_at_before_it_is_complete(frame: bytes) -> None:
+    opened = open_framing()
+    opened.feed(frame[:20])
+    assert {calls(opened.feed, frame[at : at + 1000]) for at in range(20, len(frame) - 1000, 1000)} == {1}
+
+
+def test_nor_is_a_header_before_it_is_complete() -> None:
+    opened = open_framing()
+    header = encode(BINARY, b"a" * 70_000)[:10]
+    looked_at = [calls(opened.feed, header[at : at + 1]) > 1 for at in range(10)]
+    assert looked_at == [True, True, *[False] * 7, True]
 
 
 @pytest.mark.parametrize("fragment", [b"", b"ab"])
 def test_small_fragments_take_no_more_memory_than_large_ones(fragment: bytes) -> None:
-    framing = open_framing()
-    framing.feed(encode(TEXT, b"ab" * 100, fin=False))
+    opened = open_framing()
+    opened.feed(encode(TEXT, b"ab" * 100, fin=False))
     frame = encode(CONTINUATION, fragment, fin=False)
     tracemalloc.start()
     try:
         for _ in range(10_000):
-            framing.feed(frame)
+            opened.feed(frame)
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -97,8 +97,9 @@ class Framing:
         self._partial = bytearray()  # a frame that has arrived in part
         self._needed = 0  # how many bytes of it there must be before another look at it is worth the while
         self._fragments: _Fragments | None = None
-        self._longest_short = min(max_message_size, 2**16 - 1)  # bytes; of lengths that are written in two
-        self._longest_quick = self._longest_short  # the same, but 0 inside of a fragmented message
+        self._longest_quick = (
+            max_message_size  # bytes; none may take the quick way inside of a fragmented message
+        )
         self._ended = False
 
     def text(self, payload: bytes) -> bytes:
@@ -160,7 +161,7 @@ class Framing:
         try:
             self._parse(data, events)
         except FramingError as error:
-            self._end()
+            self._ended = True
             error.__traceback__ = error.__context__ = None  # they would hold on to the data
             events.append(error)
         return events
@@ -244,7 +245,7 @@ class Framing:
             return None
         message = bytes(self._fragments.data)
         self._fragments = None
-        self._longest_quick = self._longest_short
+        self._longest_quick = self._max_message_size
         return message
 
     def _take_control(self, opcode: int, payload: bytes) -> Ping | Pong | CloseFrame:
@@ -253,13 +254,8 @@ class Framing:
         if opcode == _PONG:
             return Pong(payload)
         close = _read_close(payload)
-        self._end()
-        return close
-
-    def _end(self) -> None:
         self._ended = True
-        self._partial.clear()
-        self._fragments = None
+        return close
 
     def _control(self, opcode: int, payload: bytes) -> bytes:
         if len(payload) > _CONTROL_PAYLOAD:

@@ -34,7 +34,7 @@ TEXT_MODEL = "gemini-live-2.5-flash-preview"
 
 def unhurried(model: LiveGenerativeModel) -> AbstractAsyncContextManager[LiveSession]:
     """A virtual clock jumps ahead while a thread works: there must be nothing to jump to."""
-    return model.connect(keepalive_interval=math.inf, keepalive_timeout=math.inf)
+    return model.connect(session_resumption=None, keepalive_interval=math.inf, keepalive_timeout=math.inf)
 
 
 def model_on(backend: LocalBackend, name: str = MODEL) -> LiveGenerativeModel:

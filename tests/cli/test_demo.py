@@ -22,6 +22,7 @@ from livegen_trio.cli._terminal import Screen
 from livegen_trio.cli._weather import get_weather
 from livegen_trio.tools import declarations
 from peer import TURN_COMPLETE, Peer, conversation
+from tool_calls import outcome
 from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ async def test_the_weather_of_a_city_is_the_same_every_time() -> None:
 async def test_the_weather_is_a_tool_that_needs_a_city() -> None:
     tool = declarations([get_weather]).functions["get_weather"]
     with pytest.raises(ToolError, match="city"):
-        await tool.call({})
+        await outcome(tool, {})
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:

@@ -119,8 +119,9 @@ class Engine:
     async def start(self, nursery: trio.Nursery, session: LiveSession) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
         await nursery.start(self.tools.run, session)
-        await nursery.start(self._supervisor.run)
-        await nursery.start(self._tool_changes.run, self._given_tools)
+        await nursery.start(self._tool_changes.run)
+        await nursery.start(self._supervisor.run)  # the last, since from here on only `close` ends it
+        self._tool_changes.watch(self._given_tools)
 
     async def resume(self, asked: SessionResumptionConfig | None) -> None:
         """Go on with another connection."""

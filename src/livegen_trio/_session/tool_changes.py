@@ -30,11 +30,10 @@ class ToolChanges:
         self._watching = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
 
-    async def run(self, tools: Sequence[ToolInput], *, task_status: trio.TaskStatus[None]) -> None:
-        """Watch *tools*, or what `watch` says later, until `cancel`."""
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Watch what `watch` says, until `cancel`."""
         with self._scope, single_exception():
             async with trio.open_nursery() as self._nursery:
-                self.watch(tools)
                 task_status.started()
                 await trio.sleep_forever()
 

@@ -175,7 +175,7 @@ async def test_the_weather_of_a_city_is_the_same_every_time() -> None:
 
 
 async def test_the_weather_is_a_tool_that_needs_a_city() -> None:
-    tool = declarations([get_weather]).functions["get_weather"]
+    tool = declarations([get_weather]).callable_tools["get_weather"]
     with pytest.raises(ToolError, match="city"):
         await outcome(tool, {})
 

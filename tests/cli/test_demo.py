@@ -265,6 +265,18 @@ def test_the_demonstration_ends_well_as_a_process(start: Callable[..., Any], tmp
     assert (speech_end(answer) or 0) > 24_000
 
 
+def test_what_is_slow_can_be_spoken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--interrupt", "--out", str(tmp_path / "answer.wav"), "--json"]) == 0
+    captured = capsys.readouterr()
+    *lines, last = captured.out.splitlines()
+    assert "given up    the search for flights to Rome, when it was spoken over" in lines
+    result = json.loads(last)
+    assert [call["name"] for call in result["tool_calls"]] == ["search_flights", "get_weather"]
+    assert result["cancelled_calls"] == ["search_flights"]
+    assert "Paris" in result["said"]
+    assert captured.err == ""
+
+
 @pytest.mark.parametrize("last_line_before", ["loading", "server"])
 def test_ctrl_c_ends_it_at_once_and_cleanly(
     last_line_before: str, start: Callable[..., Any], tmp_path: Path

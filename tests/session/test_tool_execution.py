@@ -113,7 +113,7 @@ async def test_a_tool_can_speak_into_its_session() -> None:
 
 
 async def test_a_tool_knows_its_deadline(autojump_clock: MockClock) -> None:
-    seen = []
+    seen: list[object] = []
 
     @tool(timeout=5)
     async def work(context: ToolContext) -> None:
@@ -215,7 +215,7 @@ def test_a_tool_that_yields_is_declared_as_one_that_nobody_waits_for() -> None:
 async def test_a_stream_of_nothing_is_answered() -> None:
     async def nothing() -> AsyncIterator[int]:
         await trio.lowlevel.checkpoint()
-        for number in ():
+        for number in range(0):
             yield number
 
     async with conversation(tools=[nothing]) as (_, peer):

@@ -14,9 +14,7 @@ from .groups import single_exception
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    import mcp
-
-    from ..tools import ToolInput
+    from ..tools import McpClient, ToolInput
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -50,15 +48,13 @@ class ToolChanges:
         self._nursery = None
         self._scope.cancel(reason="the session is over")
 
-    async def _watch_all(
-        self, clients: Sequence[mcp.Client | mcp.ClientSession], scope: trio.CancelScope
-    ) -> None:
+    async def _watch_all(self, clients: Sequence[McpClient], scope: trio.CancelScope) -> None:
         with scope:
             async with trio.open_nursery() as nursery:
                 for client in clients:
                     nursery.start_soon(self._watch, client)
 
-    async def _watch(self, client: mcp.Client | mcp.ClientSession) -> None:
+    async def _watch(self, client: McpClient) -> None:
         try:
             await watch_mcp_tools(client, self._changed)
         except Exception as exc:

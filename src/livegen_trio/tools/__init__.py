@@ -9,5 +9,9 @@ from ._declarations import (
     list_tools as list_tools,
 )
 from ._functions import FunctionTool as FunctionTool
-from ._mcp import is_mcp_client as is_mcp_client, watch_mcp_tools as watch_mcp_tools
+from ._mcp import (
+    McpClient as McpClient,
+    is_mcp_client as is_mcp_client,
+    watch_mcp_tools as watch_mcp_tools,
+)
 from ._options import OnInterrupt as OnInterrupt, tool as tool

@@ -30,7 +30,7 @@ class McpClient(Protocol):
         """Call one of the server's tools."""
 
 
-def is_mcp_client(tool: object) -> TypeGuard[mcp.Client | mcp.ClientSession]:
+def is_mcp_client(tool: object) -> TypeGuard[McpClient]:
     """Whether *tool* is a client of the `mcp` package, which nobody has to have installed."""
     if "mcp" not in sys.modules:
         return False
@@ -39,7 +39,7 @@ def is_mcp_client(tool: object) -> TypeGuard[mcp.Client | mcp.ClientSession]:
     return isinstance(tool, mcp.Client | mcp.ClientSession)
 
 
-async def list_mcp_tools(client: mcp.Client | mcp.ClientSession) -> Sequence[McpTool]:
+async def list_mcp_tools(client: McpClient) -> Sequence[McpTool]:
     """What the server offers now.
 
     Raises:
@@ -57,9 +57,7 @@ async def list_mcp_tools(client: mcp.Client | mcp.ClientSession) -> Sequence[Mcp
     return [McpTool(client, tool) for tool in tools]
 
 
-async def watch_mcp_tools(
-    client: mcp.Client | mcp.ClientSession, changed: Callable[[], Awaitable[None]]
-) -> None:
+async def watch_mcp_tools(client: McpClient, changed: Callable[[], Awaitable[None]]) -> None:
     """Call *changed* whenever the server's list of tools has changed, until the client is closed.
 
     Servers of a protocol before 2026-07-28 tell such changes to the client's `message_handler` alone.
@@ -88,7 +86,7 @@ class McpTool(CallableTool):
         ToolError: It can't be declared.
     """
 
-    def __init__(self, client: mcp.Client | mcp.ClientSession, tool: Tool) -> None:
+    def __init__(self, client: McpClient, tool: Tool) -> None:
         self._client = client
         schema: Mapping[str, object] = {
             key: value for key, value in tool.input_schema.items() if key != "$schema"
@@ -119,10 +117,13 @@ class McpTool(CallableTool):
         return FunctionResponse(response=_output(result), parts=_media(result))
 
 
-def _session_of(client: mcp.Client | mcp.ClientSession) -> mcp.ClientSession:
+def _session_of(client: McpClient) -> mcp.ClientSession:
     import mcp  # noqa: PLC0415
 
-    return client.session if isinstance(client, mcp.Client) else client
+    if isinstance(client, mcp.Client):
+        return client.session
+    assert isinstance(client, mcp.ClientSession)  # `is_mcp_client` has seen to it
+    return client
 
 
 def _output(result: CallToolResult) -> Mapping[str, object]:

@@ -146,6 +146,7 @@ def test_every_example_is_tested_here() -> None:
         "ask_by_voice.py",
         "audio_conversation.py",
         "ephemeral_token.py",
+        "speak_over_a_tool.py",
         "firebase_chat.py",
         "survive.py",
     }

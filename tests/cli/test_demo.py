@@ -142,6 +142,7 @@ def test_the_results_are_one_object_in_the_last_line(
         "heard": "Hello?",
         "said": "Hello.",
         "tool_calls": [{"name": "f", "args": {"x": 1}}],
+        "cancelled_calls": [],
         "answer_seconds": 1.0,
         "first_audio_ms": 500,
         "out": str(out),

@@ -49,14 +49,14 @@ class FunctionTool(CallableTool):
             raise ToolError(
                 f"{name} is a generator, which would block; make it an async one, or return a list"
             )
-        self.streams = inspect.isasyncgenfunction(behind)
-        self.options = _for_a_stream(options, name) if self.streams else options
+        self.streams: bool = inspect.isasyncgenfunction(behind)
+        self.options: ToolOptions = _for_a_stream(options, name) if self.streams else options
         self._function = function
         self._runs_in_thread = not (self.streams or inspect.iscoroutinefunction(behind))
         self._context = context_parameter_of(function, name)
         arguments = arguments_of(function, name)
         self._arguments = struct_of(arguments, name)
-        self.declaration = FunctionDeclaration(
+        self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=name,
             behavior=self.options.behavior,
             description=docstring_of(function).text or None,

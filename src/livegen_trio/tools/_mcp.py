@@ -92,7 +92,7 @@ class McpTool(CallableTool):
             key: value for key, value in tool.input_schema.items() if key != "$schema"
         }
         try:
-            self.declaration = FunctionDeclaration(
+            self.declaration: FunctionDeclaration = FunctionDeclaration(
                 name=tool.name,
                 description=tool.description or tool.title,
                 parameters_json_schema=schema if schema.get("properties") else None,
@@ -136,20 +136,19 @@ def _text(result: CallToolResult) -> str:
 
 
 def _words(block: ContentBlock) -> str | None:
-    match block.type:
-        case "text":
-            return block.text
-        case "resource_link":
-            return f"{block.name}: {block.uri}"
-        case "resource":
-            return getattr(block.resource, "text", None)  # or it is binary
-        case _:
-            return None
+    if block.type == "text":
+        return block.text
+    if block.type == "resource_link":
+        return f"{block.name}: {block.uri}"
+    if block.type == "resource":
+        words: str | None = getattr(block.resource, "text", None)  # or it is binary
+        return words
+    return None
 
 
 def _media(result: CallToolResult) -> Sequence[FunctionResponsePart]:
     return [
         FunctionResponsePart(inline_data=Blob(mime_type=block.mime_type, data=base64.b64decode(block.data)))
         for block in result.content
-        if block.type in ("image", "audio")
+        if block.type == "image" or block.type == "audio"  # noqa: PLR1714 - as type checkers understand it
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -43,8 +43,8 @@ def json_object(value: object) -> Mapping[str, object]:
         ToolError: It can't be written as JSON.
     """
     output = plain(value)
-    if isinstance(output, dict) and output:  # an empty one would be left out on the wire
-        return cast("dict[str, object]", output)  # JSON has no other keys
+    if is_object(output) and output:  # an empty one would be left out on the wire
+        return output
     return {"output": output}
 
 

@@ -99,6 +99,8 @@ OURS_ALONE: Final[dict[type[t.Model], str]] = {
     t.UsageMetadata: "compared as the codec's subclass with both backends' names",
     t.ServerError: "see `_ServerEnvelope.error`",
     t.UnknownEvent: "what theirs drops",
+    t.Reconnecting: "not on the wire",
+    t.Reconnected: "not on the wire",
 }
 """Structs that have no counterpart."""
 

@@ -74,6 +74,20 @@ def test_audio_conversation_plays_the_question_and_keeps_what_is_heard_of_the_an
     assert seconds == f"{read_wav(answer).seconds:.1f} s of speech were heard"
 
 
+def test_speak_over_a_tool_has_it_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "speak_over_a_tool.py"), run_name="__main__")
+    *lines, answer = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "user: Search flights to Rome.",
+        "searching flights to Rome",
+        "user: What is the weather in Paris?",
+        "the search is given up",
+        "the model takes its call back",
+    ]
+    assert answer.startswith("model: ")
+    assert "Paris" in answer
+
+
 async def test_a_conversation_survives_the_killing_of_its_process() -> None:
     with valkey_server() as port:
         valkey = f"redis://127.0.0.1:{port}"
@@ -132,6 +146,7 @@ def test_every_example_is_tested_here() -> None:
         "ask_by_voice.py",
         "audio_conversation.py",
         "ephemeral_token.py",
+        "speak_over_a_tool.py",
         "firebase_chat.py",
         "survive.py",
     }

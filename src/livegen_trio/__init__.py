@@ -36,7 +36,7 @@ from .backends import (
     WebSocketBackend as WebSocketBackend,
 )
 from .local import LocalBackend as LocalBackend
-from .tools import ToolInput as ToolInput, tool as tool
+from .tools import ToolContext as ToolContext, ToolInput as ToolInput, tool as tool
 from .types import (
     OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
     ActivityHandling as ActivityHandling,
@@ -158,7 +158,9 @@ from .types import (
     Tool as Tool,
     ToolCall as ToolCall,
     ToolCallCancellation as ToolCallCancellation,
+    ToolCallUnanswered as ToolCallUnanswered,
     ToolConfig as ToolConfig,
+    ToolFailed as ToolFailed,
     ToolType as ToolType,
     TrafficType as TrafficType,
     Transcription as Transcription,

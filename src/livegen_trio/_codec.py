@@ -58,7 +58,7 @@ _DURATION: Final = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,9})?s")
 _NANOSECONDS: Final = 1_000_000_000
 
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
-"""What decoding raises. Errors of UTF-8 are `ValueError`s; msgspec's own are so only in later versions than 0.21."""
+"""What decoding raises; errors of UTF-8 are bare `ValueError`s."""
 
 _UNWRITABLE: Final = (TypeError, *_UNREADABLE)
 

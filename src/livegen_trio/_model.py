@@ -9,23 +9,30 @@ import msgspec
 
 from ._contents import ContentInput, as_instruction
 from ._errors import ConfigError, LocalProtocolError
-from ._profiles import check_setup, profile_of
+from ._profiles import check_responses, check_setup, profile_of
 from ._resume_state import ResumeState
 from ._session.buffering import Buffering
 from ._session.connect import open_session
-from ._session.options import SessionOptions
+from ._session.options import SessionOptions, ToolExecution
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
 from ._supervision import Reconnection
-from .tools import declarations
-from .types import LiveGenerationConfig, SessionResumptionConfig, make_setup
+from .tools import declarations, list_tools
+from .types import (
+    FunctionResponse,
+    LiveGenerationConfig,
+    SessionResumptionConfig,
+    ToolResponse,
+    make_setup,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from ._profiles import ModelProfile
+    from ._session.options import Approve
     from ._session.session import LiveSession
     from .backends.base import Backend
-    from .tools import ToolInput
+    from .tools import Declared, ToolInput
     from .types import Content, Setup, Tool, ToolConfig
 
 Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | ResumeState | None
@@ -74,10 +81,12 @@ class LiveGenerativeModel(AIModel):
         super().__init__(model, backend)
         self._generation_config = generation_config or LiveGenerationConfig()
         self._system_instruction = None if system_instruction is None else _instruction(system_instruction)
-        self._declared = declarations(tools)
+        self._tools = tuple(tools)
         self._tool_config = tool_config
         self._profile = profile_of(self.model) if profile is None else profile
-        check_setup(self._profile, self._setup(None))
+        self._openapi = not (self._profile.json_schema and backend.json_schema)
+        self._declared = declarations(self._tools, openapi=self._openapi)
+        self._check(self._declared)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.model} at {self.backend!r}>"
@@ -94,7 +103,7 @@ class LiveGenerativeModel(AIModel):
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """What the model may use, as the server is told."""
+        """What the model may use, as the server is told; what MCP servers offer is asked for by `connect`."""
         return self._declared.tools
 
     @property
@@ -118,6 +127,8 @@ class LiveGenerativeModel(AIModel):
         keepalive_timeout: float = KEEPALIVE_TIMEOUT,
         reconnection: Reconnection = _PATIENT,
         buffering: Buffering = _BOUNDED,
+        tool_execution: Literal["auto", "manual"] = "auto",
+        approve: Approve | None = None,
     ) -> AsyncGenerator[LiveSession]:
         """Begin a conversation: `async with model.connect() as session`.
 
@@ -140,6 +151,11 @@ class LiveGenerativeModel(AIModel):
             keepalive_timeout: After this much silence, pings not answered, the connection is given up as broken.
             reconnection: How the session outlives its connections.
             buffering: How much waits in the session's buffers, and what becomes of more.
+            tool_execution: "auto" has the session carry out the functions, and the MCP servers' tools, that the model
+                calls; "manual" leaves every `ToolCall` to you, to be answered by `send_function_responses`. One that
+                you don't answer is reported by a `ToolCallUnanswered`.
+            approve: Asked before each call that the session carries out, as long as it may take; False has the model
+                told that the user did not allow it. A call that is taken back cancels this as well.
 
         Yields:
             The session.
@@ -149,9 +165,13 @@ class LiveGenerativeModel(AIModel):
             ConnectTimeoutError: It took too long; with the phase that it was in.
             HandshakeError: The server could not be reached, or refused the connection; with the phase.
             ConfigError: The backend doesn't support something that is asked for; nothing was dialled.
+            ToolError: A tool of an MCP server can't be declared, or a name is taken twice; nothing was dialled.
             SessionClosedError: On leaving: the session broke, or accepted messages could not be sent.
         """
-        setup = self.backend.prepare_setup(self._setup(session_resumption))
+        execution = _execution(tool_execution, approve)
+        declared = declarations(await list_tools(self._tools), openapi=self._openapi)
+        self._check(declared)
+        setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
         timing = Timing(
             connect_timeout=connect_timeout,
             close_timeout=close_timeout,
@@ -163,7 +183,10 @@ class LiveGenerativeModel(AIModel):
             setup,
             SessionOptions(
                 profile=self._profile,
-                functions=self._declared.functions,
+                tools=self._tools,
+                declared=declared,
+                openapi=self._openapi,
+                tool_execution=execution,
                 timing=timing,
                 buffering=buffering,
                 reconnection=reconnection,
@@ -172,7 +195,23 @@ class LiveGenerativeModel(AIModel):
         ) as session:
             yield session
 
-    def _setup(self, asked: Resumption) -> Setup:
+    def _check(self, declared: Declared) -> None:
+        """Refuse what the model or the backend is known not to take, before it would fail in a conversation."""
+        check_setup(self._profile, self._setup(None, declared))
+        for tool in declared.callable_tools.values():
+            response = FunctionResponse(
+                id="1",
+                name=tool.name,
+                scheduling="SILENT" if tool.streams else tool.options.scheduling,
+                will_continue=True if tool.streams else None,
+            )
+            try:
+                check_responses(self._profile, self.model, [response])
+                self.backend.check_message(ToolResponse(function_responses=[response]))
+            except LocalProtocolError as exc:
+                raise ConfigError(f"the tool {tool.name} can't be used here: {exc}") from exc
+
+    def _setup(self, asked: Resumption, declared: Declared) -> Setup:
         session_resumption = self._resumption(asked)
         config = self._generation_config
         if session_resumption is not None and session_resumption.handle is not None:
@@ -182,7 +221,7 @@ class LiveGenerativeModel(AIModel):
             self.model,
             config,
             system_instruction=self._system_instruction,
-            tools=self._declared.tools,
+            tools=declared.tools,
             tool_config=self._tool_config,
             session_resumption=session_resumption,
         )
@@ -201,6 +240,14 @@ class LiveGenerativeModel(AIModel):
                 f"this resume state is of a session with {asked.model}, which {self.model} can't take up"
             )
         return SessionResumptionConfig(handle=asked.handle, transparent=asked.transparent or None)
+
+
+def _execution(asked: object, approve: Approve | None) -> ToolExecution:
+    if asked not in ("auto", "manual"):
+        raise ConfigError('tool_execution is "auto" or "manual"')
+    if asked == "manual" and approve is not None:
+        raise ConfigError("there is nothing to approve: with manual execution every call is left to you")
+    return ToolExecution(is_manual=asked == "manual", approve=approve)
 
 
 def _instruction(value: ContentInput) -> Content:
@@ -231,14 +278,15 @@ def get_live_generative_model(
         generation_config: How it listens and answers: modalities, voice, transcription, turn detection.
         system_instruction: What it goes by: text, a `Part`, or a `Content`.
         tools: Functions, which the session calls itself, their declarations taken from their signatures;
-            `FunctionDeclaration`s, whose calls you answer; or whole `Tool`s.
+            `FunctionDeclaration`s, whose calls you answer; whole `Tool`s; or open clients of the `mcp` package, whose
+            servers' tools the session calls, and whose changes it tells the model.
         tool_config: How it may use them. Sent by Firebase's clients; elsewhere the server may refuse it.
         profile: What the model takes, if this version knows it wrongly; by default what it knows, which of a new model
             is nothing, so that everything is let through.
 
     Raises:
         ConfigError: The name is missing or can't be one of the backend's models, the system instruction is empty or
-            more than text, or the model is known not to take what is asked of it.
+            more than text, or the model or the backend is known not to take what is asked of it.
         ToolError: A function can't be declared.
     """
     return LiveGenerativeModel(

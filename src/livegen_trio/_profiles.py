@@ -44,6 +44,7 @@ class ModelProfile:
         blocking_functions: Whether it can wait for a function's answer.
         non_blocking_functions: Whether it can go on speaking meanwhile.
         default_behavior: What it does with a function that doesn't say; None is not known. Nothing is checked by it.
+        json_schema: Whether it reads functions' parameters as JSON schemas, or only in the service's subset of OpenAPI.
         scheduling: Whether an answer may say when it is to be spoken of.
         client_content: Whether content may be sent at any time, or only as the history before the conversation. Then
             `LiveSession.send` sends text as real-time input.
@@ -61,6 +62,7 @@ class ModelProfile:
     blocking_functions: bool = True
     non_blocking_functions: bool = True
     default_behavior: Behavior | None = None
+    json_schema: bool = True
     scheduling: bool = True
     client_content: Literal["always", "history"] = "always"
     proactive_audio: Choice = "free"

@@ -282,22 +282,18 @@ async def test_what_is_said_is_said_in_the_official_clients_frames() -> None:
     async def ours(session: LiveSession) -> None:
         await session.send("Hello")
         await session.send(Content(role="user", parts=[Part(text="Wait")]), turn_complete=False)
-        await session.send_text_realtime("Typing")
-        await session.send_audio_realtime(PCM)
-        await session.send_video_realtime(Blob(mime_type="image/jpeg", data=JPEG))
-        await session.end_audio()
         await session.send_function_responses(
             [FunctionResponse(id="1", name="look_up", response={"found_it": True}, scheduling="SILENT")]
         )
         await session.update_context(system_instruction="Be kind.", tools=[])
+        await session.send_text_realtime("Typing")
+        await session.send_audio_realtime(PCM)
+        await session.send_video_realtime(Blob(mime_type="image/jpeg", data=JPEG))
+        await session.end_audio()
 
     async def theirs(session: AsyncSession) -> None:
         await session.send_client_content(turns=user("Hello"), turn_complete=True)
         await session.send_client_content(turns=user("Wait"), turn_complete=False)
-        await session.send_realtime_input(text="Typing")
-        await session.send_realtime_input(audio=types.Blob(data=PCM, mime_type="audio/pcm;rate=16000"))
-        await session.send_realtime_input(video=types.Blob(data=JPEG, mime_type="image/jpeg"))
-        await session.send_realtime_input(audio_stream_end=True)
         await session.send_tool_response(
             function_responses=types.FunctionResponse(
                 id="1",
@@ -307,6 +303,10 @@ async def test_what_is_said_is_said_in_the_official_clients_frames() -> None:
             )
         )
         await session.send_context_update(system_instruction="Be kind.", tools=[])
+        await session.send_realtime_input(text="Typing")
+        await session.send_realtime_input(audio=types.Blob(data=PCM, mime_type="audio/pcm;rate=16000"))
+        await session.send_realtime_input(video=types.Blob(data=JPEG, mime_type="image/jpeg"))
+        await session.send_realtime_input(audio_stream_end=True)
 
     [_, *our_messages], [_, *their_messages] = await messages_of_both(ours, theirs)
     assert our_messages == their_messages

@@ -22,6 +22,7 @@ from livegen_trio.cli._terminal import Screen
 from livegen_trio.cli._weather import get_weather
 from livegen_trio.tools import declarations
 from peer import TURN_COMPLETE, Peer, conversation
+from tool_calls import outcome
 from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def test_the_results_are_one_object_in_the_last_line(
         "heard": "Hello?",
         "said": "Hello.",
         "tool_calls": [{"name": "f", "args": {"x": 1}}],
+        "cancelled_calls": [],
         "answer_seconds": 1.0,
         "first_audio_ms": 500,
         "out": str(out),
@@ -174,9 +176,9 @@ async def test_the_weather_of_a_city_is_the_same_every_time() -> None:
 
 
 async def test_the_weather_is_a_tool_that_needs_a_city() -> None:
-    tool = declarations([get_weather]).functions["get_weather"]
+    tool = declarations([get_weather]).callable_tools["get_weather"]
     with pytest.raises(ToolError, match="city"):
-        await tool.call({})
+        await outcome(tool, {})
 
 
 def one_line(capsys: pytest.CaptureFixture[str]) -> str:
@@ -262,6 +264,18 @@ def test_the_demonstration_ends_well_as_a_process(start: Callable[..., Any], tmp
     assert answer.rate == 24_000
     assert answer.seconds == pytest.approx(result["answer_seconds"], abs=0.001)
     assert (speech_end(answer) or 0) > 24_000
+
+
+def test_what_is_slow_can_be_spoken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--interrupt", "--out", str(tmp_path / "answer.wav"), "--json"]) == 0
+    captured = capsys.readouterr()
+    *lines, last = captured.out.splitlines()
+    assert "given up    the search for flights to Rome, when it was spoken over" in lines
+    result = json.loads(last)
+    assert [call["name"] for call in result["tool_calls"]] == ["search_flights", "get_weather"]
+    assert result["cancelled_calls"] == ["search_flights"]
+    assert "Paris" in result["said"]
+    assert captured.err == ""
 
 
 @pytest.mark.parametrize("last_line_before", ["loading", "server"])

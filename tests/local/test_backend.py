@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from livegen_trio import LiveGenerativeModel, LiveSession
 
 MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
+JUMP = 0.5
+"""Seconds until a session asks what of its inputs has arrived: as far may a virtual clock jump meanwhile."""
 TEXT_MODEL = "gemini-live-2.5-flash-preview"
 
 
 def unhurried(model: LiveGenerativeModel) -> AbstractAsyncContextManager[LiveSession]:
-    """A virtual clock jumps ahead while a thread works: there must be nothing to jump to."""
+    """A virtual clock jumps ahead while a thread works: there is little to jump to."""
     return model.connect(keepalive_interval=math.inf, keepalive_timeout=math.inf)
 
 
@@ -104,7 +106,7 @@ async def test_speech_in_process_lasts_as_long_as_it_plays(autojump_clock: trio.
     async with unhurried(model) as session:
         result = await session.ask("Hello!")
     assert len(result.audio) == 2 * 48000
-    assert trio.current_time() - start == pytest.approx(2)
+    assert trio.current_time() - start == pytest.approx(2, abs=JUMP)
 
 
 async def test_sessions_of_one_backend_can_be_resumed_on_it() -> None:
@@ -212,7 +214,7 @@ async def test_leaving_a_session_in_process_takes_no_time(autojump_clock: trio.t
         await session.send("Talk!")
         while not isinstance(await session.receive(), ServerContent):
             pass
-    assert trio.current_time() == start
+    assert trio.current_time() - start <= JUMP
 
 
 async def test_a_cancelled_session_in_process_ends(autojump_clock: trio.testing.MockClock) -> None:

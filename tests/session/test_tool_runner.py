@@ -196,8 +196,10 @@ async def test_tools_can_be_replaced_while_one_runs(autojump_clock: MockClock) -
         await session.update_context(tools=[double])
         assert "contextUpdate" in await peer.hear()
         await peer.say(calls(("2", "wait", {}), ("3", "double", {"number": 2})))
-        answers = [(await peer.hear())["toolResponse"]["functionResponses"][0]["id"] for _ in range(2)]
-    assert answers == ["3", "1"]
+        answers = [(await peer.hear())["toolResponse"]["functionResponses"][0] for _ in range(3)]
+    by_id = {answer["id"]: answer["response"] for answer in answers}
+    assert by_id["2"] == {"error": "there is no function 'wait'; there are: double"}
+    assert (by_id["1"], by_id["3"], answers[-1]["id"]) == ({"output": "old"}, {"output": 4}, "1")
 
 
 async def test_a_result_that_comes_after_the_sessions_end_harms_nobody(autojump_clock: MockClock) -> None:

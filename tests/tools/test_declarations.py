@@ -30,7 +30,7 @@ def names(tool: Tool) -> list[str]:
 
 def test_no_tools_are_none() -> None:
     declared = declarations([])
-    assert (declared.tools, declared.functions) == ((), {})
+    assert (declared.tools, declared.callable_tools) == ((), {})
 
 
 def test_functions_and_declarations_go_together_into_one_tool_in_order() -> None:
@@ -41,8 +41,8 @@ def test_functions_and_declarations_go_together_into_one_tool_in_order() -> None
 
 def test_only_functions_can_be_carried_out_here() -> None:
     declared = declarations([add, LATER, SEARCH])
-    assert list(declared.functions) == ["add"]
-    assert declared.functions["add"].declaration.description == "The sum."
+    assert list(declared.callable_tools) == ["add"]
+    assert declared.callable_tools["add"].declaration.description == "The sum."
 
 
 def test_whole_tools_stay_as_they_are_before_the_others() -> None:
@@ -70,7 +70,7 @@ def test_the_parameters_of_functions_can_be_declared_in_the_subset_of_openapi() 
         ),
         given,
     ]
-    assert list(declared.functions) == ["add"]
+    assert list(declared.callable_tools) == ["add"]
 
 
 def test_any_sequence_of_tools_is_taken_and_not_kept() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, assert_type
@@ -16,6 +17,7 @@ from livegen_trio import (
     ClientCertificate,
     Content,
     FirebaseBackend,
+    FunctionCall,
     FunctionDeclaration,
     FunctionResponse,
     GeminiBackend,
@@ -35,6 +37,9 @@ from livegen_trio import (
     SessionStatistics,
     Tool,
     ToolCall,
+    ToolCallUnanswered,
+    ToolContext,
+    ToolFailed,
     Transcription,
     Turn,
     TurnResult,
@@ -50,6 +55,7 @@ from livegen_trio import (
 from livegen_trio.stores import MemoryResumeStore
 
 if TYPE_CHECKING:
+    import mcp
     import trio
 
 
@@ -68,6 +74,38 @@ def roll_dice(sides: int = 6) -> int:
 async def toss_coin() -> bool:
     """Toss a coin."""
     return True
+
+
+@tool(behavior="NON_BLOCKING")
+async def order(dish: str, context: ToolContext) -> str:
+    """Order a dish."""
+    assert_type(context.session, LiveSession)
+    assert_type(context.cancelled, str | None)
+    await context.progress({"dish": dish}, scheduling="SILENT")
+    return "served"
+
+
+async def approve(call: FunctionCall) -> bool:
+    return call.name == "order"
+
+
+async def tool_sources(model: LiveGenerativeModel, client: mcp.Client, session: mcp.ClientSession) -> None:
+    get_live_generative_model("a-model", backend=model.backend, tools=[order, client, session])
+    async with model.connect(approve=approve) as live:
+        await live.refresh_tools()
+        assert_type(live.pending_calls, Sequence[FunctionCall])
+        async for event in live:
+            match event:
+                case ToolFailed(call=call, message=message, error=error):
+                    assert_type(call, FunctionCall)
+                    assert_type(message, str)
+                    assert_type(error, Exception | None)
+                case ToolCallUnanswered():
+                    break
+                case _:
+                    pass
+    async with model.connect(tool_execution="manual"):
+        pass
 
 
 async def tools_stay_functions() -> None:

@@ -31,9 +31,10 @@ async def open_session(
     with single_exception():
         async with trio.open_nursery() as nursery:
             engine = Engine(backend, setup, options)
-            await engine.start(nursery)
+            session = LiveSession(engine)
+            await engine.start(nursery, session)
             try:
-                yield LiveSession(engine)
+                yield session
             finally:
                 # Bounded by the session's close_timeout, so that a cancelled caller still says goodbye.
                 with trio.CancelScope(shield=True):

@@ -13,18 +13,22 @@ from .._history import History
 from .._ledger import Kind
 from .._protocol import LiveProtocol
 from .._resume_state import ResumeState
+from ..tools import declarations, list_tools
 from ..types import (
+    ContextUpdate,
     RealtimeInput,
     SessionResumptionUpdate,
     ToolCall,
     ToolCallCancellation,
     ToolResponse,
+    ToolsUpdate,
 )
 from .closed import Ending
 from .inbox import Inbox
 from .outbox import Outbox
 from .statistics import SessionStatistics
 from .supervisor import Supervisor
+from .tool_changes import ToolChanges
 from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
@@ -34,16 +38,18 @@ if TYPE_CHECKING:
 
     from .._codec import MediaKind
     from ..backends.base import Backend
+    from ..tools import Declared, ToolInput
     from ..types import (
         ClientContent,
         Content,
-        ContextUpdate,
+        FunctionCall,
         FunctionResponse,
         ServerEvent,
         SessionResumptionConfig,
         Setup,
     )
     from .options import SessionOptions
+    from .session import LiveSession
 
 
 _CHANGES: Final = (SessionResumptionUpdate, ToolCall, ToolCallCancellation)
@@ -64,7 +70,16 @@ class Engine:
         self.protocol: LiveProtocol = LiveProtocol(setup, options.profile)
         self.inbox: Inbox = Inbox(options.buffering.event_bytes)
         self.outbox: Outbox = Outbox(options.buffering)
-        self.tools: ToolRunner = ToolRunner(options.functions, self.answer)
+        self.tools: ToolRunner = ToolRunner(
+            options.declared,
+            options.tool_execution,
+            answer=self.answer,
+            tell=self._tell,
+            is_pending=self._is_pending,
+        )
+        self._given_tools = options.tools
+        self._openapi = options.openapi
+        self._tool_changes = ToolChanges(self.refresh_tools)
         earlier = options.taken_over
         if earlier is not None:
             self.protocol.take_over(earlier)
@@ -101,10 +116,12 @@ class Engine:
         """Whether the session is over, whoever ended it."""
         return self.outbox.is_closed or self.ending is not None
 
-    async def start(self, nursery: trio.Nursery) -> None:
+    async def start(self, nursery: trio.Nursery, session: LiveSession) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
-        await nursery.start(self.tools.run)
-        await nursery.start(self._supervisor.run)
+        await nursery.start(self.tools.run, session)
+        await nursery.start(self._tool_changes.run)
+        await nursery.start(self._supervisor.run)  # the last, since from here on only `close` ends it
+        self._tool_changes.watch(self._given_tools)
 
     async def resume(self, asked: SessionResumptionConfig | None) -> None:
         """Go on with another connection."""
@@ -141,12 +158,28 @@ class Engine:
         if wanted or not responses:
             self.put(ToolResponse(function_responses=wanted))
 
+    async def update_context(self, instruction: Content | None, tools: Sequence[ToolInput] | None) -> None:
+        """Have the model go by another instruction or other tools."""
+        if tools is None:
+            await self.send(ContextUpdate(system_instruction=instruction))
+            return
+        declared = await self._declare(tools, instruction)
+        self._given_tools = tools
+        self.tools.replace(declared)
+        self._tool_changes.watch(tools)
+
+    async def refresh_tools(self) -> None:
+        """Tell the model what MCP servers among its tools offer now."""
+        self.tools.replace(await self._declare(self._given_tools))
+
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Have a message sent, without waiting for room."""
         self._backend.check_message(message)
         self.outbox.put(self.protocol.send(message), _kind(message))
         if self._history is not None:
             self._history.said(message, self.outbox.ledger.accepted)
+        if isinstance(message, ContextUpdate):
+            self._supervisor.update_setup(message)
         self._supervisor.stir()
         if isinstance(message, ToolResponse):
             self._changing.unpark_all()
@@ -202,6 +235,7 @@ class Engine:
     async def close(self) -> None:
         """Send what was accepted, say goodbye, and end everything, within the close time-out."""
         self.tools.cancel()
+        self._tool_changes.cancel()
         self.inbox.close()
         self.outbox.close()
         self._supervisor.close()
@@ -229,6 +263,18 @@ class Engine:
         self.outbox.end(ending)
         self.tools.cancel_calls()
         self._changing.unpark_all()
+
+    async def _declare(self, tools: Sequence[ToolInput], instruction: Content | None = None) -> Declared:
+        declared = declarations(await list_tools(tools), openapi=self._openapi)
+        update = ToolsUpdate(tools=declared.tools)
+        await self.send(ContextUpdate(system_instruction=instruction, tools=update))
+        return declared
+
+    def _tell(self, event: ServerEvent) -> None:
+        self.inbox.put([event], 0)
+
+    def _is_pending(self, call: FunctionCall) -> bool:
+        return call in self.protocol.pending_calls
 
     def _observe(self, events: Sequence[ServerEvent]) -> None:
         self.tools.observe(events)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..types import FunctionCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from .._profiles import ModelProfile
     from .._resume_state import ResumeState
     from .._supervision import Reconnection
-    from ..tools import FunctionTool
+    from ..tools import Declared, ToolInput
     from .buffering import Buffering
     from .timing import Timing
+
+
+Approve: TypeAlias = Callable[[FunctionCall], Awaitable[bool]]
+"""Asks a human, say, whether a call may be carried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolExecution:
+    """Who carries out tool calls.
+
+    Attributes:
+        is_manual: Whether all of them are the caller's to answer.
+        approve: Asked before each call that the session carries out.
+    """
+
+    is_manual: bool = False
+    approve: Approve | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +42,10 @@ class SessionOptions:
 
     Attributes:
         profile: What the model takes.
-        functions: What the model can call.
+        tools: What the model was given.
+        declared: The same, declared.
+        openapi: Whether functions are declared in the subset of OpenAPI.
+        tool_execution: Who carries out what the model calls.
         timing: How long is waited for what.
         buffering: How much waits.
         reconnection: How the session outlives its connections.
@@ -30,7 +53,10 @@ class SessionOptions:
     """
 
     profile: ModelProfile
-    functions: Mapping[str, FunctionTool]
+    tools: Sequence[ToolInput]
+    declared: Declared
+    openapi: bool
+    tool_execution: ToolExecution
     timing: Timing
     buffering: Buffering
     reconnection: Reconnection

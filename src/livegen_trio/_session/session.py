@@ -10,16 +10,13 @@ import trio
 from .._contents import ContentInput, as_content, as_instruction
 from .._errors import ToolError
 from .._turn_rules import ends_exchange, ends_turn
-from ..tools import declarations
 from ..types import (
     ActivityEnd,
     ActivityStart,
     Blob,
-    ContextUpdate,
     RealtimeInput,
     Reconnected,
     ToolCall,
-    ToolsUpdate,
 )
 from .turns import TurnReader, TurnRecord
 
@@ -32,7 +29,7 @@ if TYPE_CHECKING:
     from .._resume_state import ResumeState
     from .._resume_store import ResumeStore
     from ..tools import ToolInput
-    from ..types import FunctionResponse, ServerEvent, SessionResumptionConfig, UsageMetadata
+    from ..types import FunctionCall, FunctionResponse, ServerEvent, SessionResumptionConfig, UsageMetadata
     from .engine import Engine
     from .statistics import SessionStatistics
     from .turns import TurnResult
@@ -90,6 +87,11 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Speech whose `ServerContent.audio_epoch` is lower was interrupted: do not play it any more.
         """
         return self._engine.protocol.audio_epoch
+
+    @property
+    def pending_calls(self) -> Sequence[FunctionCall]:
+        """The tool calls that wait for their answer, oldest first, whoever is to give it."""
+        return self._engine.protocol.pending_calls
 
     def statistics(self) -> SessionStatistics:
         """How full the buffers are now, and what became of what they held."""
@@ -233,14 +235,27 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     ) -> None:
         """Replace the system instruction or the tools while the conversation goes on; None leaves one as it is.
 
-        An empty sequence of tools takes all of them away. Documented for Gemini 3.8 on Vertex AI; elsewhere uncertain.
+        An empty sequence of tools takes all of them away; calls under way go on. A later connection of the session is
+        set up with the new ones. Documented for Gemini 3.8 on Vertex AI; elsewhere uncertain.
+
+        Raises:
+            ToolError: A tool can't be declared, or a name is taken twice.
+            LocalProtocolError: There is nothing to update, or the model is known not to take one of the tools.
         """
         instruction = None if system_instruction is None else as_instruction(system_instruction)
-        declared = None if tools is None else declarations(tools)
-        update = None if declared is None else ToolsUpdate(tools=declared.tools)
-        await self._engine.send(ContextUpdate(system_instruction=instruction, tools=update))
-        if declared is not None:
-            self._engine.tools.replace(declared.functions)
+        await self._engine.update_context(instruction, tools)
+
+    async def refresh_tools(self) -> None:
+        """Tell the model what the MCP servers among its tools offer now, as `update_context` does.
+
+        For servers of a protocol before 2026-07-28, whose changes only the client's `message_handler` hears of; with
+        newer ones the session does this by itself.
+
+        Raises:
+            ToolError: A tool can't be declared, or a name is taken twice.
+            Exception: Whatever an MCP client raises.
+        """
+        await self._engine.refresh_tools()
 
     # Resuming
 
@@ -324,7 +339,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         if not isinstance(event, ToolCall):
             return
         for call in event.function_calls:
-            if call.name not in self._engine.tools.functions:
+            if self._engine.tools.leaves_to_caller(call):
                 raise ToolError(f"the model called {call.name!r}, which no tool of this session carries out")
 
 

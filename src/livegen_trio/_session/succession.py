@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._history import History
     from .._protocol import LiveProtocol
     from .._resume_state import ResumeState
-    from ..types import Setup, ToolCallCancellation
+    from ..types import ContextUpdate, Setup, ToolCallCancellation
     from .outbox import Outbox
 
 _START: Final = encode_client_message(RealtimeInput(activity_start=ActivityStart()))
@@ -109,6 +109,13 @@ class Succession:
             asked = msgspec.structs.replace(begun_with, handle=handle)
         # The server has the history; asked to wait for it, it might wait for ever.
         return msgspec.structs.replace(self._setup, session_resumption=asked, history_config=None)
+
+    def update(self, context: ContextUpdate) -> None:
+        """The next connection begins with what this one was told since."""
+        if context.tools is not None:
+            self._setup = msgspec.structs.replace(self._setup, tools=context.tools.tools)
+        if context.system_instruction is not None:
+            self._setup = msgspec.structs.replace(self._setup, system_instruction=context.system_instruction)
 
     # When a connection is gone
 

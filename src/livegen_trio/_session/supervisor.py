@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .._resume_state import ResumeState
     from .._supervision import Reconnection
     from ..backends.base import Backend
-    from ..types import ServerEvent, Setup
+    from ..types import ContextUpdate, ServerEvent, Setup
     from .inbox import Inbox
     from .outbox import Outbox
     from .timing import Timing
@@ -128,6 +128,10 @@ class Supervisor:
         finally:
             self._settled.set()
             self.finished.set()
+
+    def update_setup(self, context: ContextUpdate) -> None:
+        """The next connection begins with what this one was told since it was set up."""
+        self._succession.update(context)
 
     async def move(self, asked: SessionResumptionConfig | None) -> None:
         """Go on with another connection. If one is on its way, wait for that."""

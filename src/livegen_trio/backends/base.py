@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 
 class Backend(ABC):
-    """A way to reach a Live server. Immutable, so that many sessions can share it."""
+    """A way to reach a Live server. Immutable, so that many sessions can share it.
+
+    Attributes:
+        json_schema: Whether functions' parameters may be declared as JSON schemas, or only in the service's subset of
+            OpenAPI.
+    """
+
+    json_schema: bool = True
 
     @abstractmethod
     def resource_name(self, model: str) -> str:

@@ -69,6 +69,9 @@ class FirebaseBackend(WebSocketBackend):
         ConfigError: An argument is none of its kind, or doesn't go with another.
     """
 
+    json_schema: bool = False
+    """Firebase's own clients send nothing but the subset of OpenAPI."""
+
     def __init__(
         self,
         *,

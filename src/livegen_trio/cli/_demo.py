@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ from ..types import OUTPUT_SAMPLE_RATE, AudioTranscriptionConfig, LiveGeneration
 from . import _arguments
 from ._errors import FAILED, OK, CommandError
 from ._exchange import Exchange
+from ._flights import FlightSearch
 from ._running import run_native
 from ._terminal import Screen
 from ._weather import get_weather
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .._model import LiveGenerativeModel
     from .._session.session import LiveSession
     from ..local import Engines
+    from ..tools import ToolInput
 
 SUMMARY: Final = "ask the embedded server a spoken question, and hear its answer"
 DESCRIPTION: Final = (
@@ -40,6 +43,7 @@ DESCRIPTION: Final = (
 
 _MODEL: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
 _QUESTION: Final = "What is the weather in Paris?"
+_SLOW_QUESTION: Final = "Search flights to Rome."
 _INSTALL: Final = 'pip install "livegen-trio[cli,local]"'
 _PATIENCE: Final = (
     15.0  # seconds without any news; hearing and speaking take one or two, and more on a slow machine
@@ -62,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the answer goes (default: answer.wav)",
     )
     parser.add_argument(
+        "--interrupt",
+        action="store_true",
+        help="first ask for something slow, and speak the question over it: what is slow is cancelled",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print the results as a JSON object in the last line"
     )
 
@@ -78,11 +87,27 @@ async def run(arguments: argparse.Namespace) -> int:
     screen.line(
         "question", f"{arguments.question or _QUESTION} ({question.seconds:.1f} s, {question.rate} Hz)"
     )
-    exchange = await _ask_server(engines, question, screen)
+    before = await _speak_aloud(_SLOW_QUESTION, engines) if arguments.interrupt else None
+    exchange = await _ask_server(engines, question, screen, before=before)
     return report(exchange, out, screen, as_json=arguments.json)
 
 
-async def converse(session: LiveSession, question: Recording, screen: Screen) -> Exchange:
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """Something slow that is asked for first, and that the question is spoken over.
+
+    Attributes:
+        request: It, spoken.
+        begun: Set when it is being carried out.
+    """
+
+    request: Recording
+    begun: trio.Event
+
+
+async def converse(
+    session: LiveSession, question: Recording, screen: Screen, interruption: Interruption | None = None
+) -> Exchange:
     """Ask *question*, and show and gather what comes, until it is answered or nothing comes any more.
 
     Raises:
@@ -90,9 +115,11 @@ async def converse(session: LiveSession, question: Recording, screen: Screen) ->
     """
     exchange = Exchange(screen)
     question_ends_at = trio.current_time() + question.seconds
+    if interruption is not None:
+        question_ends_at += interruption.request.seconds
     with single_exception():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_speak, session, question, exchange)
+            nursery.start_soon(_speak, session, question, exchange, interruption)
             with trio.CancelScope(deadline=question_ends_at + _PATIENCE) as patience:
                 async for event in session:
                     exchange.take(event)
@@ -104,12 +131,16 @@ async def converse(session: LiveSession, question: Recording, screen: Screen) ->
     return exchange
 
 
-async def _speak(session: LiveSession, question: Recording, exchange: Exchange) -> None:
+async def _speak(
+    session: LiveSession, question: Recording, exchange: Exchange, interruption: Interruption | None
+) -> None:
     """Be the microphone: the question, and then the silence of a user who waits. A microphone never stops."""
     mime_type = question.mime_type
     last_sound = 2 * (speech_end(question) or 0)
     sent = 0
     with suppress(SessionClosedError):  # receiving, which goes on meanwhile, raises it as well
+        if interruption is not None:
+            await _ask_for_something_slow(session, interruption)
         async for chunk in stream_pcm(question.pcm, question.rate):
             await session.send_audio_realtime(chunk, mime_type=mime_type)
             sent += len(chunk)
@@ -118,6 +149,14 @@ async def _speak(session: LiveSession, question: Recording, exchange: Exchange) 
         while True:
             async for chunk in stream_pcm(bytes(2 * question.rate), question.rate):
                 await session.send_audio_realtime(chunk, mime_type=mime_type)
+
+
+async def _ask_for_something_slow(session: LiveSession, interruption: Interruption) -> None:
+    request = interruption.request
+    await session.send_media_stream(stream_pcm(request.pcm, request.rate), mime_type=request.mime_type)
+    while not interruption.begun.is_set():
+        silence = bytes(2 * request.rate // 10)
+        await session.send_media_stream(stream_pcm(silence, request.rate), mime_type=request.mime_type)
 
 
 def _check_place(out: Path) -> None:
@@ -151,20 +190,26 @@ async def _speak_aloud(text: str, engines: Engines) -> Recording:
     return Recording(speech, OUTPUT_SAMPLE_RATE)
 
 
-async def _ask_server(engines: Engines, question: Recording, screen: Screen) -> Exchange:
+async def _ask_server(
+    engines: Engines, question: Recording, screen: Screen, *, before: Recording | None
+) -> Exchange:
     """Hold the conversation with a server of our own, over a real WebSocket."""
+    flights = FlightSearch()
+    interruption = None if before is None else Interruption(before, flights.begun)
     with single_exception():
         async with trio.open_nursery() as nursery:
             (address,) = await nursery.start(LocalServer(engines).serve, 0)
             url = f"ws://{address.host}:{address.port}"
             screen.line("server", url)
-            async with _model(url).connect() as session:
-                exchange = await converse(session, question, screen)
+            async with _model(url, get_weather, flights.search_flights).connect() as session:
+                exchange = await converse(session, question, screen, interruption)
+            for city in flights.given_up:
+                screen.line("given up", f"the search for flights to {city}, when it was spoken over")
             nursery.cancel_scope.cancel(reason="the conversation is over")
     return exchange
 
 
-def _model(url: str) -> LiveGenerativeModel:
+def _model(url: str, *tools: ToolInput) -> LiveGenerativeModel:
     return get_live_generative_model(
         _MODEL,
         backend=LocalBackend(url),
@@ -173,7 +218,7 @@ def _model(url: str) -> LiveGenerativeModel:
             input_audio_transcription=AudioTranscriptionConfig(),
             output_audio_transcription=AudioTranscriptionConfig(),
         ),
-        tools=[get_weather],
+        tools=tools,
     )
 
 
@@ -209,6 +254,7 @@ def _as_json(exchange: Exchange, out: Path | None) -> str:
             "heard": exchange.heard,
             "said": exchange.said,
             "tool_calls": [{"name": call.name, "args": call.args} for call in exchange.tool_calls],
+            "cancelled_calls": exchange.cancelled_calls,
             "answer_seconds": round(exchange.answer.seconds, 3),
             "first_audio_ms": exchange.first_audio_ms,
             "out": None if out is None else str(out),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..audio import Recording
-from ..types import OUTPUT_SAMPLE_RATE, ServerContent, ToolCall
+from ..types import OUTPUT_SAMPLE_RATE, ServerContent, ToolCall, ToolCallCancellation
 
 if TYPE_CHECKING:
     from ..types import FunctionCall, ServerEvent, Transcription
@@ -36,6 +36,7 @@ class Exchange:
         first_audio_at: When the first sound arrived after that; None before.
         is_over: Whether an answer that began after, or outlasted, the question is complete.
         tool_calls: What the model called.
+        cancelled_calls: The names of those that it took back.
     """
 
     def __init__(self, screen: Screen) -> None:
@@ -46,6 +47,7 @@ class Exchange:
         self._audio_rate = OUTPUT_SAMPLE_RATE
         self._turn = _ModelTurn()
         self.tool_calls: list[FunctionCall] = []
+        self.cancelled_calls: list[str] = []
         self.speech_ended_at: float | None = None
         self.first_audio_at: float | None = None
         self.is_over = False
@@ -81,8 +83,16 @@ class Exchange:
                 for call in event.function_calls:
                     self.tool_calls.append(call)
                     self._screen.line("tool call", _as_call(call))
+            case ToolCallCancellation():
+                self._take_back(event)
             case _:
                 pass  # no part of what is said
+
+    def _take_back(self, cancellation: ToolCallCancellation) -> None:
+        for call in self.tool_calls:
+            if call.id in cancellation.ids:
+                self.cancelled_calls.append(call.name)
+                self._screen.line("cancelled", _as_call(call))
 
     def _take_content(self, content: ServerContent) -> None:
         if content.interrupted:

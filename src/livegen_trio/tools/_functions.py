@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -12,12 +14,13 @@ import msgspec
 import trio
 
 from .._errors import ToolError
-from ..types import FunctionDeclaration
-from ._openapi import openapi_of
+from ..types import FunctionDeclaration, FunctionResponse
+from ._callable import CallableTool
 from ._options import ToolOptions, options_of
-from ._plain import plain, plain_with_whole_numbers
+from ._plain import json_object, plain_with_whole_numbers
 from ._signatures import (
     arguments_of,
+    context_parameter_of,
     docstring_of,
     function_behind,
     name_of,
@@ -28,74 +31,77 @@ from ._signatures import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ._context import ToolContext
 
-class FunctionTool:
+
+class FunctionTool(CallableTool):
     """A function with what the model needs to know of it.
-
-    Attributes:
-        name: The function's name, as the model calls it.
-        options: What `tool` was told of it.
-        declaration: What is sent in `setup.tools`.
 
     Raises:
         ToolError: It can't be declared; the message names the parameter.
     """
 
     def __init__(self, function: Callable[..., object]) -> None:
-        self.options: ToolOptions = options_of(function)
-        self.name: str = name_of(function, self.options.name)
+        options = options_of(function)
+        name = name_of(function, options.name)
         behind = function_behind(function)
-        if inspect.isgeneratorfunction(behind) or inspect.isasyncgenfunction(behind):
-            raise ToolError(f"{self.name} yields, but a tool returns its result; let it return a list")
-        arguments = arguments_of(function, self.name)
+        if inspect.isgeneratorfunction(behind):
+            raise ToolError(
+                f"{name} is a generator, which would block; make it an async one, or return a list"
+            )
+        self.streams: bool = inspect.isasyncgenfunction(behind)
+        self.options: ToolOptions = _for_a_stream(options, name) if self.streams else options
         self._function = function
-        self._is_async = inspect.iscoroutinefunction(behind)
-        self._arguments = struct_of(arguments, self.name)
+        self._runs_in_thread = not (self.streams or inspect.iscoroutinefunction(behind))
+        self._context = context_parameter_of(function, name)
+        arguments = arguments_of(function, name)
+        self._arguments = struct_of(arguments, name)
         self.declaration: FunctionDeclaration = FunctionDeclaration(
-            name=self.name,
+            name=name,
             behavior=self.options.behavior,
             description=docstring_of(function).text or None,
             parameters_json_schema=schema_of(arguments),
         )
 
-    @property
-    def openapi_declaration(self) -> FunctionDeclaration:
-        """The declaration in the subset of OpenAPI, for models that read no JSON schema.
-
-        Raises:
-            ToolError: A parameter can't be declared so: it may be anything, or its type holds itself.
-        """
-        schema = self.declaration.parameters_json_schema
-        if schema is None:
-            return self.declaration
-        try:
-            parameters = openapi_of(schema)
-        except ToolError as exc:
-            raise ToolError(f"{self.name}: {exc}") from exc
-        return msgspec.structs.replace(self.declaration, parameters=parameters, parameters_json_schema=None)
-
-    async def call(self, args: Mapping[str, object]) -> Mapping[str, object]:
+    async def call(self, args: Mapping[str, object], context: ToolContext) -> FunctionResponse:
         """Call the function; a sync one runs in a worker thread, and is abandoned there if this is cancelled.
 
-        Returns:
-            Its result, as the JSON object that a function response carries.
+        What an async generator yields is told as it comes.
 
         Raises:
-            ToolError: The arguments don't fit the signature, the result can't be written as JSON, or the function took
-                longer than its timeout.
-            Exception: Whatever the function raises.
+            ToolError: The arguments don't fit the signature, the result can't be written as JSON, the function took
+                longer than its timeout, or it raised one itself.
+            Exception: Whatever else the function raises.
         """
-        call = partial(self._function, **self._check(args))
+        arguments = self._check(args)
+        if self._context is not None:
+            arguments[self._context] = context
         async with self.options.limiter or nullcontext():
-            with trio.move_on_after(math.inf if self.options.timeout is None else self.options.timeout):
-                return self._encode(await self._result(call))
-        raise ToolError(f"{self.name} took longer than {self.options.timeout:g} s, and was given up")
+            seconds = math.inf if self.options.timeout is None else self.options.timeout
+            with trio.move_on_after(seconds) as scope:
+                context.deadline = scope.deadline
+                return await self._answer(partial(self._function, **arguments), context)
+        raise ToolError(f"{self.name} took longer than {seconds:g} s, and was given up")
 
-    async def _result(self, call: Callable[[], object]) -> object:
-        result = call() if self._is_async else await _in_thread(call)
+    async def _answer(self, call: Callable[[], object], context: ToolContext) -> FunctionResponse:
+        result = await _in_thread(call) if self._runs_in_thread else call()
+        if isinstance(result, AsyncGenerator):
+            return await self._stream(cast("AsyncGenerator[object]", result), context)
         if inspect.isawaitable(result):  # some decorators make an async function look like a sync one
             result = await result
-        return result
+        if isinstance(result, FunctionResponse):
+            return msgspec.structs.replace(result, response=self._encode(result.response))
+        return FunctionResponse(response=self._encode(result), scheduling=self.options.scheduling)
+
+    async def _stream(self, values: AsyncGenerator[object], context: ToolContext) -> FunctionResponse:
+        has_answered = False
+        async with aclosing(values):
+            async for value in values:
+                await context.progress(value)
+                has_answered = True
+        if has_answered:
+            return FunctionResponse(scheduling="SILENT")  # all is said
+        return FunctionResponse(response=self._encode(None), scheduling=self.options.scheduling)
 
     def _check(self, args: Mapping[str, object]) -> dict[str, object]:
         try:
@@ -107,13 +113,15 @@ class FunctionTool:
 
     def _encode(self, result: object) -> Mapping[str, object]:
         try:
-            answer = {"output": plain(result)}
+            return json_object(result)
         except ToolError as exc:
             raise ToolError(f"the result of {self.name} is of no use: {exc}") from exc
-        output = answer["output"]
-        if isinstance(output, dict) and output:  # an empty one would be left out on the wire
-            return cast("dict[str, object]", output)  # JSON has no other keys
-        return answer
+
+
+def _for_a_stream(options: ToolOptions, name: str) -> ToolOptions:
+    if options.behavior == "BLOCKING":
+        raise ToolError(f"{name} yields, so the model can't wait for its one answer; leave out BLOCKING")
+    return replace(options, behavior="NON_BLOCKING")
 
 
 async def _in_thread(call: Callable[[], object]) -> object:

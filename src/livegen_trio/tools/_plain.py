@@ -9,6 +9,7 @@ import msgspec
 from .._errors import ToolError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TypeGuard
 
 _EXACT: Final = 2**53
@@ -33,6 +34,18 @@ def plain_with_whole_numbers(value: object) -> object:
         ToolError: It can't be written as JSON.
     """
     return _WHOLE_NUMBERS_DECODER.decode(_encode(value))
+
+
+def json_object(value: object) -> Mapping[str, object]:
+    """*value* as the JSON object that a function's response is: itself if it is one, else its `output`.
+
+    Raises:
+        ToolError: It can't be written as JSON.
+    """
+    output = plain(value)
+    if is_object(output) and output:  # an empty one would be left out on the wire
+        return output
+    return {"output": output}
 
 
 def is_array(value: object) -> TypeGuard[list[object]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, get_type_hints
 import msgspec
 
 from .._errors import ToolError
+from ._context import ToolContext
 from ._docstrings import parse_docstring
 from ._plain import plain
 from ._schemas import described, schemas_of
@@ -105,8 +106,22 @@ def arguments_of(function: Callable[..., object], name: str) -> Sequence[Argumen
     return [
         _argument(function, parameter, name, descriptions.get(parameter.name))
         for parameter in _parameters(function, name)
-        if parameter.name not in _given_to(function)
+        if parameter.name not in _given_to(function) and not _takes_context(parameter)
     ]
+
+
+def context_parameter_of(function: Callable[..., object], name: str) -> str | None:
+    """The name of the parameter that is a `ToolContext`, if there is one.
+
+    Raises:
+        ToolError: It can't be given by its name.
+    """
+    for parameter in _parameters(function, name):
+        if _takes_context(parameter):
+            if parameter.kind not in _NAMED_KINDS:
+                raise _undeclarable(parameter, name, "it has to be a named one")
+            return parameter.name
+    return None
 
 
 def struct_of(arguments: Sequence[Argument], name: str) -> type[msgspec.Struct]:
@@ -130,6 +145,14 @@ def schema_of(arguments: Sequence[Argument]) -> Schema | None:
     if definitions:
         schema["$defs"] = definitions
     return schema
+
+
+def _takes_context(parameter: inspect.Parameter) -> bool:
+    """By its last name, if the annotation is text: what is imported for type checkers only can't be looked up."""
+    annotation: object = parameter.annotation
+    if isinstance(annotation, str):
+        return annotation.rpartition(".")[2] == ToolContext.__name__
+    return annotation is ToolContext
 
 
 def _given_to(function: object) -> Container[str]:

@@ -150,7 +150,12 @@ from ._server import (
     VoiceActivity as VoiceActivity,
     VoiceActivityDetectionSignal as VoiceActivityDetectionSignal,
 )
-from ._session import Reconnected as Reconnected, Reconnecting as Reconnecting
+from ._session import (
+    Reconnected as Reconnected,
+    Reconnecting as Reconnecting,
+    ToolCallUnanswered as ToolCallUnanswered,
+    ToolFailed as ToolFailed,
+)
 from ._tools import (
     CodeExecution as CodeExecution,
     ComputerUse as ComputerUse,

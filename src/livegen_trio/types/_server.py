@@ -20,7 +20,7 @@ from ._enums import (
 from ._generation import VoiceConsentSignature
 from ._grounding import GroundingMetadata, UrlContextMetadata
 from ._media import Blob, Transcription
-from ._session import Reconnected, Reconnecting
+from ._session import Reconnected, Reconnecting, ToolCallUnanswered, ToolFailed
 
 
 class SetupComplete(Event):
@@ -234,5 +234,7 @@ ServerEvent: TypeAlias = (
     | UnknownEvent
     | Reconnecting
     | Reconnected
+    | ToolFailed
+    | ToolCallUnanswered
 )
-"""All that a session receives: what a server sends, and what becomes of the connection to it."""
+"""All that a session receives: what a server sends, and what the session says of itself."""

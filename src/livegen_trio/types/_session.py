@@ -1,8 +1,11 @@
-"""What a session says of itself, among the server's events: that it changes its connection."""
+"""What a session says of itself, among the server's events: of its connection, and of tools that fail."""
 
 from __future__ import annotations
 
-from ._base import Event
+from typing import ClassVar
+
+from ._base import Event, Guarded
+from ._content import FunctionCall
 
 
 class Reconnecting(Event):
@@ -43,3 +46,31 @@ class Reconnected(Event):
     quarantined: int = 0
     turn_cut: bool = False
     gap_seconds: float = 0.0
+
+
+class ToolFailed(Guarded, Event, kw_only=True):
+    """A tool call was answered with an error. The session goes on.
+
+    Attributes:
+        call: As the model made it.
+        message: What the model was told.
+        error: What was raised. It stays out of the repr, since it may hold anything.
+    """
+
+    _guarded: ClassVar[frozenset[str]] = frozenset({"error"})
+
+    call: FunctionCall
+    message: str = ""
+    error: Exception | None = None
+
+
+class ToolCallUnanswered(Event, kw_only=True):
+    """A call that the session leaves to you has no answer yet. The model may be waiting for it.
+
+    Attributes:
+        call: As the model made it.
+        seconds: How long it has waited.
+    """
+
+    call: FunctionCall
+    seconds: float = 0.0

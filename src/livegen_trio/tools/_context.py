@@ -1,0 +1,88 @@
+"""What a running tool may know of its call, and of the session that it runs for."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import trio
+
+from .._errors import ToolError
+from ..types import FunctionResponse
+from ._plain import json_object
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from .._session.session import LiveSession
+    from ..types import FunctionCall, FunctionResponseScheduling
+    from ._options import ToolOptions
+
+
+class ToolContext:
+    """The call that a tool carries out. A parameter of this type is given it, and is not declared to the model.
+
+    Attributes:
+        call: As the model made it.
+        session: The conversation.
+        deadline: When the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
+    """
+
+    def __init__(
+        self,
+        call: FunctionCall,
+        session: LiveSession,
+        options: ToolOptions,
+        answer: Callable[[Sequence[FunctionResponse]], Awaitable[None]],
+    ) -> None:
+        self.call: FunctionCall = call
+        self.session: LiveSession = session
+        self.deadline: float = math.inf
+        self._options = options
+        self._answer = answer
+        self._cancelled: str | None = None
+
+    @property
+    def call_id(self) -> str | None:
+        """The server's name for the call; Vertex AI may leave it out."""
+        return self.call.id
+
+    @property
+    def cancelled(self) -> str | None:
+        """Why nobody waits for the answer any more, in words; None as long as somebody does.
+
+        A tool with `on_interrupt="finish"` may look here, and any tool in its `finally`.
+        """
+        if self._cancelled is None and trio.current_time() >= self.deadline:
+            return "it took longer than its timeout"
+        return self._cancelled
+
+    async def progress(self, value: object, *, scheduling: FunctionResponseScheduling | None = None) -> None:
+        """Tell the model what is known so far, while the tool goes on. In a sync tool: `trio.from_thread.run`.
+
+        Args:
+            value: Anything that can be written as JSON.
+            scheduling: What the model makes of it; by default as the tool's options say.
+
+        Raises:
+            ToolError: The model waits for the tool, and so for one answer: that needs `behavior="NON_BLOCKING"`; or the
+                value can't be written as JSON.
+            LocalProtocolError: Vertex AI takes one answer only.
+            SessionClosedError: The session has ended.
+        """
+        if self._options.behavior != "NON_BLOCKING":
+            raise ToolError(
+                'progress is for tools that the model doesn\'t wait for: tool(behavior="NON_BLOCKING")'
+            )
+        response = FunctionResponse(
+            id=self.call.id,
+            name=self.call.name,
+            response=json_object(value),
+            scheduling=scheduling or self._options.scheduling,
+            will_continue=True,
+        )
+        await self._answer([response])
+
+    def note_cancelled(self, reason: str) -> None:
+        """The session says that nobody waits for the answer any more. The first reason counts."""
+        self._cancelled = self._cancelled or reason

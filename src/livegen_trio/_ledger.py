@@ -200,6 +200,16 @@ class Ledger:
         self._dropped_and_told = self.dropped
         return dropped
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether an input was taken that has not been written whole."""
+        return self._in_flight is not None
+
+    @property
+    def next(self) -> Input | None:
+        """What `take` would take."""
+        return next((lane.inputs[0] for lane in self._lanes if lane.inputs), None)
+
     def take(self) -> Input | None:
         """The next input to send: what is sent again, then control, then the rest; None if none waits."""
         for lane in self._lanes:

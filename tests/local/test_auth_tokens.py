@@ -31,7 +31,8 @@ from livegen_trio.local import Address, LocalBackend, LocalServer
 from livegen_trio.local._auth_tokens import TokenStore
 from livegen_trio.transports.base import MAX_MESSAGE_SIZE, Endpoint, Progress
 from livegen_trio.transports.https import Response, post_json
-from livegen_trio.transports.trio_websocket import open_websocket, upgrade_client_stream
+from livegen_trio.transports.opening import open_websocket
+from livegen_trio.transports.trio_websocket import upgrade_client_stream
 from livegen_trio.types import Setup
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from livegen_trio.local import (
 )
 from livegen_trio.local._server import _UPGRADE_TIMEOUT
 from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress
-from livegen_trio.transports.trio_websocket import open_websocket
+from livegen_trio.transports.opening import open_websocket
 from livegen_trio.types import AudioTranscriptionConfig, ServerContent
 from voice import HUMAN_WORDS, human_voice
 

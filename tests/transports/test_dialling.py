@@ -18,9 +18,9 @@ from authority import client_context, server_context
 from livegen_trio import HandshakeError
 from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress
 from livegen_trio.transports.dialling import open_stream
+from livegen_trio.transports.opening import open_websocket
 from livegen_trio.transports.trio_websocket import (
     TrioWebSocketTransport,
-    open_websocket,
     serve_websocket_stream,
 )
 from livegen_trio.transports.watched_stream import WatchedStream

@@ -130,6 +130,7 @@ class Connection:
 
     async def _serve(self, nursery: trio.Nursery, transport: Transport) -> None:
         nursery.start_soon(self._send, transport)
+        self._outbox.attach(transport.send_nowait)
         nursery.start_soon(self._keep_alive, transport)
         if self._confirms:
             nursery.start_soon(ask_what_has_arrived, transport, self._outbox)

@@ -10,6 +10,8 @@ import trio
 from .._ledger import Input, Kind, Ledger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._ledger import Loss
     from .buffering import Buffering
     from .closed import Ending
@@ -41,6 +43,7 @@ class Outbox:
         self._doubting = trio.lowlevel.ParkingLot()
         self._ping_wanted = False
         self._leaving = False
+        self._send_nowait: Callable[[bytes], bool] | None = None
         self._ending: Ending | None = None
         self._closed = False
         self.ledger: Ledger = Ledger()
@@ -87,9 +90,14 @@ class Outbox:
             self.ledger.drop_media(
                 max_bytes=self._buffering.media_bytes, before=now - self._buffering.media_seconds
             )
-        self._taking.unpark_all()
+        if not self._send_at_once():
+            self._taking.unpark_all()
 
     # For the connection
+
+    def attach(self, send_nowait: Callable[[bytes], bool]) -> None:
+        """Send by this what can be sent without waiting. The sender does the rest."""
+        self._send_nowait = send_nowait
 
     def request_ping(self) -> None:
         """Have the sender send a ping as soon as it can."""
@@ -117,6 +125,18 @@ class Outbox:
         self._putting.unpark_all()
         self._doubting.unpark_all()
 
+    def _send_at_once(self) -> bool:
+        """Send what waits, as far as that needs no task; whether it went so far that the sender isn't needed."""
+        if self._send_nowait is None or self._ping_wanted or self._leaving or self.ledger.is_sending:
+            return False
+        while (entry := self.ledger.next) is not None:
+            if not self._send_nowait(entry.frame):
+                return False
+            self.ledger.take()
+            self.ledger.sent()
+        self._doubting.unpark_all()
+        return True
+
     async def wait_for_doubt(self) -> None:
         """Wait until something was sent that the server is not known to have."""
         await trio.lowlevel.checkpoint()
@@ -127,6 +147,7 @@ class Outbox:
 
     def leave(self) -> None:
         """The connection is being replaced: what waits, waits for the next one."""
+        self._send_nowait = None
         self._leaving = True
         self._taking.unpark_all()
 
@@ -134,6 +155,7 @@ class Outbox:
         """The connection is gone: with *replay*, what may not have arrived is sent again on the next one."""
         self._leaving = False
         self._ping_wanted = False
+        self._send_nowait = None
         return self.ledger.lose_connection(trio.current_time(), replay=replay)
 
     def reopen(self) -> None:

@@ -1,4 +1,4 @@
-"""The receiver task: frames in, events out, without ever waiting for user code."""
+"""The receiver: frames in, events out, without ever waiting for user code."""
 
 from __future__ import annotations
 
@@ -27,15 +27,24 @@ async def receive_frames(
 
     *observe* sees the events at once, before any consumer, and must not block.
     """
-    while True:
-        try:
-            frame = await transport.receive()
-        except ConnectionClosed as closed:
-            return Ending(closed.code, closed.reason, closed.initiator)
+    ending: Ending | None = None
+
+    def take(frame: bytes | str) -> bool:
+        nonlocal ending
         try:
             events = protocol.receive(frame)
         except RemoteProtocolError as exc:
-            return Ending(exc.code, str(exc), "local", cause=exc)
+            ending = Ending(exc.code, str(exc), "local", cause=exc)
+            return False
         observe(events)
         if not inbox.put(events, len(frame)):
-            return Ending(1008, "too many events wait unread: the session was not received from", "local")
+            ending = Ending(1008, "too many events wait unread: the session was not received from", "local")
+            return False
+        return True
+
+    try:
+        await transport.deliver(take)
+    except ConnectionClosed as closed:
+        return Ending(closed.code, closed.reason, closed.initiator)
+    assert ending is not None  # `take` has said so
+    return ending

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..transports.base import MAX_MESSAGE_SIZE
-from ..transports.trio_websocket import open_websocket
+from ..transports.opening import open_websocket
 
 if TYPE_CHECKING:
     import trio

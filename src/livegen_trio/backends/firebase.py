@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from ..transports.base import Endpoint
+    from ..transports.base import Endpoint, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
     from .certificate import ClientCertificate
     from .secrets import Secret
@@ -64,6 +64,7 @@ class FirebaseBackend(WebSocketBackend):
         proxy: URL of a proxy; "environment" goes by `HTTPS_PROXY` and its like at the time of each dial; None goes
             straight.
         headers: Sent with the upgrade request, beside those.
+        transport: What carries the frames: "direct", our own, or "trio-websocket".
 
     Raises:
         ConfigError: An argument is none of its kind, or doesn't go with another.
@@ -89,6 +90,7 @@ class FirebaseBackend(WebSocketBackend):
         client_certificate: ClientCertificate | None = None,
         proxy: str | None = ENVIRONMENT,
         headers: Mapping[str, str] | None = None,
+        transport: TransportName = "direct",
     ) -> None:
         if provider not in ("googleai", "vertexai"):
             raise ConfigError(f'{provider!r} is no provider; write "googleai" or "vertexai"')
@@ -113,6 +115,7 @@ class FirebaseBackend(WebSocketBackend):
             client_certificate=client_certificate,
             proxy=proxy,
             headers=headers,
+            transport=transport,
         )
 
     def __repr__(self) -> str:

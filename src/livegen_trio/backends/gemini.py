@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from ..transports.base import Endpoint
+    from ..transports.base import Endpoint, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup
     from .certificate import ClientCertificate
     from .secrets import Secret
@@ -55,6 +55,7 @@ class GeminiBackend(WebSocketBackend):
         proxy: URL of a proxy, `http://` or `socks5h://`; "environment" goes by `HTTPS_PROXY` and its like at the time
             of each dial; None goes straight.
         headers: Sent with the upgrade request, beside the key.
+        transport: What carries the frames: "direct", our own, or "trio-websocket".
 
     Raises:
         ConfigError: There is no key, or `base_url`, `api_version` or `proxy` is none.
@@ -70,6 +71,7 @@ class GeminiBackend(WebSocketBackend):
         client_certificate: ClientCertificate | None = None,
         proxy: str | None = ENVIRONMENT,
         headers: Mapping[str, str] | None = None,
+        transport: TransportName = "direct",
     ) -> None:
         if not re.fullmatch("[a-z0-9]+", api_version):
             raise ConfigError(f'{api_version!r} is no API version; write "v1beta" or "v1alpha"')
@@ -82,6 +84,7 @@ class GeminiBackend(WebSocketBackend):
             client_certificate=client_certificate,
             proxy=proxy,
             headers=headers,
+            transport=transport,
         )
 
     def __repr__(self) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 from urllib.parse import urlsplit
 
 from .._errors import ConfigError
-from ..transports.base import Endpoint
+from ..transports.base import Endpoint, TransportName
 from ..transports.proxies import ENVIRONMENT, check_proxy, proxy_of_environment
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Route:
         proxy: URL of a proxy, `http://` or `socks5h://`, with a user name and password if it wants them;
             "environment" for what `HTTPS_PROXY` and its like say at the time of each dial; None for none.
         headers: Sent beside the backend's own, which go first where the names are the same.
+        transport: What carries the frames.
 
     Raises:
         ConfigError: The base URL or the proxy is none, or two arguments contradict each other.
@@ -47,7 +48,10 @@ class Route:
         client_certificate: ClientCertificate | None = None,
         proxy: str | None = ENVIRONMENT,
         headers: Mapping[str, str] | None = None,
+        transport: TransportName = "direct",
     ) -> None:
+        if transport not in get_args(TransportName):
+            raise ConfigError('transport is "direct" or "trio-websocket"')
         if client_certificate is not None:
             if ssl_context is not None:
                 raise ConfigError("load the client certificate into the ssl_context, or leave that out")
@@ -57,6 +61,7 @@ class Route:
         self._ssl_context = ssl_context
         self._proxy = proxy if proxy is None or proxy == ENVIRONMENT else check_proxy(proxy)
         self._headers = dict(headers or {})
+        self._transport: TransportName = transport
         self.url("")  # raises if it can't be
 
     def url(self, path: str) -> str:
@@ -74,7 +79,7 @@ class Route:
         own = {name.lower() for name in headers}
         beside = {name: value for name, value in self._headers.items() if name.lower() not in own}
         proxy = proxy_of_environment(url) if self._proxy == ENVIRONMENT else self._proxy
-        return Endpoint(url, (*beside.items(), *headers.items()), self._ssl_context, proxy)
+        return Endpoint(url, (*beside.items(), *headers.items()), self._ssl_context, proxy, self._transport)
 
 
 def websocket_url(base_url: str, path: str) -> str:

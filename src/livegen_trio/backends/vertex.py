@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from ..transports.base import Endpoint
+    from ..transports.base import Endpoint, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
     from .certificate import ClientCertificate
     from .google_auth import GoogleCredentials
@@ -73,6 +73,7 @@ class VertexBackend(WebSocketBackend):
             of each dial; None goes straight. google-auth asks for tokens in the same way, through a SOCKS proxy with
             the help of `requests[socks]`.
         headers: Sent with the upgrade request. With an `Authorization` among them no credentials are looked up.
+        transport: What carries the frames: "direct", our own, or "trio-websocket".
 
     Raises:
         ConfigError: An argument is none of its kind, or doesn't go with another.
@@ -92,6 +93,7 @@ class VertexBackend(WebSocketBackend):
         client_certificate: ClientCertificate | None = None,
         proxy: str | None = ENVIRONMENT,
         headers: Mapping[str, str] | None = None,
+        transport: TransportName = "direct",
     ) -> None:
         if not re.fullmatch("[a-z0-9]+", api_version):
             raise ConfigError(f'{api_version!r} is no API version; write "v1beta1" or "v1"')
@@ -111,6 +113,7 @@ class VertexBackend(WebSocketBackend):
             client_certificate=client_certificate,
             proxy=proxy,
             headers=headers,
+            transport=transport,
         )
         self._authorization: GoogleAuthorization | _SecretHeader
         if api_key is not None:

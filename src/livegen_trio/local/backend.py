@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from ..transports.base import Endpoint, Progress, Transport
+    from ..transports.base import Endpoint, Progress, Transport, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
     from ._engines import Engines
 
@@ -40,6 +40,7 @@ class LocalBackend(GeminiBackend):
         proxy: URL of a proxy; by default the server is dialled straight.
         headers: Sent with the upgrade request.
         engines: What the server in this process works with.
+        transport: What carries the frames to a server at a URL: "direct", our own, or "trio-websocket".
 
     Raises:
         ConfigError: The URL is none, or what is given goes with the other kind of server.
@@ -54,6 +55,7 @@ class LocalBackend(GeminiBackend):
         proxy: str | None = None,
         headers: Mapping[str, str] | None = None,
         engines: Engines | None = None,
+        transport: TransportName = "direct",
     ) -> None:
         if url is not None and base_url is not None:
             raise ConfigError("url and base_url are one and the same; give one of them")
@@ -68,6 +70,7 @@ class LocalBackend(GeminiBackend):
             ssl_context=ssl_context,
             proxy=proxy,
             headers=headers,
+            transport=transport,
         )
         self._is_in_process = url is None
         self._engines = engines

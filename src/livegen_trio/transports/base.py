@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from .._errors import ConfigError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from .._errors import Initiator, Phase
 
@@ -26,6 +27,11 @@ _DEFAULT_PORTS: Final = {"ws": 80, "wss": 443, "http": 80, "https": 443}
 _VISIBLE: Final = re.compile(r"[!-~]+")  # ASCII without spaces and controls: what a request line may hold
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _HEADER_VALUE: Final = re.compile(r"(?:[!-~]+(?:[ \t]+[!-~]+)*)?")
+
+
+TransportName: TypeAlias = Literal["direct", "trio-websocket"]
+"""`direct` is our own, for little CPU, where the system has epoll; elsewhere, and through a proxy that is spoken to in
+TLS, `trio-websocket` takes its place."""
 
 
 class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
@@ -50,7 +56,9 @@ class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to dial, through which proxy, and with which headers. Those two carry secrets and stay out of the repr.
+    """Where to dial, through which proxy, with which headers, and by what.
+
+    Proxy and headers carry secrets and stay out of the repr.
 
     Raises:
         ConfigError: The URL is none that can be dialled, or a header can't be sent as it is.
@@ -60,6 +68,7 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
+    transport: TransportName = "direct"
 
     def __post_init__(self) -> None:
         try:
@@ -141,6 +150,13 @@ class Transport(ABC):
             ConnectionClosed: The connection is over.
         """
 
+    def send_nowait(self, frame: bytes) -> bool:  # noqa: ARG002 - by default it can't be done
+        """Send one frame at once, if nothing waits before it; False, and nothing sent, if that can't be.
+
+        What the network doesn't take of it now is written later, also if nobody sends anything more.
+        """
+        return False
+
     @abstractmethod
     async def receive(self) -> bytes | str:
         """Receive one frame, text or binary. Cancelling this loses nothing.
@@ -148,6 +164,19 @@ class Transport(ABC):
         Raises:
             ConnectionClosed: The connection is over.
         """
+
+    async def deliver(self, take: Callable[[bytes | str], bool]) -> None:
+        """Receive in place of `receive`: call *take* with each frame, until it returns False.
+
+        *take* must not block. It is called in the context of the task that delivers, but not always by that task.
+        Cancelling this loses nothing.
+
+        Raises:
+            ConnectionClosed: The connection is over.
+            Exception: Whatever *take* raises.
+        """
+        while take(await self.receive()):
+            pass
 
     @abstractmethod
     async def ping(self) -> None:

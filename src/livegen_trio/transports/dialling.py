@@ -1,7 +1,8 @@
-"""From an endpoint to an open stream: name look-up, proxy, TCP, TLS. Knows nothing of WebSocket."""
+"""From an endpoint to an open stream, or a wire: name look-up, proxy, TCP, TLS. Knows nothing of WebSocket."""
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from .._errors import HandshakeError
 from .causes import may_pass, root_cause
 from .tls import default_ssl_context, start_tls
 from .tunnel import open_tunnel
+from .wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,17 +27,44 @@ async def open_stream(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream
     Raises:
         HandshakeError: With the phase that failed: "dns", "tcp" or "tls"; with a proxy, that is "proxy" up to the TLS.
     """
-    host, port = endpoint.host, endpoint.port
+    return await _with_tls(await _open_plain(endpoint, progress), endpoint, progress)
+
+
+async def open_wire(endpoint: Endpoint, progress: Progress) -> Wire | trio.abc.Stream:
+    """The same, as a wire; but as a stream if the proxy that leads there is spoken to in TLS of its own.
+
+    Raises:
+        HandshakeError: As from `open_stream`.
+    """
+    stream = await _open_plain(endpoint, progress)
+    if not isinstance(stream, trio.SocketStream):
+        return await _with_tls(stream, endpoint, progress)
+    wire = Wire(socket.socket(fileno=stream.socket.detach()))
+    if not endpoint.uses_tls:
+        return wire
+    progress.phase = "tls"
+    try:
+        with _unreachable("tls", endpoint.host, endpoint.port):
+            await wire.start_tls(endpoint.ssl_context or default_ssl_context(), endpoint.host)
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+async def _open_plain(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream:
     if endpoint.proxy is None:
-        stream = await _open_tcp(host, port, progress)
-    else:
-        progress.phase = "proxy"
-        stream = await open_tunnel(endpoint.proxy, host, port)
+        return await _open_tcp(endpoint.host, endpoint.port, progress)
+    progress.phase = "proxy"
+    return await open_tunnel(endpoint.proxy, endpoint.host, endpoint.port)
+
+
+async def _with_tls(stream: trio.abc.Stream, endpoint: Endpoint, progress: Progress) -> trio.abc.Stream:
     if not endpoint.uses_tls:
         return stream
     progress.phase = "tls"
-    with _unreachable("tls", host, port):
-        return await start_tls(stream, endpoint.ssl_context or default_ssl_context(), host)
+    with _unreachable("tls", endpoint.host, endpoint.port):
+        return await start_tls(stream, endpoint.ssl_context or default_ssl_context(), endpoint.host)
 
 
 async def _open_tcp(host: str, port: int, progress: Progress) -> trio.abc.Stream:

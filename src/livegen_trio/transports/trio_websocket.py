@@ -19,9 +19,8 @@ import wsproto.events
 import wsproto.utilities
 
 from .._errors import HandshakeError
-from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Progress, Transport, cut_reason
+from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Transport, cut_reason
 from .causes import first_error
-from .dialling import open_stream
 from .refusal import hide_secrets, not_upgraded, refused
 from .watched_stream import WatchedStream
 
@@ -37,23 +36,6 @@ _UNBUFFERED: Final = 0  # messages; the engine has a bounded buffer of its own
 
 Opcode: TypeAlias = Literal["text", "binary"]
 _T = TypeVar("_T")
-
-
-async def open_websocket(
-    endpoint: Endpoint,
-    *,
-    nursery: trio.Nursery,
-    progress: Progress,
-    max_message_size: int = MAX_MESSAGE_SIZE,
-) -> TrioWebSocketTransport:
-    """Dial *endpoint*: DNS, TCP, TLS, upgrade. The reader task lives in *nursery*.
-
-    Raises:
-        HandshakeError: With the phase that failed, and the HTTP status if the peer refused the upgrade.
-    """
-    stream = await open_stream(endpoint, progress)
-    progress.phase = "upgrade"
-    return await upgrade_client_stream(stream, endpoint, nursery=nursery, max_message_size=max_message_size)
 
 
 async def upgrade_client_stream(
@@ -147,7 +129,7 @@ class UpgradeRequest:
 
 
 class TrioWebSocketTransport(Transport):
-    """A WebSocket's end. Made by `open_websocket` or `UpgradeRequest.accept`."""
+    """A WebSocket's end. Made by `upgrade_client_stream` or `UpgradeRequest.accept`."""
 
     def __init__(
         self,

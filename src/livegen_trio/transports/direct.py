@@ -1,0 +1,322 @@
+"""WebSocket straight on a socket: the transport for many sessions, or for little CPU.
+
+A frame goes out by one system call of the task that sends it, and what arrives is handed over by whichever task reads
+for all; see `pump`. `trio_websocket` does the same by means of a library, on any stream and any system.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .._errors import HandshakeError
+from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Transport, cut_reason
+from .framing import CloseFrame, Framing, FramingError, Ping, Pong
+from .pump import pump_of_this_run
+from .refusal import HEAD_SIZE, hide_secrets, not_upgraded, read_refusal
+from .upgrade import NotUpgraded, Upgrade
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from .base import Endpoint
+    from .framing import Event
+    from .pump import Pump
+    from .wire import Wire
+
+_ABNORMAL: Final = 1006
+_BODY_TIMEOUT: Final = 1.0  # seconds; once a refusal's status is known, its body is not worth a longer wait
+
+
+async def upgrade_wire(
+    wire: Wire, endpoint: Endpoint, *, max_message_size: int = MAX_MESSAGE_SIZE
+) -> DirectTransport:
+    """Speak WebSocket, as the client, on an open wire, which from now on is closed with the WebSocket.
+
+    Raises:
+        HandshakeError: The peer refused the upgrade, hung up, or does not speak WebSocket.
+    """
+    try:
+        first_bytes = await _upgrade(wire, endpoint)
+    except HandshakeError as error:
+        wire.close()
+        error.body = hide_secrets(error.body, endpoint.headers)
+        raise
+    except BaseException:
+        wire.close()
+        raise
+    transport = DirectTransport(wire, Framing(max_message_size=max_message_size))
+    transport.feed(first_bytes)
+    return transport
+
+
+async def _upgrade(wire: Wire, endpoint: Endpoint) -> bytes:
+    """The first bytes behind the answer."""
+    upgrade = Upgrade(endpoint)
+    wire.send(upgrade.request)
+    await wire.drain()
+    head = b""
+    while upgrade.trailing_data is None:
+        if wire.at_end:
+            raise not_upgraded(head, hung_up=True)
+        await wire.wait_readable()
+        data = wire.receive()
+        if not data:
+            continue  # TLS has things of its own to say
+        head = (head + data)[:HEAD_SIZE]
+        try:
+            upgrade.feed(data)
+        except NotUpgraded:
+            head = await _rest_of_refusal(wire, head)
+            raise not_upgraded(head, hung_up=False) from None
+    return upgrade.trailing_data
+
+
+async def _rest_of_refusal(wire: Wire, head: bytes) -> bytes:
+    """*head* with what else comes soon, if it is the head of a refusal."""
+    if read_refusal(head) is None:
+        return head
+    with trio.move_on_after(_BODY_TIMEOUT):
+        while len(head) < HEAD_SIZE and not wire.at_end:
+            await wire.wait_readable()
+            head += wire.receive()
+    return head[:HEAD_SIZE]
+
+
+class DirectTransport(Transport):
+    """A WebSocket's client end. Made by `upgrade_wire`.
+
+    It reads, and so answers Pings and Closes, only while somebody receives, delivers or closes.
+    """
+
+    def __init__(self, wire: Wire, framing: Framing) -> None:
+        self._wire = wire
+        self._framing = framing
+        self._pump: Pump | None = None
+        self._context = contextvars.copy_context()
+        self._messages: deque[bytes] = deque()
+        self._take: Callable[[bytes], bool] = self._keep
+        self._changing = trio.lowlevel.ParkingLot()
+        self._is_reading = False
+        self._is_writing = False
+        self._sent = 0
+        self._delivered = 0
+        self._last_heard = trio.current_time()
+        self._ending: ConnectionClosed | None = None
+        self._has_said_close = False
+        self._has_heard_close = False
+        self._failure: BaseException | None = None
+        self.is_finished: bool = False
+
+    @property
+    def sock(self) -> socket.socket:
+        """To wait for."""
+        return self._wire.sock
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether the network has not taken all yet."""
+        return bool(self._wire.unsent)
+
+    @property
+    def last_heard(self) -> float:
+        return self._last_heard
+
+    @property
+    def delivered(self) -> int:
+        return self._delivered
+
+    # Sending
+
+    def send_nowait(self, frame: bytes) -> bool:
+        wire = self._wire
+        if self._ending is not None or wire.unsent or wire.is_broken:
+            return False
+        wire.send(self._framing.text(frame))
+        self._sent += 1
+        if wire.unsent:
+            self._rearm()
+        return True
+
+    async def send(self, frame: bytes) -> None:
+        await self._until_writable()
+        self._wire.send(self._framing.text(frame))
+        self._sent += 1
+        await self._drain()
+
+    async def ping(self) -> None:
+        await self._until_writable()
+        self._wire.send(self._framing.ping(b"%d" % self._sent))
+        await self._drain()
+
+    async def _until_writable(self) -> None:
+        await trio.lowlevel.checkpoint()
+        await self._drain()
+        self._check_open()
+        if self._wire.is_broken:
+            raise ConnectionClosed(_ABNORMAL)  # whoever reads is still to find out how it ended
+
+    async def _drain(self) -> None:
+        """Wait until the network has taken all."""
+        if self._wire.unsent:
+            self._rearm()
+        while self._wire.unsent:
+            if self._pump is not None or self._is_writing:
+                await self._changing.park()
+                continue
+            self._is_writing = True
+            try:
+                await self._wire.wait_writable()
+            finally:
+                self._is_writing = False
+                self._changing.unpark_all()
+            self._wire.flush()
+
+    def _rearm(self) -> None:
+        if self._pump is not None and not self._wire.is_closed:
+            self._pump.rearm(self)
+
+    # Receiving
+
+    async def receive(self) -> bytes:
+        await trio.lowlevel.checkpoint()
+        while not self._messages:
+            self._check_open()
+            await self._read()
+        return self._messages.popleft()
+
+    async def deliver(self, take: Callable[[bytes | str], bool]) -> None:
+        await trio.lowlevel.checkpoint()
+        while self._messages:
+            if not take(self._messages.popleft()):
+                return
+        self._check_open()
+        self._take = take
+        self._context = contextvars.copy_context()
+        self._is_reading = True
+        self._pump = pump_of_this_run()
+        try:
+            await self._pump.serve(self)
+        finally:
+            self._pump = None
+            self._is_reading = False
+            self._changing.unpark_all()
+        if self._failure is not None:
+            raise self._failure
+        if self._take is take:
+            self._take = self._keep
+            self._check_open()
+
+    async def _read(self) -> None:
+        """Wait until something has arrived, or whoever reads has found something."""
+        if self._is_reading:
+            await self._changing.park()
+            return
+        self._is_reading = True
+        try:
+            await self._wire.wait_readable()
+        finally:
+            self._is_reading = False
+            self._changing.unpark_all()
+        self.on_ready()
+
+    def on_ready(self) -> None:
+        """Write what waits, and read what has arrived."""
+        try:
+            self._context.run(self._exchange)
+        except BaseException as exc:  # noqa: BLE001 - whoever takes the messages may fail; their own task is to know
+            self._failure = exc
+            self._stop()
+
+    def _exchange(self) -> None:
+        wire = self._wire
+        if wire.unsent:
+            wire.flush()
+            if not wire.unsent:
+                self._rearm()
+                self._changing.unpark_all()
+        if data := wire.receive():
+            self._last_heard = trio.current_time()
+            self.feed(data)
+        if wire.at_end:
+            self._end(ConnectionClosed(_ABNORMAL))
+
+    def feed(self, data: bytes) -> None:
+        """Take what the peer's bytes say."""
+        for event in self._framing.feed(data):
+            if type(event) is not bytes:
+                self._take_control(event)
+            elif not self._has_said_close and not self._take(event):
+                self._take = self._keep
+                self._stop()
+
+    def _keep(self, message: bytes) -> bool:
+        self._messages.append(message)
+        return True
+
+    def _take_control(self, event: Event) -> None:
+        match event:
+            case Ping(payload=payload):
+                if not self._has_said_close:
+                    self._wire.send(self._framing.pong(payload))
+                    if self._wire.unsent:
+                        self._rearm()
+            case Pong(payload=payload):
+                if payload.isdigit():  # else it is none of ours
+                    self._delivered = min(self._sent, max(self._delivered, int(payload)))
+            case CloseFrame(code=code, reason=reason):
+                self._has_heard_close = True
+                if not self._has_said_close:
+                    self._has_said_close = True
+                    self._wire.send(self._framing.close(code, reason))
+                self._end(ConnectionClosed(code, reason))
+            case FramingError(code=code):
+                self._end(ConnectionClosed(code, str(event), initiator="local"))
+
+    # Ending
+
+    async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        try:
+            await trio.lowlevel.checkpoint()
+            if self._ending is None:
+                self._ending = ConnectionClosed(code, cut_reason(reason), initiator="local")
+                self._messages.clear()
+            if self._ending.initiator == "local":
+                await self._say_goodbye(self._ending)
+        finally:
+            await self.abort()  # noqa: ASYNC102 - it doesn't wait
+
+    async def abort(self) -> None:
+        if self._ending is None:
+            self._ending = ConnectionClosed(_ABNORMAL, initiator="local")
+            self._messages.clear()
+        self._wire.close()
+        self._stop()
+        await trio.lowlevel.checkpoint()
+
+    async def _say_goodbye(self, ending: ConnectionClosed) -> None:
+        if not self._has_said_close:
+            self._has_said_close = True
+            self._wire.send(self._framing.close(ending.code, ending.reason))
+        await self._drain()
+        while not (self._has_heard_close or self._wire.at_end):
+            await self._read()
+
+    def _end(self, ending: ConnectionClosed) -> None:
+        """Nothing more comes that anybody wants. The first ending counts."""
+        self._ending = self._ending or ending
+        self._stop()
+
+    def _stop(self) -> None:
+        self.is_finished = True
+        self._changing.unpark_all()
+        if self._pump is not None:
+            self._pump.release(self)
+
+    def _check_open(self) -> None:
+        if self._ending is not None:
+            raise self._ending.again()

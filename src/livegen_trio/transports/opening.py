@@ -1,0 +1,39 @@
+"""From an endpoint to an open transport, of the kind that is wanted and can be had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .base import MAX_MESSAGE_SIZE
+from .dialling import open_stream, open_wire
+from .direct import upgrade_wire
+from .pump import IS_AVAILABLE
+from .trio_websocket import upgrade_client_stream
+from .wire import Wire
+
+if TYPE_CHECKING:
+    import trio
+
+    from .base import Endpoint, Progress, Transport
+
+
+async def open_websocket(
+    endpoint: Endpoint,
+    *,
+    nursery: trio.Nursery,
+    progress: Progress,
+    max_message_size: int = MAX_MESSAGE_SIZE,
+) -> Transport:
+    """Dial *endpoint*: DNS, TCP, TLS, upgrade. If the transport needs a task, that lives in *nursery*.
+
+    Raises:
+        HandshakeError: With the phase that failed, and the HTTP status if the peer refused the upgrade.
+    """
+    if endpoint.transport == "direct" and IS_AVAILABLE:
+        opened = await open_wire(endpoint, progress)
+    else:
+        opened = await open_stream(endpoint, progress)
+    progress.phase = "upgrade"
+    if isinstance(opened, Wire):
+        return await upgrade_wire(opened, endpoint, max_message_size=max_message_size)
+    return await upgrade_client_stream(opened, endpoint, nursery=nursery, max_message_size=max_message_size)

@@ -1,0 +1,125 @@
+"""One task reads for all connections of a run: one leads, and the others sleep until they are through.
+
+For each wake-up Trio lets a task run, and arms the socket again; that costs more than reading a frame. So all sockets
+are in an epoll of their own, and one task waits for that and takes what has arrived on any of them. It needs no
+nursery of its own: it is one of the tasks that would have read for themselves, and when its connection ends another
+one takes its place.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+if TYPE_CHECKING:
+    import socket
+
+IS_AVAILABLE: Final = hasattr(select, "epoll")
+"""Whether this system has what it takes."""
+
+_running: Final[trio.lowlevel.RunVar[Pump | None]] = trio.lowlevel.RunVar("livegen_trio.pump", None)
+
+
+class Member(Protocol):
+    """A connection that the pump reads for."""
+
+    @property
+    def sock(self) -> socket.socket:
+        """To wait for."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more is to be read."""
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether something waits for the network to take it."""
+
+    def on_ready(self) -> None:
+        """Read, or write, what can be. It raises nothing and waits for nothing."""
+
+
+class Pump:
+    """The sockets of one run of Trio, as long as there are any."""
+
+    def __init__(self) -> None:
+        self._epoll: select.epoll = select.epoll()
+        self._members: dict[int, Member] = {}
+        self._followers: dict[Member, trio.lowlevel.ParkingLot] = {}
+        self._leader: Member | None = None
+        self._leading = trio.CancelScope()
+
+    async def serve(self, member: Member) -> None:
+        """Have `on_ready` called until the member is finished; and, if nobody else does, read for the others."""
+        descriptor = member.sock.fileno()
+        self._epoll.register(descriptor, _interests(member))
+        self._members[descriptor] = member
+        try:
+            while not member.is_finished:
+                if self._leader is None:
+                    await self._lead(member)
+                else:
+                    await self._follow(member)
+        finally:
+            del self._members[descriptor]
+            if member.sock.fileno() != -1:  # a closed one isn't in the epoll any more
+                self._epoll.unregister(descriptor)
+            self._hand_on()
+
+    def rearm(self, member: Member) -> None:
+        """The member has begun, or ceased, to want to write."""
+        self._epoll.modify(member.sock.fileno(), _interests(member))
+
+    def release(self, member: Member) -> None:
+        """The member is finished: have its task go on."""
+        if member is self._leader:
+            self._leading.cancel(reason="its own connection has ended")
+        elif member in self._followers:
+            self._followers[member].unpark_all()
+
+    async def _lead(self, member: Member) -> None:
+        self._leader = member
+        try:
+            with trio.CancelScope() as self._leading:
+                while not member.is_finished:
+                    await trio.lowlevel.wait_readable(self._epoll)
+                    self._take_all()
+        finally:
+            self._leader = None
+
+    async def _follow(self, member: Member) -> None:
+        lot = self._followers[member] = trio.lowlevel.ParkingLot()
+        try:
+            await lot.park()
+        finally:
+            del self._followers[member]
+
+    def _take_all(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            member = self._members.get(descriptor)  # the one before it may have ended it
+            if member is not None:
+                member.on_ready()
+
+    def _hand_on(self) -> None:
+        if not self._members:
+            self._epoll.close()
+            _running.set(None)
+        elif self._leader is None:
+            for lot in self._followers.values():
+                lot.unpark_all()
+                break
+
+
+def pump_of_this_run() -> Pump:
+    """The pump that serves the calling task's run."""
+    pump = _running.get()
+    if pump is None:
+        pump = Pump()
+        _running.set(pump)
+    return pump
+
+
+def _interests(member: Member) -> int:
+    return select.EPOLLIN | (select.EPOLLOUT if member.wants_to_write else 0)

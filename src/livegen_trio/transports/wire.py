@@ -1,0 +1,165 @@
+"""A connected socket that never blocks, with TLS in memory where there is any: bytes in, bytes out.
+
+Trio's own streams cost a wake-up of the task for each call, which is most of what a short message costs. Here every
+method is synchronous; whoever uses it waits for the socket where nothing has arrived, or not all has gone out.
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    import socket
+
+_READ_SIZE: Final = 65_536
+
+
+class Wire:
+    """One socket, which it closes.
+
+    Attributes:
+        sock: To wait for. Non-blocking.
+        at_end: Whether the peer says no more.
+        is_broken: Whether nothing can be written any more. What the peer said before that can still be read.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(0)
+        self.sock: socket.socket = sock
+        self.at_end: bool = False
+        self.is_broken: bool = False
+        self._tls: ssl.SSLObject | None = None
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._unsent = bytearray()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed on this side."""
+        return self.sock.fileno() == -1
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the network has not taken yet. `flush` tries again."""
+        return len(self._unsent)
+
+    async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
+        """Encrypt what follows; the peer has to prove that it is *host*.
+
+        Raises:
+            OSError: It can't, or has hung up; an `ssl.SSLError` among them.
+        """
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await self._exchange()
+            except ssl.SSLError:
+                self._write(self._outgoing.read())  # an alert that tells the peer
+                raise
+        self._tls = tls
+        self._write(self._outgoing.read())
+        await self.drain()
+
+    async def _exchange(self) -> None:
+        self._write(self._outgoing.read())
+        await self.drain()
+        await self.wait_readable()
+        if data := self._read():
+            self._incoming.write(data)
+        elif self.at_end:
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer hung up")
+
+    def receive(self) -> bytes:
+        """What has arrived, which may be nothing; see `at_end`."""
+        data = self._read()
+        if self._tls is None or not data:
+            return data
+        self._incoming.write(data)
+        return self._decrypt(self._tls)
+
+    def send(self, data: bytes) -> None:
+        """Write *data* behind what waits. What the network doesn't take now is `unsent`."""
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._outgoing.read()
+        self._write(data)
+
+    def flush(self) -> None:
+        """Write what waits, as far as the network takes it."""
+        waiting, self._unsent = self._unsent, bytearray()
+        self._write(waiting)
+
+    async def drain(self) -> None:
+        """Wait until nothing waits, or nothing can be written any more. Cancelling this loses nothing."""
+        while self._unsent:
+            await self.wait_writable()
+            self.flush()
+
+    async def wait_readable(self) -> None:
+        """Wait until there is something to read, or the wire is closed."""
+        with suppress(trio.ClosedResourceError):
+            await trio.lowlevel.wait_readable(self.sock)
+
+    async def wait_writable(self) -> None:
+        """Wait until the network takes more, or the wire is closed."""
+        with suppress(trio.ClosedResourceError):
+            await trio.lowlevel.wait_writable(self.sock)
+
+    def close(self) -> None:
+        """Close the socket, whoever waits for it."""
+        if not self.is_closed:
+            trio.lowlevel.notify_closing(self.sock)
+            self.sock.close()
+        self.at_end = self.is_broken = True
+        self._unsent.clear()
+
+    def _read(self) -> bytes:
+        try:
+            data = self.sock.recv(_READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return b""
+        except OSError:  # reset, or closed on this side
+            data = b""
+        if not data:
+            self.at_end = True
+        return data
+
+    def _write(self, data: bytes | bytearray) -> None:
+        if self.is_broken:
+            return
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            written = self.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            written = 0
+        except OSError:
+            self.is_broken = True
+            return
+        if written < len(data):
+            self._unsent += memoryview(data)[written:]
+
+    def _decrypt(self, tls: ssl.SSLObject) -> bytes:
+        data = b""
+        try:
+            while more := tls.read(_READ_SIZE):
+                data = data + more if data else more
+                if not (self._incoming.pending or tls.pending()):
+                    break  # to ask for what isn't there would cost an exception
+            else:
+                self.at_end = True
+        except ssl.SSLWantReadError:
+            pass  # a record that has arrived in part, or none of the data's
+        except ssl.SSLError:
+            self.at_end = True
+        if self._outgoing.pending:
+            self._write(self._outgoing.read())  # of TLS's own
+        return data

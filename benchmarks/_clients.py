@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MODEL: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
+_READ_SIZE: Final = 65_536
 MIME_TYPE: Final = "audio/pcm;rate=16000"
 PATH: Final = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
@@ -307,7 +308,7 @@ def floor(options: Options, measurement: Measurement) -> None:
     while unfinished:
         for key, _ in selector.select():
             state, sock = key.data, key.fileobj
-            state[1] += sock.recv(2**18)
+            state[1] += sock.recv(_READ_SIZE)
             data = state[1]
             size = int.from_bytes(data[2:4], "big")
             if len(data) < 4 + size:

@@ -136,7 +136,8 @@ def serve(chunk_ms: int, tls: ssl.SSLContext | None) -> None:
     selector = selectors.DefaultSelector()
     selector.register(listening, selectors.EVENT_READ)
     while True:
-        for key, _ in selector.select():
+        # It never sleeps: to wake it up would cost the client more than anything else that a message costs.
+        for key, _ in selector.select(0):
             if key.data is None:
                 sock, _ = listening.accept()
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

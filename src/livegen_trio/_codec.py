@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
@@ -38,6 +39,11 @@ from .types import (
     VoiceActivity,
     VoiceActivityDetectionSignal,
 )
+
+try:
+    from pybase64 import b64encode as _b64encode
+except ImportError:
+    from base64 import b64encode as _b64encode
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -137,7 +143,7 @@ def encode_media(kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
     Raises:
         LocalProtocolError: `data` is not contiguous, or holds something else: floats would be heard as noise.
     """
-    return _encode({"realtimeInput": {kind: {"mimeType": mime_type, "data": _flat(data)}}})
+    return b'%b%b"}}}' % (_media_prefix(kind, mime_type), _b64encode(_flat(data)))
 
 
 def decode_server_message(frame: bytes | str) -> list[ServerEvent]:
@@ -198,6 +204,13 @@ def _encode(envelope: dict[str, object]) -> bytes:
         return _ENCODER.encode(envelope)
     except _UNWRITABLE as exc:
         raise LocalProtocolError(f"the message can't be written as JSON: {_why(exc)}") from exc
+
+
+@lru_cache(maxsize=64)
+def _media_prefix(kind: MediaKind, mime_type: str) -> bytes:
+    """All of a frame of media that comes before the base64, and the same for every one of a stream."""
+    whole = _encode({"realtimeInput": {kind: {"mimeType": mime_type, "data": ""}}})
+    return whole.removesuffix(b'"}}}')
 
 
 def _flat(data: Buffer) -> memoryview:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -29,14 +29,15 @@ class Kind(Enum):
     MARK = "marks and text among the media: keep their place there, and are never dropped"
     MEDIA = "sound and pictures: the caller may have them dropped, and old ones are not sent again"
 
-    @property
-    def is_control(self) -> bool:
-        """Whether it goes before all that is said in real time."""
-        return self in (Kind.CONTROL, Kind.ANSWER)
+    is_control: bool
+    """Whether it goes before all that is said in real time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+for _kind in Kind:
+    _kind.is_control = _kind in (Kind.CONTROL, Kind.ANSWER)
+
+
+class Input(NamedTuple):
     """An accepted message.
 
     Attributes:
@@ -208,7 +209,10 @@ class Ledger:
     @property
     def next(self) -> Input | None:
         """What `take` would take."""
-        return next((lane.inputs[0] for lane in self._lanes if lane.inputs), None)
+        for lane in self._lanes:
+            if lane.inputs:
+                return lane.inputs[0]
+        return None
 
     def take(self) -> Input | None:
         """The next input to send: what is sent again, then control, then the rest; None if none waits."""

@@ -277,9 +277,10 @@ class Engine:
         return call in self.protocol.pending_calls
 
     def _observe(self, events: Sequence[ServerEvent]) -> None:
-        self.tools.observe(events)
-        if any(isinstance(event, _CHANGES) for event in events):
-            self._changing.unpark_all()
+        for event in events:
+            if isinstance(event, _CHANGES):
+                self.tools.observe(event)
+                self._changing.unpark_all()
 
 
 def _age(since: float | None, now: float) -> float:

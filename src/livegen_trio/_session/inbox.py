@@ -23,7 +23,7 @@ class Inbox:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._events: deque[tuple[ServerEvent, int, float]] = deque()
-        self._waiting = trio.lowlevel.ParkingLot()
+        self._waiting: trio.lowlevel.Task | None = None
         self._receiving = False
         self._ending: Ending | None = None
         self._closed = False
@@ -51,13 +51,12 @@ class Inbox:
             return True
         if self.unread_bytes + size > self._max_bytes:
             return False
-        share, rest = divmod(size, len(events))
         now = trio.current_time()
         for event in events:
-            self._events.append((event, share + rest, now))
-            rest = 0
-        self.unread_bytes += size
-        self._waiting.unpark_all()
+            self._events.append((event, size, now))
+            self.unread_bytes += size
+            size = 0  # the first event stands for the frame
+        self._wake()
         return True
 
     async def receive(self) -> ServerEvent:
@@ -73,17 +72,33 @@ class Inbox:
             raise trio.BusyResourceError("another task is already receiving from this session")
         self._receiving = True
         try:
-            await trio.lowlevel.checkpoint()
-            while not self._events and self._ending is None and not self._closed:
-                await self._waiting.park()
+            if self._has_news:
+                await trio.lowlevel.checkpoint()
+            while not self._has_news:
+                self._waiting = trio.lowlevel.current_task()
+                await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
         finally:
             self._receiving = False
         return self._next()
 
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._events) or self._closed or self._ending is not None
+
+    def _wake(self) -> None:
+        # A parking lot would do the same for any number of tasks, and three times the work for this one.
+        if self._waiting is not None:
+            trio.lowlevel.reschedule(self._waiting)
+            self._waiting = None
+
+    def _stop_waiting(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._waiting = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
     def end(self, ending: Ending) -> None:
         """Nothing more will come. The first ending counts."""
         self._ending = self._ending or ending
-        self._waiting.unpark_all()
+        self._wake()
 
     def reopen(self) -> None:
         """More will come after all: the session goes on with another connection."""
@@ -95,7 +110,7 @@ class Inbox:
         self._closed = True
         self._events.clear()
         self.unread_bytes = 0
-        self._waiting.unpark_all()
+        self._wake()
 
     def _next(self) -> ServerEvent:
         if self._closed:

@@ -378,14 +378,14 @@ class Supervisor:
             self._history.observe(events)
         for event in events:
             match event:
+                case ServerContent() | ToolCall():
+                    self._machine.progress()
+                    self._succession.progress()
                 case GoAway():
                     self._go_away(event)
                 case SessionResumptionUpdate(last_consumed_client_message_index=int(index)):
                     # Whether the service counts the setup isn't known. If not, one input more is sent again.
                     self._outbox.ledger.acknowledge(index - SETUP)
-                case ServerContent() | ToolCall():
-                    self._machine.progress()
-                    self._succession.progress()
                 case _:
                     pass  # no sign that the conversation goes on
         self.stir()

@@ -94,17 +94,16 @@ class ToolRunner:
             declared.has_more or call.name in declared.left_to_caller
         )
 
-    def observe(self, events: Sequence[ServerEvent]) -> None:
-        """Begin the calls, and end the cancelled ones, among *events*. Never blocks."""
-        for event in events:
-            match event:
-                case ToolCall():
-                    for call in event.function_calls:
-                        self._begin(call)
-                case ToolCallCancellation():
-                    self._end(event.ids)
-                case _:
-                    pass  # nothing to run
+    def observe(self, event: ServerEvent) -> None:
+        """Begin the calls, or end the cancelled ones, in *event*. Never blocks."""
+        match event:
+            case ToolCall():
+                for call in event.function_calls:
+                    self._begin(call)
+            case ToolCallCancellation():
+                self._end(event.ids)
+            case _:
+                pass  # nothing to run
 
     async def run(self, session: LiveSession, *, task_status: trio.TaskStatus[None]) -> None:
         """Run calls for *session*, as they are observed, until `cancel`."""

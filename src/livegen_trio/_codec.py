@@ -143,7 +143,8 @@ def encode_media(kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
     Raises:
         LocalProtocolError: `data` is not contiguous, or holds something else: floats would be heard as noise.
     """
-    return b'%b%b"}}}' % (_media_prefix(kind, mime_type), _b64encode(_flat(data)))
+    payload = data if type(data) is bytes else _flat(data)
+    return b'%b%b"}}}' % (_media_prefix(kind, mime_type), _b64encode(payload))
 
 
 def decode_server_message(frame: bytes | str) -> list[ServerEvent]:

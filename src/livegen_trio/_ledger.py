@@ -174,6 +174,23 @@ class Ledger:
         heads = [lane.inputs[0] for lane in self._lanes if lane.inputs]
         return min((head.accepted_at for head in heads), default=None)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and nothing is being sent."""
+        return not (
+            self._realtime.inputs
+            or self._control.inputs
+            or self._replay.inputs
+            or self._in_flight is not None
+        )
+
+    def accept_sent(self, frame: bytes, kind: Kind, now: float) -> None:
+        """Take in an input that has been sent at once."""
+        self.accepted += 1
+        self._sent += 1
+        ring = self._sent_control if kind.is_control else self._sent_realtime
+        ring.put(self._sent, Input(self.accepted, frame, kind, now))
+
     def accept(self, frame: bytes, kind: Kind, now: float) -> None:
         """Take in an input."""
         self.accepted += 1
@@ -200,19 +217,6 @@ class Ledger:
         dropped = self.dropped - self._dropped_and_told
         self._dropped_and_told = self.dropped
         return dropped
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether an input was taken that has not been written whole."""
-        return self._in_flight is not None
-
-    @property
-    def next(self) -> Input | None:
-        """What `take` would take."""
-        for lane in self._lanes:
-            if lane.inputs:
-                return lane.inputs[0]
-        return None
 
     def take(self) -> Input | None:
         """The next input to send: what is sent again, then control, then the rest; None if none waits."""

@@ -6,6 +6,7 @@ Frames go in and out as bytes. There is no clock and no socket here; the session
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
@@ -202,8 +203,8 @@ class LiveProtocol:
         self._note(message)  # only now: a message that can't be written has not been sent
         return frame
 
-    def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
-        """The frame for a chunk of media; *data* is read once and not kept.
+    def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes | None:
+        """The frame for a chunk of media; *data* is read once and not kept. Of an empty one there is none.
 
         Raises:
             LocalProtocolError: Nothing may be sent yet, the type is of another kind, or the data can't be read as
@@ -212,7 +213,8 @@ class LiveProtocol:
         self._check_open()
         self._check_history_is_complete()
         _check_media(kind, mime_type)
-        return encode_media(kind, data, mime_type)
+        frame = encode_media(kind, data, mime_type)
+        return frame if memoryview(data).nbytes else None  # the service refuses a message with nothing in it
 
     def unanswered(self, responses: Sequence[FunctionResponse]) -> tuple[FunctionResponse, ...]:
         """Those of *responses* whose call has not been cancelled by the server.
@@ -379,6 +381,7 @@ def _check_one_field(message: RealtimeInput) -> None:
         raise LocalProtocolError(f"realtime input is one thing a message; this has {given or 'nothing'}")
 
 
+@lru_cache(maxsize=64)  # a stream has one type
 def _check_media(kind: MediaKind, mime_type: str) -> None:
     if not mime_type.lower().startswith(_MEDIA_TYPES[kind]):
         raise LocalProtocolError(f"{mime_type!r} is no {kind}; name the format of the data in mime_type")

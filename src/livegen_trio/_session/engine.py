@@ -148,7 +148,7 @@ class Engine:
         """Have a chunk of media sent, whole or not at all."""
         await self.outbox.room(Kind.MEDIA)
         frame = self.protocol.send_media(kind, data, mime_type)
-        if memoryview(data).nbytes:  # the service refuses a message with nothing in it
+        if frame is not None:
             self.outbox.put(frame, Kind.MEDIA)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:

@@ -45,13 +45,16 @@ class Inbox:
         """When the oldest of them arrived."""
         return self._events[0][2] if self._events else None
 
-    def put(self, events: Sequence[ServerEvent], size: int) -> bool:
-        """Add the events of a frame of *size* bytes; False, and nothing added, if that passes the bound."""
+    def put(self, events: Sequence[ServerEvent], size: int, now: float | None = None) -> bool:
+        """Add the events of a frame of *size* bytes; False, and nothing added, if that passes the bound.
+
+        *now* spares looking at the clock.
+        """
         if self._closed or not events:
             return True
         if self.unread_bytes + size > self._max_bytes:
             return False
-        now = trio.current_time()
+        now = trio.current_time() if now is None else now
         for event in events:
             self._events.append((event, size, now))
             self.unread_bytes += size

@@ -89,13 +89,17 @@ class Outbox:
     def put(self, frame: bytes, kind: Kind) -> None:
         """Add an input, right after `room`."""
         now = trio.current_time()
+        if self._is_sent_at_once(frame):
+            self.ledger.accept_sent(frame, kind, now)
+            if self._doubting:
+                self._doubting.unpark_all()
+            return
         self.ledger.accept(frame, kind, now)
         if self._buffering.media == "drop_oldest":
             self.ledger.drop_media(
                 max_bytes=self._buffering.media_bytes, before=now - self._buffering.media_seconds
             )
-        if not self._send_at_once():
-            self._taking.unpark_all()
+        self._taking.unpark_all()
 
     # For the connection
 
@@ -129,18 +133,11 @@ class Outbox:
         self._putting.unpark_all()
         self._doubting.unpark_all()
 
-    def _send_at_once(self) -> bool:
-        """Send what waits, as far as that needs no task; whether it went so far that the sender isn't needed."""
-        if self._send_nowait is None or self._ping_wanted or self._leaving or self.ledger.is_sending:
+    def _is_sent_at_once(self, frame: bytes) -> bool:
+        """Send it without the sender, whom it takes longer to wake up than to send; not if it has to wait its turn."""
+        if self._send_nowait is None or self._ping_wanted or not self.ledger.is_idle:
             return False
-        while (entry := self.ledger.next) is not None:
-            if not self._send_nowait(entry.frame):
-                return False
-            self.ledger.take()
-            self.ledger.sent()
-        if self._doubting:
-            self._doubting.unpark_all()
-        return True
+        return self._send_nowait(frame)
 
     async def _checkpoint(self) -> None:
         """A checkpoint that lets other tasks run at every eighth time: that is most of what sending costs."""

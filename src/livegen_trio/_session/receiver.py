@@ -37,7 +37,7 @@ async def receive_frames(
             ending = Ending(exc.code, str(exc), "local", cause=exc)
             return False
         observe(events)
-        if not inbox.put(events, len(frame)):
+        if not inbox.put(events, len(frame), transport.last_heard):
             ending = Ending(1008, "too many events wait unread: the session was not received from", "local")
             return False
         return True

@@ -181,7 +181,9 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
                 empty one, such as a source may end with, nothing is sent.
             mime_type: With the sample rate; the server resamples from any.
         """
-        await self._send_media("audio", data, mime_type)
+        if isinstance(data, Blob):
+            mime_type, data = data.mime_type, data.data
+        await self._engine.send_media("audio", data, mime_type)
 
     async def send_video_realtime(self, data: Buffer | Blob, *, mime_type: str = IMAGE_FORMAT) -> None:
         """Send one frame of the user's video, as an image; the service looks at one a second at most."""

@@ -24,6 +24,7 @@ class Wire:
     Attributes:
         sock: To wait for. Non-blocking.
         at_end: Whether the peer says no more.
+        unsent: What the network has not taken yet. `flush` tries again.
         is_broken: Whether nothing can be written any more. What the peer said before that can still be read.
     """
 
@@ -35,17 +36,12 @@ class Wire:
         self._tls: ssl.SSLObject | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._unsent = bytearray()
+        self.unsent: bytearray = bytearray()
 
     @property
     def is_closed(self) -> bool:
         """Whether it was closed on this side."""
         return self.sock.fileno() == -1
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that the network has not taken yet. `flush` tries again."""
-        return len(self._unsent)
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Encrypt what follows; the peer has to prove that it is *host*.
@@ -93,12 +89,12 @@ class Wire:
 
     def flush(self) -> None:
         """Write what waits, as far as the network takes it."""
-        waiting, self._unsent = self._unsent, bytearray()
+        waiting, self.unsent = self.unsent, bytearray()
         self._write(waiting)
 
     async def drain(self) -> None:
         """Wait until nothing waits, or nothing can be written any more. Cancelling this loses nothing."""
-        while self._unsent:
+        while self.unsent:
             await self.wait_writable()
             self.flush()
 
@@ -118,7 +114,7 @@ class Wire:
             trio.lowlevel.notify_closing(self.sock)
             self.sock.close()
         self.at_end = self.is_broken = True
-        self._unsent.clear()
+        self.unsent.clear()
 
     def _read(self) -> bytes:
         try:
@@ -134,8 +130,8 @@ class Wire:
     def _write(self, data: bytes | bytearray) -> None:
         if self.is_broken:
             return
-        if self._unsent:
-            self._unsent += data
+        if self.unsent:
+            self.unsent += data
             return
         try:
             written = self.sock.send(data)
@@ -145,7 +141,7 @@ class Wire:
             self.is_broken = True
             return
         if written < len(data):
-            self._unsent += memoryview(data)[written:]
+            self.unsent += memoryview(data)[written:]
 
     def _decrypt(self, tls: ssl.SSLObject) -> bytes:
         data = b""

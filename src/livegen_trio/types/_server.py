@@ -83,8 +83,8 @@ class ServerContent(Event):
         """The sound in this piece of the answer."""
         if self.model_turn is None:
             return ()
-        blobs = (part.inline_data for part in self.model_turn.parts)
-        return tuple(blob for blob in blobs if blob is not None and blob.mime_type.startswith("audio/"))
+        blobs = [part.inline_data for part in self.model_turn.parts]
+        return tuple([blob for blob in blobs if blob is not None and blob.mime_type.startswith("audio/")])
 
 
 class ToolCall(Event):

@@ -7,6 +7,7 @@ that the structs don't have takes a second, slower road, on which nothing is los
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -40,16 +41,23 @@ from .types import (
     VoiceActivityDetectionSignal,
 )
 
-try:
-    from pybase64 import b64encode as _b64encode
-except ImportError:
-    from base64 import b64encode as _b64encode
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Buffer
 
 MediaKind: TypeAlias = Literal["audio", "video"]
 """The two streams that carry bytes."""
+
+_b64encode: Callable[[Buffer], bytes] = b64encode
+"""By SIMD, where pybase64 is installed: three times as fast."""
+
+try:
+    import pybase64
+except ImportError:
+    pass
+else:
+    _b64encode = pybase64.b64encode
 
 _INVALID_ARGUMENT: Final = "Request contains an invalid argument."
 _INVALID_JSON: Final = "Invalid JSON payload received."

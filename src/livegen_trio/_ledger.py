@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -37,8 +39,10 @@ for _kind in Kind:
     _kind.is_control = _kind in (Kind.CONTROL, Kind.ANSWER)
 
 
-class Input(NamedTuple):
+class Input(msgspec.Struct, frozen=True, gc=False):
     """An accepted message.
+
+    The garbage collector doesn't look at it: there are thousands of them, and nothing in them leads back.
 
     Attributes:
         number: Its place among the session's inputs, from 1; 0 for what was not the caller's, but of our own accord.
@@ -93,27 +97,31 @@ class _Ring:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._inputs: deque[tuple[int, Input]] = deque()
+        self._places: deque[int] = deque()
+        self._inputs: deque[Input] = deque()
         self._bytes = 0
 
     def put(self, place: int, entry: Input) -> None:
-        self._inputs.append((place, entry))
+        self._places.append(place)
+        self._inputs.append(entry)
         self._bytes += len(entry.frame)
         while self._bytes > self._max_bytes:
             self._forget()
 
     def acknowledge(self, place: int) -> None:
-        while self._inputs and self._inputs[0][0] <= place:
+        while self._places and self._places[0] <= place:
             self._forget()
 
     def clear(self) -> list[Input]:
-        entries = [entry for _, entry in self._inputs]
+        entries = list(self._inputs)
         self._inputs.clear()
+        self._places.clear()
         self._bytes = 0
         return entries
 
     def _forget(self) -> None:
-        self._bytes -= len(self._inputs.popleft()[1].frame)
+        self._places.popleft()
+        self._bytes -= len(self._inputs.popleft().frame)
 
 
 class Ledger:

@@ -210,8 +210,9 @@ class LiveProtocol:
             LocalProtocolError: Nothing may be sent yet, the type is of another kind, or the data can't be read as
                 one run of bytes or samples.
         """
-        self._check_open()
-        self._check_history_is_complete()
+        if not self._was_open or self._history_is_open:
+            self._check_open()
+            self._check_history_is_complete()
         _check_media(kind, mime_type)
         frame = encode_media(kind, data, mime_type)
         return frame if memoryview(data).nbytes else None  # the service refuses a message with nothing in it
@@ -252,6 +253,7 @@ class LiveProtocol:
             match event:
                 case ServerContent():
                     self._observe_content(event)
+                    continue
                 case ToolCall():
                     self._calls.begin(event.function_calls)
                     self._reply_due = False  # this is the reply, if one was due
@@ -268,17 +270,19 @@ class LiveProtocol:
     def _observe_turn(self, event: ServerEvent) -> None:
         if ends_turn(event):
             self.in_turn = False
-        elif opens_turn(event):
+        elif not self.in_turn and opens_turn(event):
             self.in_turn = True
 
     def _observe_content(self, content: ServerContent) -> None:
         # First the interruption, then the parts beside it: those are already of the new epoch.
         if content.interrupted:
             self.audio_epoch += 1
-        if self._is_reply(content):
+        if self._reply_due and self._is_reply(content):
             self._reply_due = False
         if self.audio_epoch:
             msgspec.structs.force_setattr(content, "audio_epoch", self.audio_epoch)
+        if content.turn_complete or not self.in_turn:
+            self._observe_turn(content)
 
     def _is_reply(self, content: ServerContent) -> bool:
         """Whether the model replies with *content* to answers of tools, or lets it be seen that it won't."""

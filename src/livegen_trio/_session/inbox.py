@@ -75,18 +75,14 @@ class Inbox:
             raise trio.BusyResourceError("another task is already receiving from this session")
         self._receiving = True
         try:
-            if self._has_news:
+            if self._events or self._closed or self._ending is not None:
                 await trio.lowlevel.checkpoint()
-            while not self._has_news:
+            while not (self._events or self._closed or self._ending is not None):
                 self._waiting = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
         finally:
             self._receiving = False
         return self._next()
-
-    @property
-    def _has_news(self) -> bool:
-        return bool(self._events) or self._closed or self._ending is not None
 
     def _wake(self) -> None:
         # A parking lot would do the same for any number of tasks, and three times the work for this one.

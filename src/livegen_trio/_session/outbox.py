@@ -78,7 +78,13 @@ class Outbox:
             trio.ClosedResourceError: The session was closed on this side.
             SessionClosedError: The session has ended.
         """
-        await self._checkpoint()
+        # Every send can be cancelled, and at every eighth other tasks run: a switch is most of what sending costs.
+        self._until_switch -= 1
+        if self._until_switch:
+            await trio.lowlevel.checkpoint_if_cancelled()
+        else:
+            self._until_switch = _SENDS_PER_SWITCH
+            await trio.lowlevel.checkpoint()
         self._check_open()
         while not self._has_room(kind):
             if kind is Kind.MEDIA and self._buffering.media == "fail":
@@ -138,15 +144,6 @@ class Outbox:
         if self._send_nowait is None or self._ping_wanted or not self.ledger.is_idle:
             return False
         return self._send_nowait(frame)
-
-    async def _checkpoint(self) -> None:
-        """A checkpoint that lets other tasks run at every eighth time: that is most of what sending costs."""
-        self._until_switch -= 1
-        if self._until_switch > 0:
-            await trio.lowlevel.checkpoint_if_cancelled()
-        else:
-            self._until_switch = _SENDS_PER_SWITCH
-            await trio.lowlevel.checkpoint()
 
     async def wait_for_doubt(self) -> None:
         """Wait until something was sent that the server is not known to have."""

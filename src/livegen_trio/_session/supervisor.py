@@ -373,22 +373,29 @@ class Supervisor:
         return Happening.LOST if self._succession.suspect_replay() else Happening.LOST_FOR_GOOD
 
     def _observe(self, events: Sequence[ServerEvent]) -> None:
-        self._tell_observer(events)
         if self._history is not None:
             self._history.observe(events)
         for event in events:
-            match event:
-                case ServerContent() | ToolCall():
-                    self._machine.progress()
-                    self._succession.progress()
-                case GoAway():
-                    self._go_away(event)
-                case SessionResumptionUpdate(last_consumed_client_message_index=int(index)):
-                    # Whether the service counts the setup isn't known. If not, one input more is sent again.
-                    self._outbox.ledger.acknowledge(index - SETUP)
-                case _:
-                    pass  # no sign that the conversation goes on
+            if type(event) is not ServerContent:  # most are, and it concerns nobody else
+                self._tell_observer([event])
+                self._heed(event)
+            else:
+                self._machine.progress()
+                self._succession.progress()
         self.stir()
+
+    def _heed(self, event: ServerEvent) -> None:
+        match event:
+            case ToolCall():
+                self._machine.progress()
+                self._succession.progress()
+            case GoAway():
+                self._go_away(event)
+            case SessionResumptionUpdate(last_consumed_client_message_index=int(index)):
+                # Whether the service counts the setup isn't known. If not, one input more is sent again.
+                self._outbox.ledger.acknowledge(index - SETUP)
+            case _:
+                pass  # no sign that the conversation goes on
 
     def _go_away(self, event: GoAway) -> None:
         if self._succession.is_possible:

@@ -21,7 +21,7 @@ _RATE: Final = re.compile(r";\s*rate=([1-9][0-9]{3,5})\s*(?:;|$)", re.IGNORECASE
 """A parameter of four to six digits; no other rate is one of sound."""
 
 
-class Blob(Guarded):
+class Blob(Guarded, gc=False):
     """Bytes with a MIME type; base64 on the wire.
 
     Uncertain: whether streamed audio may have a format other than PCM, of which documents list some for content; and

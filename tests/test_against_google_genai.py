@@ -101,6 +101,8 @@ OURS_ALONE: Final[dict[type[t.Model], str]] = {
     t.UnknownEvent: "what theirs drops",
     t.Reconnecting: "not on the wire",
     t.Reconnected: "not on the wire",
+    t.ToolFailed: "not on the wire",
+    t.ToolCallUnanswered: "not on the wire",
 }
 """Structs that have no counterpart."""
 

@@ -77,13 +77,12 @@ def test_audio_conversation_plays_the_question_and_keeps_what_is_heard_of_the_an
 def test_speak_over_a_tool_has_it_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLES / "speak_over_a_tool.py"), run_name="__main__")
     *lines, answer = capsys.readouterr().out.splitlines()
-    assert lines == [
+    assert lines[:3] == [
         "user: Search flights to Rome.",
         "searching flights to Rome",
         "user: What is the weather in Paris?",
-        "the search is given up",
-        "the model takes its call back",
     ]
+    assert set(lines[3:]) == {"the search is given up", "the model takes its call back"}
     assert answer.startswith("model: ")
     assert "Paris" in answer
 

@@ -1,4 +1,4 @@
-"""The base of every struct, and the two kinds of field that JSON has no word for.
+"""The base of every struct, and the kinds of field that JSON has no word for.
 
 Nothing here knows how JSON is written; `_codec` does.
 """
@@ -18,6 +18,10 @@ LocalMapping: TypeAlias = Annotated[
     Mapping[str, object], msgspec.Meta(min_length=1, max_length=0, extra={"local": True})
 ]
 """A mapping of this library's own, which no peer can set; see `LocalInt`."""
+
+
+LocalException: TypeAlias = Annotated[Exception | None, msgspec.Meta(extra={"local": True})]
+"""An exception, which no peer can send."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ._base import Event, Guarded
+from ._base import Event, Guarded, LocalException
 from ._content import FunctionCall
 
 
@@ -61,7 +61,7 @@ class ToolFailed(Guarded, Event, kw_only=True):
 
     call: FunctionCall
     message: str = ""
-    error: Exception | None = None
+    error: LocalException = None
 
 
 class ToolCallUnanswered(Event, kw_only=True):

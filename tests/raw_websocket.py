@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ import trio
 import trio.testing
 
 from livegen_trio.transports.base import MAX_MESSAGE_SIZE, Endpoint
+from livegen_trio.transports.direct import DirectTransport, upgrade_wire
 from livegen_trio.transports.trio_websocket import (
     TrioWebSocketTransport,
     serve_websocket_stream,
     upgrade_client_stream,
 )
+from livegen_trio.transports.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -158,6 +161,26 @@ async def server_and_raw_client(
         transport = await request.accept()
         await peer.hear_http()
         yield transport, peer
+
+
+def socket_pair() -> tuple[Wire, trio.SocketStream]:
+    """Two ends of a stream through the system, which holds little."""
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    return Wire(ours), trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+
+
+@asynccontextmanager
+async def direct_and_raw_server(
+    *after: bytes, max_message_size: int = MAX_MESSAGE_SIZE
+) -> AsyncGenerator[tuple[DirectTransport, RawPeer]]:
+    """The same as `client_and_raw_server`, straight on a socket. The peer's end is closed behind the block."""
+    wire, theirs = socket_pair()
+    peer = RawPeer(theirs)
+    async with theirs, trio.open_nursery() as nursery:
+        nursery.start_soon(accepting, peer, *after)
+        yield await upgrade_wire(wire, ENDPOINT, max_message_size=max_message_size), peer
 
 
 def stream_pair(

@@ -11,20 +11,29 @@ import trio
 import trio.testing
 
 from livegen_trio.transports.base import ConnectionClosed, Transport
+from livegen_trio.transports.direct import upgrade_wire
 from livegen_trio.transports.memory import memory_transport_pair
 from livegen_trio.transports.trio_websocket import serve_websocket_stream, upgrade_client_stream
-from raw_websocket import ENDPOINT, client_and_raw_server, server_and_raw_client, stream_pair
+from livegen_trio.transports.wire import Wire
+from raw_websocket import (
+    ENDPOINT,
+    client_and_raw_server,
+    direct_and_raw_server,
+    server_and_raw_client,
+    socket_pair,
+    stream_pair,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from trio.testing import MockClock
 
-Kind = Literal["memory", "client", "server"]
+Kind = Literal["memory", "client", "server", "direct"]
 every_operation = pytest.mark.parametrize("operation", ["send", "receive", "ping"])
 
 
-@pytest.fixture(params=["memory", "client", "server"])
+@pytest.fixture(params=["memory", "client", "server", "direct"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     """The transport under test: one in memory, or either end of a WebSocket."""
     chosen: Kind = request.param
@@ -41,7 +50,8 @@ async def transports(kind: Kind, *, lockstep: bool = False) -> AsyncGenerator[tu
     if kind == "memory":
         yield memory_transport_pair()
         return
-    at_client, at_server = stream_pair(lockstep=lockstep)
+    at_client: trio.abc.Stream | Wire
+    at_client, at_server = socket_pair() if kind == "direct" else stream_pair(lockstep=lockstep)
     async with trio.open_nursery() as nursery:
         accepted: list[Transport] = []
 
@@ -50,9 +60,13 @@ async def transports(kind: Kind, *, lockstep: bool = False) -> AsyncGenerator[tu
             accepted.append(await request.accept())
 
         nursery.start_soon(serve)
-        client = await upgrade_client_stream(at_client, ENDPOINT, nursery=nursery)
+        client: Transport
+        if isinstance(at_client, Wire):
+            client = await upgrade_wire(at_client, ENDPOINT)
+        else:
+            client = await upgrade_client_stream(at_client, ENDPOINT, nursery=nursery)
         await trio.testing.wait_all_tasks_blocked()
-        yield (client, accepted[0]) if kind == "client" else (accepted[0], client)
+        yield (accepted[0], client) if kind == "server" else (client, accepted[0])
 
 
 @asynccontextmanager
@@ -61,6 +75,10 @@ async def transport_with_dead_peer(kind: Kind) -> AsyncGenerator[Transport]:
     if kind == "memory":
         transport, _peer = memory_transport_pair()
         yield transport
+        return
+    if kind == "direct":
+        async with direct_and_raw_server() as (websocket, _raw):
+            yield websocket
         return
     open_one = client_and_raw_server if kind == "client" else server_and_raw_client
     async with open_one() as (websocket, _raw):
@@ -443,6 +461,7 @@ class TestPing:
             assert transport.last_heard < trio.current_time()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(receive_all, peer)
+                nursery.start_soon(receive_all, transport)
                 await trio.testing.wait_all_tasks_blocked()
                 assert transport.last_heard == trio.current_time()
                 await transport.aclose()

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
@@ -16,7 +17,7 @@ import trustme
 
 from authority import client_context, server_context
 from livegen_trio import HandshakeError
-from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress
+from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress, TransportName
 from livegen_trio.transports.dialling import open_stream
 from livegen_trio.transports.opening import open_websocket
 from livegen_trio.transports.trio_websocket import (
@@ -32,6 +33,29 @@ if TYPE_CHECKING:
 
 Handler: TypeAlias = Callable[[trio.abc.Stream], Awaitable[None]]
 HEADERS = (("x-goog-api-key", "secret-key"),)
+
+CHOSEN: ContextVar[TransportName] = ContextVar("transport")
+
+
+@pytest.fixture(autouse=True, params=["direct", "trio-websocket"])
+def _transport(request: pytest.FixtureRequest) -> None:
+    """Everything here is true of both."""
+    CHOSEN.set(request.param)
+
+
+def endpoint_of(
+    url: str,
+    headers: tuple[tuple[str, str], ...] = (),
+    ssl_context: ssl.SSLContext | None = None,
+    proxy: str | None = None,
+) -> Endpoint:
+    """An endpoint that is dialled by the chosen transport."""
+    return Endpoint(url, headers, ssl_context, proxy, CHOSEN.get())
+
+
+def as_bytes(frame: bytes | str) -> bytes:
+    """Text frames are text, or its bytes."""
+    return frame if isinstance(frame, bytes) else frame.encode()
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +90,7 @@ async def failure(url: str, *, tls: ssl.SSLContext | None = None) -> HandshakeEr
     progress = Progress()
     async with trio.open_nursery() as nursery:
         with pytest.raises(HandshakeError) as caught, trio.fail_after(20):
-            await open_websocket(Endpoint(url, HEADERS, tls), nursery=nursery, progress=progress)
+            await open_websocket(endpoint_of(url, HEADERS, tls), nursery=nursery, progress=progress)
         assert not nursery.child_tasks
     error = caught.value
     assert error.phase == progress.phase
@@ -78,7 +102,7 @@ async def failure(url: str, *, tls: ssl.SSLContext | None = None) -> HandshakeEr
 async def talk(url: str, *, tls: ssl.SSLContext | None = None) -> str | bytes:
     """Dial *url*, say hello, and return the answer."""
     async with trio.open_nursery() as nursery:
-        transport = await open_websocket(Endpoint(url, HEADERS, tls), nursery=nursery, progress=Progress())
+        transport = await open_websocket(endpoint_of(url, HEADERS, tls), nursery=nursery, progress=Progress())
         await transport.send(b"hello")
         answer = await transport.receive()
         await transport.aclose()
@@ -146,7 +170,7 @@ class TestReaching:
     async def test_goes_through_the_phases(self) -> None:
         progress = Progress()
         async with server(echo) as port, trio.open_nursery() as nursery:
-            endpoint = Endpoint(f"ws://127.0.0.1:{port}/live")
+            endpoint = endpoint_of(f"ws://127.0.0.1:{port}/live")
             transport = await open_websocket(endpoint, nursery=nursery, progress=progress)
             assert progress.phase == "upgrade"
             await transport.aclose()
@@ -154,7 +178,7 @@ class TestReaching:
     @pytest.mark.parametrize("scheme", ["ws", "wss"])
     async def test_gives_a_stream_that_tells_when_it_can_be_written_to(self, scheme: str) -> None:
         async with server(echo_or_fail, server_context("127.0.0.1") if scheme == "wss" else None) as port:
-            endpoint = Endpoint(f"{scheme}://127.0.0.1:{port}/live", ssl_context=client_context())
+            endpoint = endpoint_of(f"{scheme}://127.0.0.1:{port}/live", ssl_context=client_context())
             async with WatchedStream(await open_stream(endpoint, Progress())) as stream:
                 await stream.wait_send_all_might_not_block()
 
@@ -305,12 +329,12 @@ class TestResetConnections:
 
         tls = server_context("127.0.0.1") if scheme == "wss" else None
         async with server(say_and_reset, tls) as port, trio.open_nursery() as nursery:
-            endpoint = Endpoint(f"{scheme}://127.0.0.1:{port}/live", HEADERS, client_context())
+            endpoint = endpoint_of(f"{scheme}://127.0.0.1:{port}/live", HEADERS, client_context())
             transport = await open_websocket(endpoint, nursery=nursery, progress=Progress())
             await transport.send(b"hello")
             await gone.wait()
             await send_until_it_fails(transport)
-            assert [await transport.receive(), await transport.receive()] == ["one", "two"]
+            assert [as_bytes(await transport.receive()) for _ in range(2)] == [b"one", b"two"]
             with pytest.raises(ConnectionClosed) as caught:
                 await transport.receive()
             assert (caught.value.code, caught.value.reason) == (1007, "bad field")
@@ -345,7 +369,7 @@ async def phase_when_blocked(url: str, blocked: trio.Event | None = None) -> str
 
     async def dial() -> None:
         async with trio.open_nursery() as nursery:
-            await open_websocket(Endpoint(url, HEADERS), nursery=nursery, progress=progress)
+            await open_websocket(endpoint_of(url, HEADERS), nursery=nursery, progress=progress)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(dial)

@@ -180,7 +180,9 @@ class Transport(ABC):
 
     @abstractmethod
     async def ping(self) -> None:
-        """Ask the peer for a sign of life, which shows in `last_heard` and `delivered`. Does not wait for it.
+        """Ask the peer for a sign of life, which shows in `last_heard` and `delivered` while somebody receives.
+
+        Does not wait for it.
 
         Cancelling this is like cancelling `send`.
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .pump import Pump
     from .wire import Wire
 
+_NORMAL: Final = 1000
 _ABNORMAL: Final = 1006
 _BODY_TIMEOUT: Final = 1.0  # seconds; once a refusal's status is known, its body is not worth a longer wait
 
@@ -156,6 +157,8 @@ class DirectTransport(Transport):
     async def _until_writable(self) -> None:
         await trio.lowlevel.checkpoint()
         await self._drain()
+        if not self._is_reading:
+            self.on_ready()  # the peer may have said Close, and nobody has looked
         self._check_open()
         if self._wire.is_broken:
             raise ConnectionClosed(_ABNORMAL)  # whoever reads is still to find out how it ended
@@ -285,7 +288,7 @@ class DirectTransport(Transport):
             if self._ending is None:
                 self._ending = ConnectionClosed(code, cut_reason(reason), initiator="local")
                 self._messages.clear()
-            if self._ending.initiator == "local":
+            if self._ending.initiator == "local" and not self._wire.is_closed:
                 await self._say_goodbye(self._ending)
         finally:
             await self.abort()  # noqa: ASYNC102 - it doesn't wait
@@ -301,7 +304,8 @@ class DirectTransport(Transport):
     async def _say_goodbye(self, ending: ConnectionClosed) -> None:
         if not self._has_said_close:
             self._has_said_close = True
-            self._wire.send(self._framing.close(ending.code, ending.reason))
+            code = _NORMAL if ending.code == _ABNORMAL else ending.code  # that one can't be said
+            self._wire.send(self._framing.close(code, ending.reason))
         await self._drain()
         while not (self._has_heard_close or self._wire.at_end):
             await self._read()

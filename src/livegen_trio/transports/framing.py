@@ -230,7 +230,7 @@ class Framing:
         if size > self._max_message_size:
             raise FramingError(
                 _TOO_BIG,
-                f"the peer sent a message of {size} bytes or more; {self._max_message_size} are allowed",
+                f"the peer sent {size} bytes or more; the maximum message size is {self._max_message_size} bytes",
             )
 
     def _take_data(self, opcode: int, payload: bytes, *, fin: bool) -> bytes | None:

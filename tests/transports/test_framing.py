@@ -360,7 +360,7 @@ def test_a_message_of_the_size_allowed_is_read_and_a_larger_one_refused(limit: i
     assert heard(encode(BINARY, b"a" * limit), max_message_size=limit) == [b"a" * limit]
     assert refused(encode(BINARY, b"a" * (limit + 1)), max_message_size=limit) == (
         1009,
-        f"the peer sent a message of {limit + 1} bytes or more; {limit} are allowed",
+        f"the peer sent {limit + 1} bytes or more; the maximum message size is {limit} bytes",
     )
 
 

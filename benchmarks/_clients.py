@@ -15,11 +15,17 @@ import socket
 import ssl
 import sys
 import time
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import trio.lowlevel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 MODEL: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
 _READ_SIZE: Final = 65_536
@@ -37,7 +43,8 @@ class Options:
         sessions: How many of them.
         chunk_ms: How much speech a message has.
         pairs: Messages sent and received, a session.
-        paced: Whether chunks are sent in real time, so that lateness is measured, and not CPU time alone.
+        mode: "busy" sends a chunk as soon as the last one is answered; "paced" in real time, so that lateness shows;
+            "idle" only holds the sessions.
         transport: The transport of ours to use.
     """
 
@@ -46,9 +53,13 @@ class Options:
     sessions: int
     chunk_ms: int
     pairs: int
-    paced: bool = False
-    idle: bool = False
-    transport: str | None = None
+    mode: str = "busy"
+    transport: str = "direct"
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a paced client has in all."""
+        return self.pairs * self.chunk_ms / 1000 + 2
 
     @property
     def chunk(self) -> bytes:
@@ -65,16 +76,23 @@ class Options:
         """Trusts the server."""
         return None if self.authority is None else ssl.create_default_context(cafile=self.authority)
 
+    def shifts(self, sessions: list[T]) -> list[tuple[list[T], float]]:
+        """Which of *sessions* speak at the same time, a millisecond apart from the next, and when."""
+        count = self.chunk_ms
+        return [(sessions[n::count], n / 1000) for n in range(count) if sessions[n::count]]
+
     def url(self, scheme: str) -> str:
         """The server's, with an `s` if there is TLS."""
         return f"{scheme}{'' if self.authority is None else 's'}://127.0.0.1:{self.port}"
 
 
 class Measurement:
-    """The time from when all sessions are open to the end, and how late what was received was."""
+    """The time from when all sessions are open until all have done, and how late what was received was."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._unfinished = options.sessions
+        self._received = 0
         self.latenesses: list[float] = []
         self.begin()
 
@@ -83,17 +101,31 @@ class Measurement:
         self._cpu = time.process_time()
         self._wall = time.perf_counter()
 
-    def report(self) -> None:
-        """Print what it came to."""
+    @property
+    def is_running(self) -> bool:
+        """Whether a session has not done yet."""
+        return self._unfinished > 0
+
+    def received(self, speech: bytes, sent_at: float | None = None) -> None:
+        """Some speech was received, whose question went out then."""
+        assert len(speech) == self._options.answer_size
+        self._received += 1
+        if sent_at is not None:
+            self.latenesses.append(time.perf_counter() - sent_at)
+
+    def finish_session(self) -> None:
+        """A session has done, and is still open. After the last of them, print what it came to."""
+        self._unfinished -= 1
+        if self._unfinished:
+            return
         cpu = time.process_time() - self._cpu
         wall = time.perf_counter() - self._wall
         pairs = self._options.sessions * self._options.pairs
         self.latenesses.sort()
-        delivered = len(self.latenesses) if self._options.paced else pairs
         result = {
             "us_a_pair": 1e6 * cpu / pairs,
             "load": cpu / wall,
-            "delivered": delivered / pairs,
+            "delivered": self._received / pairs,
             "p50_ms": self._percentile(50),
             "p99_ms": self._percentile(99),
             "rss_kb": _resident_kb(),
@@ -115,59 +147,77 @@ def ours(options: Options, measurement: Measurement) -> None:
     """This library, by its public API, with all of its guarantees."""
     import trio
 
-    from livegen_trio import GeminiBackend, ServerContent, get_live_generative_model
+    from livegen_trio import GeminiBackend, LiveSession, ServerContent, get_live_generative_model
 
-    transport = {} if options.transport is None else {"transport": options.transport}
     backend = GeminiBackend(
-        api_key="KEY", base_url=options.url("ws"), ssl_context=options.tls, proxy=None, **transport
+        api_key="KEY",
+        base_url=options.url("ws"),
+        ssl_context=options.tls,
+        proxy=None,
+        transport=options.transport,
     )
     model = get_live_generative_model(MODEL, backend=backend)
     chunk = options.chunk
+    sessions: list[LiveSession] = []
+    sent_at: dict[LiveSession, deque[float]] = {}
 
-    async def converse(*, task_status: trio.TaskStatus[None]) -> None:
+    async def hold(*, task_status: trio.TaskStatus[None]) -> None:
         async with model.connect() as session:
+            sessions.append(session)
             task_status.started()
             await ready.wait()
-            if options.paced:
-                await in_real_time(session)
-            elif options.idle:
-                await trio.sleep(1)
-            else:
-                for _ in range(options.pairs):
-                    await session.send_audio_realtime(chunk)
-                    event = await session.receive()
-                    assert isinstance(event, ServerContent)
-                    assert len(event.audio[0].data) == options.answer_size
+            await (hear(session) if options.mode == "paced" else converse(session))
+            measurement.finish_session()
+            await finished.wait()
 
-    async def in_real_time(session: object) -> None:
-        sent: list[float] = []
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(hear, session, sent)
-            due = trio.current_time() + 0.001 * (id(session) // 64 % options.chunk_ms)
+    async def converse(session: LiveSession) -> None:
+        for _ in range(options.pairs):
+            await session.send_audio_realtime(chunk)
+            measurement.received(speech(await session.receive()))
+
+    async def hear(session: LiveSession) -> None:
+        waiting = sent_at[session] = deque()
+        with trio.move_on_after(options.patience):
             for _ in range(options.pairs):
-                await trio.sleep_until(due)
-                due += options.chunk_ms / 1000
-                sent.append(time.perf_counter())
-                await session.send_audio_realtime(chunk)
-            with trio.move_on_after(1):
-                await trio.sleep_forever()
-            nursery.cancel_scope.cancel()
+                data = speech(await session.receive())
+                measurement.received(data, waiting.popleft())
 
-    async def hear(session: object, sent: list[float]) -> None:
-        for number in range(options.pairs):
-            event = await session.receive()
-            assert len(event.audio[0].data) == options.answer_size
-            measurement.latenesses.append(time.perf_counter() - sent[number])
+    def speech(event: object) -> bytes:
+        assert isinstance(event, ServerContent)
+        return event.audio[0].data
+
+    async def speak(some: list[LiveSession], delay: float) -> None:
+        due = trio.current_time() + delay
+        for _ in range(options.pairs):
+            await trio.sleep_until(due)
+            due += options.chunk_ms / 1000
+            for session in some:
+                sent_at[session].append(time.perf_counter())
+                await session.send_audio_realtime(chunk)
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             for _ in range(options.sessions):
-                await nursery.start(converse)
+                await nursery.start(hold)
+            if options.mode == "idle":
+                await trio.sleep(0.5)
+                _report_idle(options)
+                nursery.cancel_scope.cancel()
+                return
             measurement.begin()
             ready.set()
-        measurement.report()
+            if options.mode == "paced":
+                await trio.lowlevel.checkpoint()
+                async with trio.open_nursery() as speaking:
+                    for some, delay in options.shifts(sessions):
+                        speaking.start_soon(speak, some, delay)
+                await trio.sleep(options.patience / 10)
+            else:
+                while measurement.is_running:
+                    await trio.sleep(0.001)
+            finished.set()
 
-    ready = trio.Event()
+    ready, finished = trio.Event(), trio.Event()
     trio.run(main)
 
 
@@ -190,56 +240,70 @@ def google_genai(options: Options, measurement: Measurement) -> None:
     blob = types.Blob(data=options.chunk, mime_type=MIME_TYPE)
 
     async def main() -> None:
-        ready = asyncio.Event()
+        ready, finished = asyncio.Event(), asyncio.Event()
         opened = asyncio.Semaphore(0)
+        sessions: list[genai.live.AsyncSession] = []
+        sent_at: dict[genai.live.AsyncSession, deque[float]] = {}
 
-        async def converse() -> None:
+        async def hold() -> None:
             async with client.aio.live.connect(model=MODEL, config=config) as session:
+                sessions.append(session)
                 opened.release()
                 await ready.wait()
-                if options.paced:
-                    await in_real_time(session)
-                    return
-                if options.idle:
-                    await asyncio.sleep(1)
-                    return
-                messages = session.receive()
-                for _ in range(options.pairs):
-                    await session.send_realtime_input(audio=blob)
-                    message = await anext(messages)
-                    assert (
-                        len(message.server_content.model_turn.parts[0].inline_data.data)
-                        == options.answer_size
-                    )
+                await (hear(session) if options.mode == "paced" else converse(session))
+                measurement.finish_session()
+                await finished.wait()
 
-        async def in_real_time(session: object) -> None:
-            sent: list[float] = []
-            hearing = asyncio.create_task(hear(session, sent))
-            due = time.perf_counter() + 0.001 * (id(session) // 64 % options.chunk_ms)
+        async def converse(session: genai.live.AsyncSession) -> None:
+            messages = session.receive()
+            for _ in range(options.pairs):
+                await session.send_realtime_input(audio=blob)
+                measurement.received(speech(await anext(messages)))
+
+        async def hear(session: genai.live.AsyncSession) -> None:
+            waiting = sent_at[session] = deque()
+            left = options.pairs
+            with suppress(TimeoutError):
+                async with asyncio.timeout(options.patience):
+                    async for message in session.receive():
+                        measurement.received(speech(message), waiting.popleft())
+                        left -= 1
+                        if not left:
+                            break
+
+        def speech(message: types.LiveServerMessage) -> bytes:
+            return message.server_content.model_turn.parts[0].inline_data.data
+
+        async def speak(some: list[genai.live.AsyncSession], delay: float) -> None:
+            due = time.perf_counter() + delay
             for _ in range(options.pairs):
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 due += options.chunk_ms / 1000
-                sent.append(time.perf_counter())
-                await session.send_realtime_input(audio=blob)
-            await asyncio.wait([hearing], timeout=1)
-            hearing.cancel()
-
-        async def hear(session: object, sent: list[float]) -> None:
-            number = 0
-            async for message in session.receive():
-                assert len(message.server_content.model_turn.parts[0].inline_data.data) == options.answer_size
-                measurement.latenesses.append(time.perf_counter() - sent[number])
-                number += 1
-                if number == options.pairs:
-                    return
+                for session in some:
+                    sent_at[session].append(time.perf_counter())
+                    await session.send_realtime_input(audio=blob)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(options.sessions):
-                group.create_task(converse())
+                group.create_task(hold())
                 await opened.acquire()
+            if options.mode == "idle":
+                await asyncio.sleep(0.5)
+                _report_idle(options)
+                os._exit(0)
             measurement.begin()
             ready.set()
-        measurement.report()
+            if options.mode == "paced":
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                async with asyncio.TaskGroup() as speaking:
+                    for some, delay in options.shifts(sessions):
+                        speaking.create_task(speak(some, delay))
+                await asyncio.sleep(options.patience / 10)
+            else:
+                while measurement.is_running:
+                    await asyncio.sleep(0.001)
+            finished.set()
 
     asyncio.run(main())
 
@@ -259,11 +323,11 @@ def websockets(options: Options, measurement: Measurement) -> None:
     from websockets.asyncio.client import connect
 
     async def main() -> None:
-        ready = asyncio.Event()
+        ready, finished = asyncio.Event(), asyncio.Event()
         opened = asyncio.Semaphore(0)
         chunk = options.chunk
 
-        async def converse() -> None:
+        async def hold() -> None:
             async with connect(options.url("ws") + PATH, ssl=options.tls, compression=None) as connection:
                 await connection.send('{"setup": {}}')
                 await connection.recv()
@@ -271,56 +335,98 @@ def websockets(options: Options, measurement: Measurement) -> None:
                 await ready.wait()
                 for _ in range(options.pairs):
                     await connection.send(_encode(chunk).decode())
-                    assert len(_decode(await connection.recv())) == options.answer_size
+                    measurement.received(_decode(await connection.recv()))
+                measurement.finish_session()
+                await finished.wait()
 
         async with asyncio.TaskGroup() as group:
             for _ in range(options.sessions):
-                group.create_task(converse())
+                group.create_task(hold())
                 await opened.acquire()
             measurement.begin()
             ready.set()
-        measurement.report()
+            while measurement.is_running:
+                await asyncio.sleep(0.001)
+            finished.set()
 
     asyncio.run(main())
 
 
 def floor(options: Options, measurement: Measurement) -> None:
     """Bare sockets, JSON and base64: what no client in Python gets below."""
-    tls = options.tls
     selector = selectors.DefaultSelector()
-    for _ in range(options.sessions):
-        sock = socket.create_connection(("127.0.0.1", options.port))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls is not None:
-            sock = tls.wrap_socket(sock, server_hostname="127.0.0.1")
-        sock.sendall(b"GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-        while b"\r\n\r\n" not in sock.recv(4096):
-            pass
-        sock.sendall(_frame(b'{"setup": {}}'))
-        sock.recv(4096)
-        sock.setblocking(False)
-        selector.register(sock, selectors.EVENT_READ, [options.pairs, b""])
+    socks = [_bare_socket(options) for _ in range(options.sessions)]
+    states = [FloorState(options.pairs) for _ in socks]
+    for sock, state in zip(socks, states, strict=True):
+        selector.register(sock, selectors.EVENT_READ, state)
     chunk = options.chunk
     measurement.begin()
-    for key in selector.get_map().values():
-        key.fileobj.send(_frame(_encode(chunk)))
-    unfinished = options.sessions
+    if options.mode == "paced":
+        shifts = [
+            (delay + shift * options.chunk_ms / 1000, some)
+            for shift in range(options.pairs)
+            for some, delay in options.shifts(list(zip(socks, states, strict=True)))
+        ]
+    else:
+        shifts = [(0.0, list(zip(socks, states, strict=True)))]
+    begun, upcoming, unfinished = time.perf_counter(), iter(shifts), options.sessions
+    due, some = next(upcoming)
     while unfinished:
-        for key, _ in selector.select():
-            state, sock = key.data, key.fileobj
-            state[1] += sock.recv(_READ_SIZE)
-            data = state[1]
-            size = int.from_bytes(data[2:4], "big")
-            if len(data) < 4 + size:
-                continue
-            assert len(_decode(data[4 : 4 + size])) == options.answer_size
-            state[1] = data[4 + size :]
-            state[0] -= 1
-            if state[0]:
+        now = time.perf_counter() - begun
+        while now >= due:
+            for sock, state in some:
+                state.sent_at.append(time.perf_counter())
                 sock.send(_frame(_encode(chunk)))
-            else:
-                unfinished -= 1
-    measurement.report()
+            due, some = next(upcoming, (float("inf"), []))
+        for key, _ in selector.select(min(1.0, max(0.0, due - now))):
+            state, sock = key.data, key.fileobj
+            for message in state.messages(sock.recv(_READ_SIZE)):
+                paced = options.mode == "paced"
+                measurement.received(_decode(message), state.sent_at.popleft() if paced else None)
+                state.left -= 1
+                if not state.left:
+                    unfinished -= 1
+                    measurement.finish_session()
+                elif not paced:
+                    sock.send(_frame(_encode(chunk)))
+
+
+class FloorState:
+    """What is known of one bare socket."""
+
+    def __init__(self, pairs: int) -> None:
+        self.left = pairs
+        self.sent_at: deque[float] = deque()
+        self._data = b""
+
+    def messages(self, data: bytes) -> Iterator[bytes]:
+        """Those that are complete now."""
+        self._data += data
+        while len(self._data) >= 4:
+            size = int.from_bytes(self._data[2:4], "big")
+            if len(self._data) < 4 + size:
+                return
+            yield self._data[4 : 4 + size]
+            self._data = self._data[4 + size :]
+
+
+def _bare_socket(options: Options) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", options.port))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if options.tls is not None:
+        sock = options.tls.wrap_socket(sock, server_hostname="127.0.0.1")
+    sock.sendall(b"GET / HTTP/1.1\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    while b"\r\n\r\n" not in sock.recv(4096):
+        pass
+    sock.sendall(_frame(b'{"setup": {}}'))
+    sock.recv(4096)
+    sock.setblocking(False)
+    return sock
+
+
+def _report_idle(options: Options) -> None:
+    sys.stdout.write(json.dumps({"rss_kb": _resident_kb(), "sessions": options.sessions}) + "\n")
+    sys.stdout.flush()
 
 
 def _encode(chunk: bytes) -> bytes:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .rare_switch import RareSwitch
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,7 @@ class Inbox:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._switching = RareSwitch()
         self._events: deque[tuple[ServerEvent, int, float]] = deque()
         self._waiting: trio.lowlevel.Task | None = None
         self._receiving = False
@@ -76,7 +79,7 @@ class Inbox:
         self._receiving = True
         try:
             if self._events or self._closed or self._ending is not None:
-                await trio.lowlevel.checkpoint()
+                await self._switching.checkpoint()
             while not (self._events or self._closed or self._ending is not None):
                 self._waiting = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)

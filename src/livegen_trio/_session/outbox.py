@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
 from .._ledger import Input, Kind, Ledger
+from .rare_switch import RareSwitch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from .._ledger import Loss
     from .buffering import Buffering
     from .closed import Ending
-
-
-_SENDS_PER_SWITCH: Final = 8
 
 
 class Control(Enum):
@@ -44,7 +42,7 @@ class Outbox:
         self._putting = trio.lowlevel.ParkingLot()
         self._taking = trio.lowlevel.ParkingLot()
         self._doubting = trio.lowlevel.ParkingLot()
-        self._until_switch = _SENDS_PER_SWITCH
+        self._switching = RareSwitch()
         self._ping_wanted = False
         self._leaving = False
         self._send_nowait: Callable[[bytes], bool] | None = None
@@ -78,13 +76,7 @@ class Outbox:
             trio.ClosedResourceError: The session was closed on this side.
             SessionClosedError: The session has ended.
         """
-        # Every send can be cancelled, and at every eighth other tasks run: a switch is most of what sending costs.
-        self._until_switch -= 1
-        if self._until_switch:
-            await trio.lowlevel.checkpoint_if_cancelled()
-        else:
-            self._until_switch = _SENDS_PER_SWITCH
-            await trio.lowlevel.checkpoint()
+        await self._switching.checkpoint()
         self._check_open()
         while not self._has_room(kind):
             if kind is Kind.MEDIA and self._buffering.media == "fail":

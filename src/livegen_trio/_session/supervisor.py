@@ -354,6 +354,7 @@ class Supervisor:
             return
         verdict = self._verdict(ending)
         if verdict is Happening.LOST:
+            self._outbox.leave()  # what is sent from now on was never sent on this one
             self._inbox.put([Reconnecting(reason=ending.reason, code=ending.code)], 0)
         else:
             self._tell_end(ending)

@@ -133,7 +133,7 @@ class ServerToolResponse(Model):
     response: Mapping[str, object] = {}
 
 
-class Part(Model):
+class Part(Model, gc=False):
     """A piece of content: one kind of data, and what is said about it.
 
     Attributes:
@@ -181,7 +181,7 @@ class Part(Model):
     audio_metadata: AudioMetadata | None = None
 
 
-class Content(Model):
+class Content(Model, gc=False):
     """What one side says.
 
     Attributes:

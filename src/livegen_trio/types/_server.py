@@ -35,7 +35,7 @@ class SetupComplete(Event):
     voice_consent_signature: VoiceConsentSignature | None = None
 
 
-class ServerContent(Event):
+class ServerContent(Event, gc=False):
     """What the model says, hears or has to say about its turn. Several fields may be set at once.
 
     Vertex's reference also has transcriptions beside `serverContent` (uncertain: never seen); they are read as if

@@ -100,7 +100,7 @@ class Connection:
             for line in head.split(b"\r\n")
             if line.lower().startswith(b"sec-websocket-key")
         )
-        accept = base64.b64encode(hashlib.sha1(key + _GUID).digest())
+        accept = base64.b64encode(hashlib.sha1(key + _GUID, usedforsecurity=False).digest())
         self._unsent += (
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept
@@ -143,7 +143,7 @@ def serve(chunk_ms: int, tls: ssl.SSLContext | None) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if tls is not None:
                     sock = tls.wrap_socket(sock, server_side=True)
-                sock.setblocking(False)
+                sock.settimeout(0)
                 selector.register(sock, selectors.EVENT_READ, Connection(sock, answer))
                 continue
             connection: Connection = key.data

@@ -1,5 +1,7 @@
 """Live, two-way voice, video and text conversations with Gemini's Live API, on Trio's structured concurrency."""
 
+from typing import TYPE_CHECKING
+
 from ._contents import ContentInput as ContentInput
 from ._errors import (
     ConfigError as ConfigError,
@@ -35,7 +37,6 @@ from .backends import (
     VertexBackend as VertexBackend,
     WebSocketBackend as WebSocketBackend,
 )
-from .local import LocalBackend as LocalBackend
 from .tools import ToolContext as ToolContext, ToolInput as ToolInput, tool as tool
 from .types import (
     OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
@@ -184,3 +185,15 @@ from .types import (
     VoiceConsentSignature as VoiceConsentSignature,
     WordInfo as WordInfo,
 )
+
+if TYPE_CHECKING:
+    from .local import LocalBackend as LocalBackend
+
+
+def __getattr__(name: str) -> object:
+    """The embedded server is a fifth of this package, and most programs don't use it: it is imported when asked for."""
+    if name == "LocalBackend":
+        from .local import LocalBackend  # noqa: PLC0415
+
+        return LocalBackend
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

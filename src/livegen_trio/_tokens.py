@@ -15,7 +15,6 @@ from ._errors import ConfigError, HandshakeError
 from ._hints import diagnose_status
 from .backends.gemini import AUTH_TOKENS, KEY_HEADER, GeminiBackend
 from .backends.vertex_only import ONLY_VERTEX_IN_SETUP
-from .transports.https import post_json
 from .types import Model, SessionResumptionConfig, Setup, make_setup
 
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ async def create_auth_token(
         HandshakeError: The service could not be reached, or refused, with `status_code` and `body`; or there is no
             token in its answer.
     """
+    from .transports.https import post_json  # noqa: PLC0415 - few programs ask for tokens
+
     service = _service(model, backend)
     begins_until = _instant("new_session_expire_time", new_session_expire_time)
     ends = _instant("expire_time", expire_time)

@@ -284,7 +284,7 @@ class Supervisor:
         elif (before, after) == (State.DIALLING, State.ENDED):
             assert self._refusal is not None
             self._tell_end(_not_resumed(self._refusal))
-        if after in (State.LIVE, State.ENDED):
+        if after in (State.LIVE, State.ENDED) and not self._news:  # else it is about to change again
             self._settled.set()
 
     # The connection

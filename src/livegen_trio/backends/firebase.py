@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Awaitable, Callable
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .._errors import ConfigError, LocalProtocolError
@@ -183,6 +182,8 @@ def _check_name(argument: str, name: str) -> str:
 
 def _telemetry(app: str | None, app_version: str | None) -> dict[str, str]:
     """The headers by which Firebase knows its clients, in the form that its SDKs have for them."""
+    from importlib.metadata import version  # noqa: PLC0415 - brings all of email with it
+
     headers = {
         "x-goog-api-client": f"gl-python/{platform.python_version()} fire/{version('livegen-trio')}",
         "Content-Type": "application/json",

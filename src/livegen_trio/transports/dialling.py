@@ -11,7 +11,6 @@ import trio
 from .._errors import HandshakeError
 from .causes import may_pass, root_cause
 from .tls import default_ssl_context, start_tls
-from .tunnel import open_tunnel
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -55,6 +54,8 @@ async def open_wire(endpoint: Endpoint, progress: Progress) -> Wire | trio.abc.S
 async def _open_plain(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream:
     if endpoint.proxy is None:
         return await _open_tcp(endpoint.host, endpoint.port, progress)
+    from .tunnel import open_tunnel  # noqa: PLC0415 - few go through a proxy
+
     progress.phase = "proxy"
     return await open_tunnel(endpoint.proxy, endpoint.host, endpoint.port)
 

@@ -8,7 +8,6 @@ from .base import MAX_MESSAGE_SIZE
 from .dialling import open_stream, open_wire
 from .direct import upgrade_wire
 from .pump import IS_AVAILABLE
-from .trio_websocket import upgrade_client_stream
 from .wire import Wire
 
 if TYPE_CHECKING:
@@ -36,4 +35,6 @@ async def open_websocket(
     progress.phase = "upgrade"
     if isinstance(opened, Wire):
         return await upgrade_wire(opened, endpoint, max_message_size=max_message_size)
+    from .trio_websocket import upgrade_client_stream  # noqa: PLC0415 - it takes as long to import as all the rest here
+
     return await upgrade_client_stream(opened, endpoint, nursery=nursery, max_message_size=max_message_size)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from .._errors import ConfigError
 
@@ -97,6 +96,8 @@ def proxy_of_environment(url: str) -> str | None:
     """
     parts = urlsplit(url)
     assert parts.hostname is not None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - brings all of HTTP and email with it
+
     if _is_this_machine(parts.hostname) or proxy_bypass(_authority(parts)):
         return None
     proxies = getproxies()

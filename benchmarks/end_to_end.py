@@ -231,15 +231,16 @@ def imports(plan: Plan) -> dict[str, float]:
     program = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
     modules = {PEER: "google.genai.live", OURS: "livegen_trio"}
     times = {
-        name: 1000
-        * median(
-            float(subprocess.check_output([sys.executable, "-c", program.format(module)]))
-            for _ in range(plan.rounds)
-        )
+        name: 1000 * median(_seconds(program.format(module)) for _ in range(plan.rounds))
         for name, module in modules.items()
     }
     _compare("import", times, "ms")
     return times
+
+
+def _seconds(program: str) -> float:
+    command = [sys.executable, "-c", program]
+    return float(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603 - our own
 
 
 def instructions(bench: Bench) -> dict[str, float]:

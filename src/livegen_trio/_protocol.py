@@ -215,7 +215,8 @@ class LiveProtocol:
             self._check_history_is_complete()
         _check_media(kind, mime_type)
         frame = encode_media(kind, data, mime_type)
-        return frame if memoryview(data).nbytes else None  # the service refuses a message with nothing in it
+        size = len(data) if type(data) is bytes else memoryview(data).nbytes
+        return frame if size else None  # the service refuses a message with nothing in it
 
     def unanswered(self, responses: Sequence[FunctionResponse]) -> tuple[FunctionResponse, ...]:
         """Those of *responses* whose call has not been cancelled by the server.

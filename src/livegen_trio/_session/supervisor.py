@@ -97,6 +97,7 @@ class Supervisor:
         self._connection: Connection | None = None
         self._asked: SessionResumptionConfig | None = None
         self._leave_by = math.inf
+        self._has_progressed = False
         self._refusal: Exception | None = None
         self.reconnections: int = 0
         self.finished: trio.Event = trio.Event()
@@ -302,6 +303,7 @@ class Supervisor:
             confirms=not self._succession.is_transparent,
         )
         self._leave_by = math.inf
+        self._has_progressed = False
         await self._nursery.start(connection.run)
         self._connection = connection
 
@@ -380,16 +382,21 @@ class Supervisor:
             if type(event) is not ServerContent:  # most are, and it concerns nobody else
                 self._tell_observer([event])
                 self._heed(event)
-            else:
-                self._machine.progress()
-                self._succession.progress()
-        self.stir()
+            elif not self._has_progressed:
+                self._progress()
+        if self._machine.state is State.HANDING_OVER:
+            self._arrival.unpark_all()  # this may be the moment
+
+    def _progress(self) -> None:
+        """The model has been heard from on this connection."""
+        self._has_progressed = True
+        self._machine.progress()
+        self._succession.progress()
 
     def _heed(self, event: ServerEvent) -> None:
         match event:
             case ToolCall():
-                self._machine.progress()
-                self._succession.progress()
+                self._progress()
             case GoAway():
                 self._go_away(event)
             case SessionResumptionUpdate(last_consumed_client_message_index=int(index)):

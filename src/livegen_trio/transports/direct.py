@@ -158,7 +158,7 @@ class DirectTransport(Transport):
         await trio.lowlevel.checkpoint()
         await self._drain()
         if not self._is_reading:
-            self.on_ready()  # the peer may have said Close, and nobody has looked
+            self.on_ready(trio.current_time())  # the peer may have said Close, and nobody has looked
         self._check_open()
         if self._wire.is_broken:
             raise ConnectionClosed(_ABNORMAL)  # whoever reads is still to find out how it ended
@@ -225,17 +225,17 @@ class DirectTransport(Transport):
         finally:
             self._is_reading = False
             self._changing.unpark_all()
-        self.on_ready()
+        self.on_ready(trio.current_time())
 
-    def on_ready(self) -> None:
+    def on_ready(self, now: float) -> None:
         """Write what waits, and read what has arrived."""
         try:
-            self._context.run(self._exchange)
+            self._context.run(self._exchange, now)
         except BaseException as exc:  # noqa: BLE001 - whoever takes the messages may fail; their own task is to know
             self._failure = exc
             self._stop()
 
-    def _exchange(self) -> None:
+    def _exchange(self, now: float) -> None:
         wire = self._wire
         if wire.unsent:
             wire.flush()
@@ -243,7 +243,7 @@ class DirectTransport(Transport):
                 self._rearm()
                 self._changing.unpark_all()
         if data := wire.receive():
-            self._last_heard = trio.current_time()
+            self._last_heard = now
             self.feed(data)
         if wire.at_end:
             self._end(ConnectionClosed(_ABNORMAL))

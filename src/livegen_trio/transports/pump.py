@@ -37,7 +37,7 @@ class Member(Protocol):
     def wants_to_write(self) -> bool:
         """Whether something waits for the network to take it."""
 
-    def on_ready(self) -> None:
+    def on_ready(self, now: float) -> None:
         """Read, or write, what can be. It raises nothing and waits for nothing."""
 
 
@@ -97,10 +97,11 @@ class Pump:
             del self._followers[member]
 
     def _take_all(self) -> None:
+        now = trio.current_time()
         for descriptor, _ in self._epoll.poll(0):
             member = self._members.get(descriptor)  # the one before it may have ended it
             if member is not None:
-                member.on_ready()
+                member.on_ready(now)
 
     def _hand_on(self) -> None:
         if not self._members:

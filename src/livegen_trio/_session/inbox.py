@@ -79,7 +79,10 @@ class Inbox:
         self._receiving = True
         try:
             if self._events or self._closed or self._ending is not None:
-                await self._switching.checkpoint()
+                if self._switching.is_due():
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await trio.lowlevel.checkpoint_if_cancelled()
             while not (self._events or self._closed or self._ending is not None):
                 self._waiting = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)

@@ -76,7 +76,10 @@ class Outbox:
             trio.ClosedResourceError: The session was closed on this side.
             SessionClosedError: The session has ended.
         """
-        await self._switching.checkpoint()
+        if self._switching.is_due():
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
         self._check_open()
         while not self._has_room(kind):
             if kind is Kind.MEDIA and self._buffering.media == "fail":

@@ -13,6 +13,7 @@ import trio.testing
 
 from livegen_trio.transports.base import MAX_MESSAGE_SIZE, Endpoint
 from livegen_trio.transports.direct import DirectTransport, upgrade_wire
+from livegen_trio.transports.masking import mask_in_python
 from livegen_trio.transports.trio_websocket import (
     TrioWebSocketTransport,
     serve_websocket_stream,
@@ -105,6 +106,14 @@ class RawPeer:
         plain = int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")
         return first & 0x0F, plain.to_bytes(size, "big")
 
+    async def hear_long(self) -> bytes:
+        """The payload of the next frame, which is long, without a loop in Python over its bytes."""
+        first, second = await self.hear_bytes(2)
+        assert (first, second) == (0x81, 0xFF)
+        size = int.from_bytes(await self.hear_bytes(8), "big")
+        mask = await self.hear_bytes(4)
+        return mask_in_python(await self.hear_bytes(size), mask)
+
     async def hear_end(self) -> bytes:
         """Everything until the transport hangs up."""
         while data := await self.stream.receive_some():
@@ -180,7 +189,9 @@ async def direct_and_raw_server(
     peer = RawPeer(theirs)
     async with theirs, trio.open_nursery() as nursery:
         nursery.start_soon(accepting, peer, *after)
-        yield await upgrade_wire(wire, ENDPOINT, max_message_size=max_message_size), peer
+        transport = await upgrade_wire(wire, ENDPOINT, max_message_size=max_message_size)
+        await trio.testing.wait_all_tasks_blocked()  # `accepting` may have a last checkpoint to pass
+        yield transport, peer
 
 
 def stream_pair(

@@ -17,11 +17,10 @@ import trustme
 
 from authority import client_context, server_context
 from livegen_trio import HandshakeError
-from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress, TransportName
+from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress, Transport, TransportName
 from livegen_trio.transports.dialling import open_stream
 from livegen_trio.transports.opening import open_websocket
 from livegen_trio.transports.trio_websocket import (
-    TrioWebSocketTransport,
     serve_websocket_stream,
 )
 from livegen_trio.transports.watched_stream import WatchedStream
@@ -388,7 +387,7 @@ async def echo_or_fail(stream: trio.abc.Stream) -> None:
         pass
 
 
-async def send_until_it_fails(transport: TrioWebSocketTransport) -> None:
+async def send_until_it_fails(transport: Transport) -> None:
     """Notice that the peer has gone, as a sender does: or not, since below TLS it shows only when reading."""
     for _ in range(10):
         try:

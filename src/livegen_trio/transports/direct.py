@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .base import Endpoint
-    from .framing import Event
     from .pump import Pump
     from .wire import Wire
 
@@ -251,7 +250,7 @@ class DirectTransport(Transport):
     def feed(self, data: bytes) -> None:
         """Take what the peer's bytes say."""
         for event in self._framing.feed(data):
-            if type(event) is not bytes:
+            if not isinstance(event, bytes):
                 self._take_control(event)
             elif not self._has_said_close and not self._take(event):
                 self._take = self._keep
@@ -261,7 +260,7 @@ class DirectTransport(Transport):
         self._messages.append(message)
         return True
 
-    def _take_control(self, event: Event) -> None:
+    def _take_control(self, event: Ping | Pong | CloseFrame | FramingError) -> None:
         match event:
             case Ping(payload=payload):
                 if not self._has_said_close:

@@ -28,17 +28,21 @@ class Member(Protocol):
     @property
     def sock(self) -> socket.socket:
         """To wait for."""
+        ...
 
     @property
     def is_finished(self) -> bool:
         """Whether nothing more is to be read."""
+        ...
 
     @property
     def wants_to_write(self) -> bool:
         """Whether something waits for the network to take it."""
+        ...
 
     def on_ready(self, now: float) -> None:
         """Read, or write, what can be. It raises nothing and waits for nothing."""
+        ...
 
 
 class Pump:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import array
 import base64
+import binascii
 import contextlib
 import ctypes
+import functools
 import json
 from typing import TYPE_CHECKING
 
@@ -639,3 +641,56 @@ def test_any_duration_survives_the_wire(duration: t.Duration) -> None:
 def test_a_duration_without_end_is_refused(seconds: float) -> None:
     with pytest.raises(LocalProtocolError, match="can't be written as JSON"):
         encode_server_message(t.GoAway(time_left=t.Duration(seconds)))
+
+
+def speech(data: str, *, mime_type: str = "audio/pcm;rate=24000", space: str = "", more: str = "") -> bytes:
+    """A server's frame with one stretch of sound."""
+    blob = f'{{"mimeType":"{mime_type}","data":{space}"{data}"}}'
+    return f'{{"serverContent":{{"modelTurn":{{"parts":[{{"inlineData":{blob}}}]}}{more}}}}}'.encode()
+
+
+LONG = base64.b64encode(bytes(range(256)) * 8).decode()
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n\t "])
+@pytest.mark.parametrize(
+    "more", ["", ',"turnComplete":true', ',"outputTranscription":{"text":"the \\"data\\": \\"x\\""}']
+)
+def test_long_speech_is_read_by_a_way_of_its_own_to_the_same_end(space: str, more: str) -> None:
+    frame = speech(LONG, space=space, more=more)
+    assert _codec._decode_speech(frame) is not None
+    assert _codec.decode_server_message(frame) == _codec._events_in(_codec._SERVER_FRAME.decode(frame))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        speech(LONG[:100]),
+        speech(LONG + "="),
+        speech(LONG.replace("A", "\\u0041")),
+        speech(LONG).decode(),
+        b'{"toolCall":{"functionCalls":[{"name":"f","args":{"data":"%b"}}]}}' % LONG.encode(),
+        b'{"serverContent":{"modelTurn":{"parts":[{"text":"x","partMetadata":{"data":"%b"}}]}}}'
+        % LONG.encode(),
+        b'{"serverContent":{"modelTurn":{"parts":[{"text":"\\"data\\":\\"%b\\""}]}}}' % LONG.encode(),
+        b'{"data":5,"more":"%b"}' % LONG.encode(),
+        b'{"text":"%b"}' % LONG.encode(),
+    ],
+)
+def test_what_only_looks_like_long_speech_is_left_to_the_usual_way(frame: bytes | str) -> None:
+    assert _codec._decode_speech(frame) is None
+
+
+def test_nothing_that_is_unknown_is_lost_beside_long_speech() -> None:
+    [event] = _codec.decode_server_message(speech(LONG, more=',"hologram":{"data":"another"}'))
+    assert isinstance(event, t.ServerContent)
+    assert event.unknown_fields == {"serverContent.hologram": {"data": "another"}}
+    assert event.audio[0].data == base64.b64decode(LONG)
+
+
+def test_speech_by_its_own_way_is_the_same_with_and_without_pybase64(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = speech(LONG)
+    [with_it] = _codec.decode_server_message(frame)
+    monkeypatch.setattr(_codec, "_b64decode", functools.partial(binascii.a2b_base64, strict_mode=True))
+    [without_it] = _codec.decode_server_message(frame)
+    assert with_it == without_it

@@ -262,12 +262,19 @@ def test_realtime_input_of_no_thing_or_of_several_is_refused(message: t.Realtime
     assert state_of(protocol) == before
 
 
+@pytest.mark.parametrize("nothing", [b"", bytearray(), array.array("h")])
+def test_of_nothing_there_is_no_frame(nothing: bytes | bytearray | array.array[int]) -> None:
+    assert opened().send_media("audio", nothing, "audio/pcm") is None
+
+
 @pytest.mark.parametrize(
     ("kind", "mime_type"),
     [("audio", "audio/pcm"), ("audio", "Audio/PCM"), ("video", "image/png"), ("video", "video/mp4")],
 )
 def test_media_are_sent_with_their_type(kind: MediaKind, mime_type: str) -> None:
-    sent = json.loads(opened().send_media(kind, array.array("h", [1, -1]), mime_type))
+    frame = opened().send_media(kind, array.array("h", [1, -1]), mime_type)
+    assert frame is not None
+    sent = json.loads(frame)
     data = base64.b64encode(b"\1\0\xff\xff").decode()
     assert sent == {"realtimeInput": {kind: {"mimeType": mime_type, "data": data}}}
 

@@ -649,7 +649,7 @@ def speech(data: str, *, mime_type: str = "audio/pcm;rate=24000", space: str = "
     return f'{{"serverContent":{{"modelTurn":{{"parts":[{{"inlineData":{blob}}}]}}{more}}}}}'.encode()
 
 
-LONG = base64.b64encode(bytes(range(256)) * 8).decode()
+LONG = base64.b64encode(bytes(range(256)) * 16).decode()
 
 
 @pytest.mark.parametrize("space", ["", " ", "\n\t "])

@@ -63,7 +63,7 @@ else:
     _b64encode = pybase64.b64encode
     _b64decode = partial(pybase64.b64decode, validate=True)
 
-_LONG: Final = 1024
+_LONG: Final = 4096
 """Bytes of a frame from which on base64 is worth a way of its own."""
 
 _INVALID_ARGUMENT: Final = "Request contains an invalid argument."

@@ -45,7 +45,7 @@ class Outbox:
         self._switching = RareSwitch()
         self._ping_wanted = False
         self._leaving = False
-        self._send_nowait: Callable[[bytes], bool] | None = None
+        self._send_nowait: Callable[[bytes], bool] = _not_now
         self._ending: Ending | None = None
         self._closed = False
         self.ledger: Ledger = Ledger()
@@ -80,6 +80,10 @@ class Outbox:
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
+        if self._closed or self._ending is not None or not self.ledger.is_idle:
+            await self._wait_for_room(kind)
+
+    async def _wait_for_room(self, kind: Kind) -> None:  # noqa: ASYNC910 - part of `room`
         self._check_open()
         while not self._has_room(kind):
             if kind is Kind.MEDIA and self._buffering.media == "fail":
@@ -90,7 +94,8 @@ class Outbox:
     def put(self, frame: bytes, kind: Kind) -> None:
         """Add an input, right after `room`."""
         now = trio.current_time()
-        if self._is_sent_at_once(frame):
+        # It takes longer to wake up the sender than to send.
+        if not self._ping_wanted and self.ledger.is_idle and self._send_nowait(frame):
             self.ledger.accept_sent(frame, kind, now)
             if self._doubting:
                 self._doubting.unpark_all()
@@ -134,12 +139,6 @@ class Outbox:
         self._putting.unpark_all()
         self._doubting.unpark_all()
 
-    def _is_sent_at_once(self, frame: bytes) -> bool:
-        """Send it without the sender, whom it takes longer to wake up than to send; not if it has to wait its turn."""
-        if self._send_nowait is None or self._ping_wanted or not self.ledger.is_idle:
-            return False
-        return self._send_nowait(frame)
-
     async def wait_for_doubt(self) -> None:
         """Wait until something was sent that the server is not known to have."""
         await trio.lowlevel.checkpoint()
@@ -150,7 +149,7 @@ class Outbox:
 
     def leave(self) -> None:
         """The connection is being replaced: what waits, waits for the next one."""
-        self._send_nowait = None
+        self._send_nowait = _not_now
         self._leaving = True
         self._taking.unpark_all()
 
@@ -158,7 +157,7 @@ class Outbox:
         """The connection is gone: with *replay*, what may not have arrived is sent again on the next one."""
         self._leaving = False
         self._ping_wanted = False
-        self._send_nowait = None
+        self._send_nowait = _not_now
         return self.ledger.lose_connection(trio.current_time(), replay=replay)
 
     def reopen(self) -> None:
@@ -190,3 +189,8 @@ class Outbox:
         if self._ending is not None:
             self.ending_was_seen = True
             raise self._ending.error()
+
+
+def _not_now(_frame: bytes) -> bool:
+    """There is no connection."""
+    return False

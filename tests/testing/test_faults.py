@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -168,8 +169,9 @@ def test_no_fault_happens_before_the_first_byte() -> None:
 
 async def listen(server: ServerEnd) -> None:
     await Emit({"sessionResumptionUpdate": {"newHandle": "h1", "resumable": True}})(server)
-    while await server.hear_or_end() is not None:
-        pass
+    with suppress(ScriptError):  # garbage may hit a message and not a frame
+        while await server.hear_or_end() is not None:
+            pass
 
 
 def said_on(connections: list[ServerEnd]) -> list[str]:

@@ -201,7 +201,10 @@ class Stall:
 
 
 def _decode(frame: bytes | str) -> Mapping[str, object]:
-    message: object = json.loads(frame)
+    try:
+        message: object = json.loads(frame)
+    except ValueError:
+        message = None
     if not isinstance(message, dict):
         raise ScriptError(f"the client sent what is no message: {frame[:100]!r}")
     return cast("dict[str, object]", message)  # JSON has no other keys

@@ -60,20 +60,19 @@ async def _upgrade(wire: Wire, endpoint: Endpoint) -> bytes:
     wire.send(upgrade.request)
     await wire.drain()
     head = b""
-    while upgrade.trailing_data is None:
-        if wire.at_end:
-            raise not_upgraded(head, hung_up=True)
-        await wire.wait_readable()
-        data = wire.receive()
-        if not data:
-            continue  # TLS has things of its own to say
-        head = (head + data)[:HEAD_SIZE]
-        try:
-            upgrade.feed(data)
-        except NotUpgraded:
-            head = await _rest_of_refusal(wire, head)
-            raise not_upgraded(head, hung_up=False) from None
-    return upgrade.trailing_data
+    try:
+        while upgrade.trailing_data is None:
+            if wire.at_end:
+                raise not_upgraded(head, hung_up=True)
+            await wire.wait_readable()
+            if data := wire.receive():  # nothing, where TLS has things of its own to say
+                head = (head + data)[:HEAD_SIZE]
+                upgrade.feed(data)
+    except NotUpgraded:
+        pass
+    else:
+        return upgrade.trailing_data
+    raise not_upgraded(await _rest_of_refusal(wire, head), hung_up=False)
 
 
 async def _rest_of_refusal(wire: Wire, head: bytes) -> bytes:
@@ -230,7 +229,8 @@ class DirectTransport(Transport):
         """Write what waits, and read what has arrived."""
         try:
             self._context.run(self._exchange, now)
-        except BaseException as exc:  # noqa: BLE001 - whoever takes the messages may fail; their own task is to know
+        # Whoever takes the messages may fail, and nobody but their own task is to know.
+        except BaseException as exc:  # noqa: ASYNC103, BLE001
             self._failure = exc
             self._stop()
 

@@ -37,12 +37,15 @@ class Client:
             if options.mode == "idle":
                 tell_memory()
                 nursery.cancel_scope.cancel()
-                return
-            self._measurement.begin()
-            self._ready.set()
-            if options.mode == "paced":
-                for some, delay in options.shifts(self._sessions):
-                    nursery.start_soon(self._speak, some, delay)
+            else:
+                self._begin(nursery)
+
+    def _begin(self, nursery: trio.Nursery) -> None:
+        self._measurement.begin()
+        self._ready.set()
+        if self._options.mode == "paced":
+            for some, delay in self._options.shifts(self._sessions):
+                nursery.start_soon(self._speak, some, delay)
 
     def _model(self) -> LiveGenerativeModel:
         options = self._options

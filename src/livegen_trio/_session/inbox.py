@@ -78,19 +78,22 @@ class Inbox:
             raise trio.BusyResourceError("another task is already receiving from this session")
         self._receiving = True
         try:
-            if self._events or self._closed or self._ending is not None:
-                if self._switching.is_due():
-                    await trio.lowlevel.checkpoint()
-                else:
-                    await trio.lowlevel.checkpoint_if_cancelled()
-            while not (self._events or self._closed or self._ending is not None):
-                self._waiting = trio.lowlevel.current_task()
-                await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+            if not (self._events or self._closed or self._ending is not None):
+                while True:
+                    self._waiting = trio.lowlevel.current_task()
+                    await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
+                    if self._events or self._closed or self._ending is not None:
+                        break  # else the session went on before this could be told that it had ended
+            elif self._switching.is_due():
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.lowlevel.checkpoint_if_cancelled()
         finally:
             self._receiving = False
         return self._next()
 
     def _wake(self) -> None:
+        """There is something to be told: whoever waits goes on."""
         # A parking lot would do the same for any number of tasks, and three times the work for this one.
         if self._waiting is not None:
             trio.lowlevel.reschedule(self._waiting)

@@ -13,6 +13,7 @@ import trio
 
 from .._errors import ToolError
 from ..types import FunctionDeclaration
+from ._awaiting import awaited
 from ._openapi import openapi_of
 from ._options import ToolOptions, options_of
 from ._plain import plain, plain_with_whole_numbers
@@ -94,7 +95,7 @@ class FunctionTool:
     async def _result(self, call: Callable[[], object]) -> object:
         result = call() if self._is_async else await _in_thread(call)
         if inspect.isawaitable(result):  # some decorators make an async function look like a sync one
-            result = await result
+            result = await awaited(result)
         return result
 
     def _check(self, args: Mapping[str, object]) -> dict[str, object]:

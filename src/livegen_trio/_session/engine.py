@@ -25,6 +25,7 @@ from ..types import (
 )
 from .closed import Ending
 from .inbox import Inbox
+from .interface import Earlier
 from .outbox import Outbox
 from .statistics import SessionStatistics
 from .supervisor import Supervisor
@@ -134,10 +135,11 @@ class Engine:
         await self.outbox.room(Kind.CONTROL)
         self.put(self.protocol.said(content, turn_complete=turn_complete))
 
-    async def ask(self, content: Content) -> None:
-        """Have content sent that is to be answered."""
+    async def ask(self, content: Content) -> Earlier:
+        """Have content sent that is to be answered; returns what is not the answer to it."""
         await self.outbox.room(Kind.CONTROL)
         self.put(self.protocol.question(content))
+        return Earlier(self.inbox.unread_events, self.protocol.in_turn)
 
     async def send(self, message: RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
@@ -147,9 +149,13 @@ class Engine:
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all."""
         await self.outbox.room(Kind.MEDIA)
-        frame = self.protocol.send_media(kind, data, mime_type)
+        frame = self.media_frame(kind, data, mime_type)
         if frame is not None:
             self.outbox.put(frame, Kind.MEDIA)
+
+    def media_frame(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes | None:
+        """What is sent for a chunk of media; nothing for an empty one. Changes nothing, so any thread may ask."""
+        return self.protocol.send_media(kind, data, mime_type)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Have tool calls answered, but for those that the server has cancelled."""
@@ -212,9 +218,18 @@ class Engine:
 
     async def next_change(self) -> None:
         """Wait until a handle or a tool call comes or goes, or the session is over."""
+        if self.is_closed:
+            await trio.lowlevel.checkpoint()
+            return
+        await self._changing.park()  # without a checkpoint before it, in which a change could be missed
+
+    async def checkpoint(self) -> None:
+        """What each async function is, at the least."""
         await trio.lowlevel.checkpoint()
-        if not self.is_closed:
-            await self._changing.park()
+
+    async def checkpoint_if_cancelled(self) -> None:
+        """The half of that which costs nothing."""
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     def statistics(self) -> SessionStatistics:
         """How full the buffers are."""

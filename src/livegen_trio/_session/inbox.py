@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
 from .rare_switch import RareSwitch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..types import ServerEvent
     from .closed import Ending
+
+Arrived: TypeAlias = "tuple[ServerEvent, int, float]"
+"""An event, its share of its frame's size in bytes, and when it came."""
 
 
 class Inbox:
     """Events in order of arrival, for one consumer at a time.
 
     After `end`, what has arrived is received first, then the end shows. After `close`, nothing is received any more.
+
+    Attributes:
+        listener: Called whenever there is something new to be seen here, for a consumer that can't wait in `receive`.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._switching = RareSwitch()
-        self._events: deque[tuple[ServerEvent, int, float]] = deque()
+        self._events: deque[Arrived] = deque()
         self._waiting: trio.lowlevel.Task | None = None
         self._receiving = False
         self._ending: Ending | None = None
         self._closed = False
         self.unread_bytes: int = 0
         self.ending_was_seen: bool = False
+        self.listener: Callable[[], None] | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the consumer has left."""
+        return self._closed
 
     @property
     def ending(self) -> Ending | None:
@@ -98,6 +110,8 @@ class Inbox:
         if self._waiting is not None:
             trio.lowlevel.reschedule(self._waiting)
             self._waiting = None
+        if self.listener is not None:
+            self.listener()
 
     def _stop_waiting(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self._waiting = None
@@ -112,6 +126,7 @@ class Inbox:
         """More will come after all: the session goes on with another connection."""
         self._ending = None
         self.ending_was_seen = False
+        self._wake()
 
     def close(self) -> None:
         """The consumer has left: drop what waits, and what still comes."""
@@ -119,6 +134,16 @@ class Inbox:
         self._events.clear()
         self.unread_bytes = 0
         self._wake()
+
+    def take(self, max_events: int, max_bytes: int) -> Sequence[Arrived]:
+        """What has arrived, at once and without waiting; a single event may be larger than *max_bytes*."""
+        taken: list[Arrived] = []
+        while self._events and len(taken) < max_events and max_bytes > 0:
+            arrived = self._events.popleft()
+            self.unread_bytes -= arrived[1]
+            max_bytes -= arrived[1]
+            taken.append(arrived)
+        return taken
 
     def _next(self) -> ServerEvent:
         if self._closed:

@@ -84,12 +84,33 @@ class Outbox:
             await self._wait_for_room(kind)
 
     async def _wait_for_room(self, kind: Kind) -> None:  # noqa: ASYNC910 - part of `room`
-        self._check_open()
-        while not self._has_room(kind):
+        self.check_open()
+        while not self.has_room(kind):
             if kind is Kind.MEDIA and self._buffering.media == "fail":
                 raise trio.WouldBlock
             await self._putting.park()
-            self._check_open()
+            self.check_open()
+
+    def has_room(self, kind: Kind, *, coming: int = 0) -> bool:
+        """Whether an input of this kind may be put, after others of *coming* bytes that are on their way."""
+        if kind.is_control:
+            return self.ledger.control_bytes + coming < self._buffering.control_bytes
+        if kind is Kind.MEDIA and self._buffering.media == "drop_oldest":
+            return True
+        return self.ledger.realtime_bytes + coming < self._buffering.media_bytes
+
+    def check_open(self) -> None:
+        """See that inputs are still taken.
+
+        Raises:
+            trio.ClosedResourceError: The session was closed on this side.
+            SessionClosedError: The session has ended.
+        """
+        if self._closed:
+            raise trio.ClosedResourceError("this session has been closed")
+        if self._ending is not None:
+            self.ending_was_seen = True
+            raise self._ending.error()
 
     def put(self, frame: bytes, kind: Kind) -> None:
         """Add an input, right after `room`."""
@@ -175,20 +196,6 @@ class Outbox:
         self._closed = True
         self._putting.unpark_all()
         self._taking.unpark_all()
-
-    def _has_room(self, kind: Kind) -> bool:
-        if kind.is_control:
-            return self.ledger.control_bytes < self._buffering.control_bytes
-        if kind is Kind.MEDIA and self._buffering.media == "drop_oldest":
-            return True
-        return self.ledger.realtime_bytes < self._buffering.media_bytes
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise trio.ClosedResourceError("this session has been closed")
-        if self._ending is not None:
-            self.ending_was_seen = True
-            raise self._ending.error()
 
 
 def _not_now(_frame: bytes) -> bool:

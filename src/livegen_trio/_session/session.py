@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .._resume_store import ResumeStore
     from ..tools import ToolInput
     from ..types import FunctionCall, FunctionResponse, ServerEvent, SessionResumptionConfig, UsageMetadata
-    from .engine import Engine
+    from .interface import Earlier, SessionEngine
     from .statistics import SessionStatistics
     from .turns import TurnResult
 
@@ -50,7 +50,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     sent, within `close_timeout`.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SessionEngine) -> None:
         self._engine = engine
         self._turns = TurnReader(self._engine)
 
@@ -131,8 +131,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             SessionClosedError: The session ended before the answer did.
             LocalProtocolError: There is nothing in *content*, or it would be history; or as in `send`.
         """
-        await self._engine.ask(as_content(content))
-        await self._skip_earlier_turns()
+        await self._skip_earlier_turns(await self._engine.ask(as_content(content)))
         record = TurnRecord()
         while True:
             event = await self._engine.receive_or_raise()
@@ -302,7 +301,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             Exception: Whatever the store raises.
         """
-        await trio.lowlevel.checkpoint()
+        await self._engine.checkpoint()
         saved: ResumeState | None = None
         while not self.is_closed:
             state = self._engine.resume_state()
@@ -328,9 +327,9 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             mime_type, data = data.mime_type, data.data
         await self._engine.send_media(kind, data, mime_type)
 
-    async def _skip_earlier_turns(self) -> None:  # noqa: ASYNC910 - it follows a send
+    async def _skip_earlier_turns(self, earlier: Earlier) -> None:  # noqa: ASYNC910 - it follows a send
         """Receive what came before the message that was just accepted, and the rest of the turn that it interrupts."""
-        unread, in_turn = self._engine.inbox.unread_events, self._engine.protocol.in_turn
+        unread, in_turn = earlier
         self._turns = TurnReader(self._engine)
         for _ in range(unread):
             await self._engine.receive_or_raise()

@@ -10,7 +10,7 @@ import msgspec
 import trio
 
 from .._errors import LocalProtocolError, ToolError
-from ..tools import ToolContext
+from ..tools import ToolContext, awaited
 from ..types import FunctionResponse, ToolCall, ToolCallCancellation, ToolCallUnanswered, ToolFailed
 from .closed import SessionClosedError
 from .groups import single_exception
@@ -166,7 +166,7 @@ class ToolRunner:
         call, tool = running.call, running.tool
         approve = self._execution.approve
         try:
-            if approve is not None and not await approve(call):
+            if approve is not None and not await awaited(approve(call)):
                 return _error("the user did not allow this call", tool)
             async with self._limiter:
                 return await tool.call(call.args or {}, running.context)

@@ -14,7 +14,7 @@ from ..types import ServerContent, ToolCall, UsageMetadata
 
 if TYPE_CHECKING:
     from ..types import Blob, FunctionCall, ServerEvent, Transcription
-    from .engine import Engine
+    from .interface import SessionEngine
 
 T = TypeVar("T")
 DEFAULT_AUDIO_RATE = 24_000  # Hz; the service's, where a chunk does not name its own
@@ -102,7 +102,7 @@ class Turn:
     reading share one position: an event is seen by one of them, and `collect` knows them all.
     """
 
-    def __init__(self, engine: Engine, opening: list[ServerEvent]) -> None:
+    def __init__(self, engine: SessionEngine, opening: list[ServerEvent]) -> None:
         self._engine = engine
         self._opening = opening
         self._record = TurnRecord()
@@ -118,7 +118,7 @@ class Turn:
 
     async def __anext__(self) -> ServerEvent:
         if self._complete:
-            await trio.lowlevel.checkpoint()
+            await self._engine.checkpoint()
             raise StopAsyncIteration
         event = await self._next()
         self._record.add(event)
@@ -127,7 +127,7 @@ class Turn:
 
     def text(self) -> Pieces[str]:
         """The model's text: iterate over it as it comes, or await all of it."""
-        return Pieces(self, lambda content: (content.text,), "".join)
+        return Pieces(self, self._engine, lambda content: (content.text,), "".join)
 
     def audio(self) -> Pieces[bytes]:
         """The model's speech: PCM, signed 16-bit little-endian, mono, as a rule at 24 kHz.
@@ -135,11 +135,11 @@ class Turn:
         Iterate over the chunks as they come, or await all of it. Chunks from before an interruption are left out:
         they must not be played any more.
         """
-        return Pieces(self, self._fresh_audio, b"".join)
+        return Pieces(self, self._engine, self._fresh_audio, b"".join)
 
     def transcript(self) -> Pieces[str]:
         """The words of the model's speech, if output transcription is on: iterate over them, or await them all."""
-        return Pieces(self, lambda content: (_words(content.output_transcription),), "".join)
+        return Pieces(self, self._engine, lambda content: (_words(content.output_transcription),), "".join)
 
     async def collect(self) -> TurnResult:
         """Read the turn to its end and return all of it, with what has been read before.
@@ -153,7 +153,7 @@ class Turn:
 
     async def _next(self) -> ServerEvent:
         if self._opening:
-            await trio.lowlevel.checkpoint()
+            await self._engine.checkpoint()
             return self._opening.pop(0)
         return await self._engine.receive_or_raise()
 
@@ -167,9 +167,14 @@ class Pieces(AsyncIterator[T], Awaitable[T], Generic[T]):
     """One kind of content of a turn: `async for` gives the pieces as they come, `await` all of it at once."""
 
     def __init__(
-        self, turn: Turn, select: Callable[[ServerContent], tuple[T, ...]], join: Callable[[list[T]], T]
+        self,
+        turn: Turn,
+        engine: SessionEngine,
+        select: Callable[[ServerContent], tuple[T, ...]],
+        join: Callable[[list[T]], T],
     ) -> None:
         self._turn = turn
+        self._engine = engine
         self._select = select
         self._join = join
         self._ready: list[T] = []
@@ -179,7 +184,7 @@ class Pieces(AsyncIterator[T], Awaitable[T], Generic[T]):
             event = await anext(self._turn)
             if isinstance(event, ServerContent):
                 self._ready = [piece for piece in self._select(event) if piece]
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await self._engine.checkpoint_if_cancelled()
         return self._ready.pop(0)
 
     def __await__(self) -> Generator[object, None, T]:
@@ -195,7 +200,7 @@ class TurnReader:
     What is left unread of a turn is skipped when the next one is asked for.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: SessionEngine) -> None:
         self._engine = engine
         self._between: list[ServerEvent] = []
         self._turn: Turn | None = None

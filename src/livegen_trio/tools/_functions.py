@@ -15,6 +15,7 @@ import trio
 
 from .._errors import ToolError
 from ..types import FunctionDeclaration, FunctionResponse
+from ._awaiting import awaited
 from ._callable import CallableTool
 from ._options import ToolOptions, options_of
 from ._plain import json_object, plain_with_whole_numbers
@@ -88,7 +89,7 @@ class FunctionTool(CallableTool):
         if isinstance(result, AsyncGenerator):
             return await self._stream(cast("AsyncGenerator[object]", result), context)
         if inspect.isawaitable(result):  # some decorators make an async function look like a sync one
-            result = await result
+            result = await awaited(result)
         if isinstance(result, FunctionResponse):
             return msgspec.structs.replace(result, response=self._encode(result.response))
         return FunctionResponse(response=self._encode(result), scheduling=self.options.scheduling)

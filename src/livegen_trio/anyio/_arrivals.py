@@ -1,0 +1,149 @@
+"""Events on their way from Trio to asyncio: in batches, so that one wake-up of the loop brings all that have come."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import anyio.lowlevel
+import trio
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Sequence
+
+    from .._session.closed import Ending
+    from .._session.inbox import Arrived, Inbox
+    from ..types import ServerEvent
+    from ._link import Link
+
+_MAX_EVENTS: Final = 128
+_MAX_BYTES: Final = 2**20
+"""What may be on its way to the loop, or wait there. The rest waits in the session's inbox, where its bound counts."""
+
+
+class Arrivals:
+    """Where a session's events wait for their consumer on asyncio. It promises what `Inbox` promises.
+
+    Attributes:
+        waiting: The events; also looked at from Trio while the loop stands still.
+        received: How many events were received.
+        ending: How the session ended, if it has, and all that came before has crossed.
+    """
+
+    def __init__(self, inbox: Inbox, link: Link) -> None:
+        self._inbox = inbox
+        self._link = link
+        self._forwarding = Forwarding(inbox, self, link)
+        self._waiter: asyncio.Future[None] | None = None
+        self._receiving = False
+        self._closed = False
+        self._taken_events = 0
+        self._taken_bytes = 0
+        self.waiting: deque[Arrived] = deque()
+        self.received: int = 0
+        self.ending: Ending | None = None
+
+    @property
+    def forwarding(self) -> Forwarding:
+        """Their way here; Trio's to look at."""
+        return self._forwarding
+
+    async def receive(self) -> ServerEvent:
+        """The next event. Cancelling this loses none.
+
+        Raises:
+            trio.BusyResourceError: Another task is receiving.
+            trio.ClosedResourceError: The session was closed on this side.
+            trio.EndOfChannel: The server ended the session normally.
+            SessionClosedError: The session ended otherwise.
+        """
+        if self._receiving:
+            raise trio.BusyResourceError("another task is already receiving from this session")
+        self._receiving = True
+        try:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            while not self.waiting and self.ending is None and not self._closed:
+                self._waiter = self._link.host.loop.create_future()
+                await self._waiter
+        finally:
+            self._receiving = False
+            self._waiter = None
+        return self._next()
+
+    def arrive(self, events: Sequence[Arrived], ending: Ending | None, *, closed: bool) -> None:
+        """Take in what has crossed."""
+        self.waiting.extend(events)
+        self.ending = ending
+        if closed:
+            self._closed = True
+            self.waiting.clear()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _next(self) -> ServerEvent:
+        if self._closed:
+            raise trio.ClosedResourceError("this session has been closed")
+        if self.waiting:
+            event, size, _ = self.waiting.popleft()
+            self.received += 1
+            self._make_room(size)
+            return event
+        assert self.ending is not None
+        self._inbox.ending_was_seen = True
+        if self.ending.is_clean:
+            raise trio.EndOfChannel
+        raise self.ending.error()
+
+    def _make_room(self, size: int) -> None:
+        self._taken_events += 1
+        self._taken_bytes += size
+        if self._taken_events >= _MAX_EVENTS // 2 or self._taken_bytes >= _MAX_BYTES // 2:
+            self._link.post(partial(self._forwarding.go_on, self._taken_events, self._taken_bytes))
+            self._taken_events = self._taken_bytes = 0
+
+
+class Forwarding:
+    """The other end, on Trio: it takes events out of the inbox as they come, while the loop has room for them.
+
+    Attributes:
+        forwarded: How many events have crossed, or are about to.
+    """
+
+    def __init__(self, inbox: Inbox, arrivals: Arrivals, link: Link) -> None:
+        self._inbox = inbox
+        self._arrivals = arrivals
+        self._link = link
+        self._room_events = _MAX_EVENTS
+        self._room_bytes = _MAX_BYTES
+        self._told: tuple[Ending | None, bool] = (None, False)
+        self.forwarded: int = 0
+
+    @property
+    def arrived(self) -> int:
+        """How many events have come in all, from the server or of the session's own."""
+        return self.forwarded + self._inbox.unread_events
+
+    def begin(self) -> None:
+        """Forward what has come, and what comes from now on."""
+        self._inbox.listener = self._forward
+        self._forward()
+
+    def go_on(self, events: int, size: int) -> None:
+        """The consumer has taken so many events, of so many bytes."""
+        self._room_events += events
+        self._room_bytes += size
+        self._forward()
+
+    def _forward(self) -> None:
+        events = self._inbox.take(self._room_events, self._room_bytes)
+        for _, size, _ in events:
+            self._room_bytes -= size
+        self._room_events -= len(events)
+        self.forwarded += len(events)
+        ending = None if self._inbox.unread_events else self._inbox.ending
+        state = (ending, self._inbox.is_closed)
+        if events or state != self._told:
+            self._told = state
+            self._link.host.post(partial(self._arrivals.arrive, events, ending, closed=self._inbox.is_closed))

@@ -1,0 +1,169 @@
+"""A task on Trio that an asyncio task waits for: what cancels the one cancels the other, and the end is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import anyio
+import trio
+
+from ._portal import PortalEndedError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextvars import Context
+
+    from ._host import Host
+    from ._portal import Portal
+
+T = TypeVar("T")
+
+
+class Call(Generic[T]):
+    """*function*, called on Trio by one asyncio task. Its exceptions are raised here, as they are.
+
+    Args:
+        portal: Where Trio runs.
+        host: The loop that the asyncio task runs on.
+        function: Takes no arguments.
+        context: For the task on Trio; by default the caller's.
+    """
+
+    def __init__(
+        self,
+        portal: Portal,
+        host: Host,
+        function: Callable[[], Awaitable[T]],
+        *,
+        context: Context | None = None,
+    ) -> None:
+        self._portal = portal
+        self._host = host
+        self._function = function
+        self._context = copy_context() if context is None else context
+        self._scope = trio.CancelScope()
+        self._waiter: asyncio.Future[None] | None = None
+        self._results: list[T] = []
+        self._error: BaseException | None = None
+        self._is_done = False
+
+    # On the loop
+
+    async def run(self) -> T:
+        """Call the function, and wait for what comes of it.
+
+        If this is cancelled, so is the task on Trio, and its end is waited for.
+
+        Raises:
+            Exception: Whatever the function raises.
+            PortalEndedError: The process is ending.
+        """
+        self.start()
+        return await self.wait()
+
+    def start(self) -> None:
+        """Begin.
+
+        Raises:
+            PortalEndedError: There is no Trio any more.
+        """
+        self._portal.post(self._begin)
+        self._host.waiting.add(self)
+
+    def cancel(self) -> None:
+        """Cancel the task on Trio."""
+        self._portal.post(partial(self._scope.cancel, reason="cancelled from asyncio"))
+
+    async def wait(self) -> T:
+        """Wait for the end; see `run`."""
+        await self.wait_until(lambda: self._is_done)
+        return self.result()
+
+    async def wait_until(self, is_it: Callable[[], bool]) -> None:
+        """Wait until *is_it*, or until the end. `stir` has that looked at."""
+        try:
+            while not (self._is_done or is_it()):
+                await self._wait_for_news()
+        except asyncio.CancelledError:
+            if not self._is_done:
+                self.cancel()
+                await self._wait_to_the_end()
+            self._raise_error()
+            raise
+
+    def result(self) -> T:
+        """What came of it, after the end."""
+        self._raise_error()
+        if not self._results:
+            raise asyncio.CancelledError("cancelled on Trio")
+        return self._results[0]
+
+    def stir(self) -> None:
+        """Have whoever waits look again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def portal_ended(self) -> None:
+        """Nothing comes from Trio any more."""
+        self._finish([], PortalEndedError("the session's thread has ended"))
+
+    async def _wait_for_news(self) -> None:
+        self._waiter = self._host.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def _wait_to_the_end(self) -> None:
+        """Wait, whoever cancels this again: what runs on Trio has been cancelled, and is not left behind."""
+        with anyio.CancelScope(shield=True):  # an AnyIO scope repeats itself until it is heard
+            while not self._is_done:
+                try:
+                    await self._wait_for_news()
+                except asyncio.CancelledError:
+                    continue
+
+    def _raise_error(self) -> None:
+        if self._error is None:
+            return
+        error = self._error
+        try:
+            raise error
+        finally:
+            del error  # and with it a cycle through its own traceback
+
+    def _finish(self, results: list[T], error: BaseException | None) -> None:
+        self._host.waiting.discard(self)
+        self._results, self._error, self._is_done = results, error, True
+        self.stir()
+
+    # On Trio
+
+    def host_ended(self) -> None:
+        """Nobody waits any more."""
+        self._scope.cancel(reason="the asyncio loop has been closed")
+
+    def _begin(self) -> None:
+        try:
+            self._portal.spawn(self._context, self._work)
+        except PortalEndedError as exc:
+            self._host.post(partial(self._finish, [], exc))
+
+    async def _work(self) -> None:
+        results: list[T] = []
+        error: BaseException | None = None
+        self._host.dependents.add(self)
+        try:
+            with self._scope:
+                results.append(await self._function())
+        except trio.Cancelled:
+            error = PortalEndedError("the process is ending")
+            raise
+        except BaseException as exc:  # noqa: BLE001 - it is raised where the function was called
+            error = exc
+        finally:
+            self._host.dependents.discard(self)
+            self._host.post(partial(self._finish, results, error))

@@ -1,0 +1,154 @@
+"""`connect()` and `create_auth_token()`, on whichever event loop they are called."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal
+
+import trio
+
+from .._session.buffering import Buffering
+from .._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT
+from .._supervision import Reconnection
+from .._tokens import create_auth_token as create_on_trio
+from ._link import linked
+from ._session import Held
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime, timedelta
+
+    from .._model import LiveGenerativeModel, Resumption
+    from .._session.options import Approve
+    from .._session.session import LiveSession
+    from .._tokens import AuthToken
+    from ..backends import Backend
+
+_PATIENT: Final = Reconnection()
+_BOUNDED: Final = Buffering()
+
+
+@asynccontextmanager
+async def connect(
+    model: LiveGenerativeModel,
+    *,
+    session_resumption: Resumption = "auto",
+    connect_timeout: float = CONNECT_TIMEOUT,
+    close_timeout: float = CLOSE_TIMEOUT,
+    keepalive_interval: float = KEEPALIVE_INTERVAL,
+    keepalive_timeout: float = KEEPALIVE_TIMEOUT,
+    reconnection: Reconnection = _PATIENT,
+    buffering: Buffering = _BOUNDED,
+    tool_execution: Literal["auto", "manual"] = "auto",
+    approve: Approve | None = None,
+) -> AsyncGenerator[LiveSession]:
+    """Begin a conversation on asyncio or on Trio: `async with livegen_trio.anyio.connect(model) as session`.
+
+    On Trio this is `model.connect()`. On asyncio, whoever runs it (asyncio itself, AnyIO, uvloop), the session is the
+    same to its user, while its engine runs on Trio, in a thread that all sessions of the process share. Cancellation
+    and exceptions cross between the two, and leaving the block waits until nothing is left on either side. Async tools
+    are awaited on the loop that runs the block, in its context.
+
+    Exceptions are the library's and Trio's own, such as `trio.ClosedResourceError`; `event_stream` and `input_stream`
+    have AnyIO's.
+
+    Args:
+        model: Whom to talk to.
+        session_resumption: This and the others are those of `LiveGenerativeModel.connect`.
+        connect_timeout: See there.
+        close_timeout: See there.
+        keepalive_interval: See there.
+        keepalive_timeout: See there.
+        reconnection: See there.
+        buffering: See there.
+        tool_execution: See there.
+        approve: See there; it is awaited where async tools are.
+
+    Yields:
+        The session.
+
+    Raises:
+        LiveError: What `LiveGenerativeModel.connect` raises.
+        RuntimeError: The process is ending.
+    """
+    open_native = partial(
+        model.connect,
+        session_resumption=session_resumption,
+        connect_timeout=connect_timeout,
+        close_timeout=close_timeout,
+        keepalive_interval=keepalive_interval,
+        keepalive_timeout=keepalive_timeout,
+        reconnection=reconnection,
+        buffering=buffering,
+        tool_execution=tool_execution,
+        approve=approve,
+    )
+    here = open_native if trio.lowlevel.in_trio_task() else partial(_connect_from_asyncio, open_native)
+    async with here() as session:
+        yield session
+
+
+@asynccontextmanager
+async def _connect_from_asyncio(
+    open_native: Callable[[], AbstractAsyncContextManager[LiveSession]],
+) -> AsyncGenerator[LiveSession]:
+    with linked() as link:
+        held = Held(link, open_native)
+        session = await held.open()
+        try:
+            yield session
+        except GeneratorExit:
+            # The task was thrown away, since its loop has stopped for good. Nothing can be awaited any more.
+            held.abandon()
+            raise
+        except BaseException:
+            await held.cancel()
+            raise
+        await held.close()
+
+
+async def create_auth_token(
+    model: LiveGenerativeModel | None = None,
+    *,
+    backend: Backend | None = None,
+    uses: int = 1,
+    expire_time: datetime | timedelta | None = None,
+    new_session_expire_time: datetime | timedelta | None = None,
+    lock_additional_fields: Sequence[str] | None = None,
+    session_resumption: Literal["auto"] | None = "auto",
+) -> AuthToken:
+    """Make an ephemeral token on asyncio or on Trio: `livegen_trio.create_auth_token`, for either.
+
+    Args:
+        model: What the token is for. This and the others are those of `livegen_trio.create_auth_token`.
+        backend: See there.
+        uses: See there.
+        expire_time: See there.
+        new_session_expire_time: See there.
+        lock_additional_fields: See there.
+        session_resumption: See there.
+
+    Returns:
+        The token.
+
+    Raises:
+        ConfigError: As there.
+        HandshakeError: As there.
+        RuntimeError: The process is ending.
+    """
+    create = partial(
+        create_on_trio,
+        model,
+        backend=backend,
+        uses=uses,
+        expire_time=expire_time,
+        new_session_expire_time=new_session_expire_time,
+        lock_additional_fields=lock_additional_fields,
+        session_resumption=session_resumption,
+    )
+    if trio.lowlevel.in_trio_task():
+        return await create()
+    with linked() as link:
+        return await link.call(create)

@@ -1,0 +1,202 @@
+"""The engine of a session on Trio, as a session on asyncio reaches it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import anyio.lowlevel
+import trio
+
+from .._ledger import Kind
+from .._session.interface import Earlier
+from ._arrivals import Arrivals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Buffer
+
+    from .._codec import MediaKind
+    from .._protocol import LiveProtocol
+    from .._resume_state import ResumeState
+    from .._session.engine import Engine
+    from .._session.statistics import SessionStatistics
+    from .._session.tool_runner import ToolRunner
+    from ..tools import ToolInput
+    from ..types import (
+        ClientContent,
+        Content,
+        ContextUpdate,
+        FunctionResponse,
+        RealtimeInput,
+        ServerEvent,
+        SessionResumptionConfig,
+        ToolResponse,
+    )
+    from ._link import Link
+
+_MAX_ON_THE_WAY: Final = 2**18
+"""Bytes of media that nobody waits for, between here and the session's buffer."""
+
+
+class RemoteEngine:
+    """A `SessionEngine` whose tasks wait on asyncio while `engine` works on Trio.
+
+    What takes a decision there is called, and waited for. Events come by themselves; media go without being waited
+    for, as long as there is room. What is only looked at is read across threads: single values that don't depend on
+    one another.
+
+    Attributes:
+        inbox: Where events wait on this side.
+    """
+
+    def __init__(self, engine: Engine, link: Link) -> None:
+        self._engine = engine
+        self._link = link
+        self._media_posted = 0  # bytes, counted here
+        self._media_put = 0  # and on Trio
+        self._told: ResumeState | None = None
+        self.inbox: Arrivals = Arrivals(engine.inbox, link)
+
+    # What is known of it
+
+    @property
+    def protocol(self) -> LiveProtocol:
+        """What the events have added up to; only to be looked at."""
+        return self._engine.protocol
+
+    @property
+    def tools(self) -> ToolRunner:
+        """The functions that the model can call; only to be looked at, or replaced as a whole."""
+        return self._engine.tools
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is over, whoever ended it."""
+        return self._engine.is_closed
+
+    def statistics(self) -> SessionStatistics:
+        """How full the buffers are, on both sides."""
+        return self._link.ask(self._statistics)
+
+    def resume_state(self) -> ResumeState | None:
+        """Where the session stands, if there is a handle that it can be resumed with."""
+        self._told = self._link.ask(self._engine.resume_state)
+        return self._told
+
+    async def next_change(self) -> None:
+        """Wait until a handle or a tool call comes or goes that was not in the last `resume_state`."""
+        await self._link.call(self._next_change)
+
+    # Receiving
+
+    async def receive_or_raise(self) -> ServerEvent:
+        """The next event, for whoever is in the middle of something: there, a normal end is an error as well."""
+        try:
+            return await self.inbox.receive()
+        except trio.EndOfChannel:
+            assert self.inbox.ending is not None
+            raise self.inbox.ending.error() from None
+
+    # Sending
+
+    async def say(self, content: Content, *, turn_complete: bool) -> None:
+        """Have content sent."""
+        await self._link.call(partial(self._engine.say, content, turn_complete=turn_complete))
+
+    async def ask(self, content: Content) -> Earlier:
+        """Have content sent that is to be answered; returns what is not the answer to it."""
+        arrived, in_turn = await self._link.call(partial(self._ask, content))
+        return Earlier(arrived - self.inbox.received, in_turn)
+
+    async def send(self, message: RealtimeInput | ContextUpdate) -> None:
+        """Have a message sent, whole or not at all."""
+        await self._link.call(partial(self._engine.send, message))
+
+    async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
+        """Have a chunk of media sent, whole or not at all. It waits for Trio only if there is no room."""
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        self._engine.outbox.check_open()
+        frame = self._engine.media_frame(kind, data, mime_type)
+        if frame is None:
+            return
+        on_the_way = self._media_posted - self._media_put
+        if on_the_way < _MAX_ON_THE_WAY and self._engine.outbox.has_room(Kind.MEDIA, coming=on_the_way):
+            self._media_posted += len(frame)
+            self._link.post(partial(self._put_media, frame))
+        else:
+            await self._link.call(partial(self._put_media_when_there_is_room, frame))
+
+    async def update_context(self, instruction: Content | None, tools: Sequence[ToolInput] | None) -> None:
+        """Have the model go by another instruction or other tools."""
+        await self._link.call(partial(self._engine.update_context, instruction, tools))
+
+    async def refresh_tools(self) -> None:
+        """Tell the model what MCP servers among its tools offer now."""
+        await self._link.call(self._engine.refresh_tools)
+
+    async def answer(self, responses: Sequence[FunctionResponse]) -> None:
+        """Have tool calls answered, but for those that the server has cancelled."""
+        await self._link.call(partial(self._engine.answer, responses))
+
+    def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        """Have a message sent, without waiting for room."""
+        self._link.ask(partial(self._engine.put, message))
+
+    # Resuming and ending
+
+    async def resume(self, asked: SessionResumptionConfig | None) -> None:
+        """Go on with another connection."""
+        await self._link.call(partial(self._engine.resume, asked))
+
+    async def close(self) -> None:
+        """Send what was accepted, say goodbye, and end everything, within the close time-out."""
+        await self._link.call(self._engine.close)
+
+    # As a task on asyncio has it
+
+    async def checkpoint(self) -> None:
+        """Let others run, and be cancelled."""
+        await anyio.lowlevel.checkpoint()
+
+    async def checkpoint_if_cancelled(self) -> None:
+        """Be cancelled."""
+        await anyio.lowlevel.checkpoint_if_cancelled()
+
+    # On Trio
+
+    async def _ask(self, content: Content) -> tuple[int, bool]:
+        earlier = await self._engine.ask(content)
+        return self.inbox.forwarding.arrived, earlier.in_turn
+
+    def _put_media(self, frame: bytes) -> None:
+        self._media_put += len(frame)
+        self._engine.outbox.put(frame, Kind.MEDIA)
+
+    async def _put_media_when_there_is_room(self, frame: bytes) -> None:
+        await self._engine.outbox.room(Kind.MEDIA)
+        self._engine.outbox.put(frame, Kind.MEDIA)
+
+    async def _next_change(self) -> None:
+        state, told = self._engine.resume_state(), self._told
+        if _essence(state) != _essence(told):
+            await trio.lowlevel.checkpoint()
+            return
+        await self._engine.next_change()
+
+    def _statistics(self) -> SessionStatistics:
+        there = self._engine.statistics()
+        here = tuple(self.inbox.waiting)  # it stands still: its loop waits for this
+        waited = trio.current_time() - here[0][2] if here else 0.0
+        return replace(
+            there,
+            unread_events=there.unread_events + len(here),
+            unread_bytes=there.unread_bytes + sum(size for _, size, _ in here),
+            unread_seconds=max(there.unread_seconds, waited),
+        )
+
+
+def _essence(state: ResumeState | None) -> object:
+    return None if state is None else (state.handle, state.pending_calls)

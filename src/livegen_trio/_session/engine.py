@@ -13,12 +13,15 @@ from .._history import History
 from .._ledger import Kind
 from .._protocol import LiveProtocol
 from .._resume_state import ResumeState
+from ..tools import declarations
 from ..types import (
+    ContextUpdate,
     RealtimeInput,
     SessionResumptionUpdate,
     ToolCall,
     ToolCallCancellation,
     ToolResponse,
+    ToolsUpdate,
 )
 from .closed import Ending
 from .inbox import Inbox
@@ -35,10 +38,10 @@ if TYPE_CHECKING:
 
     from .._codec import MediaKind
     from ..backends.base import Backend
+    from ..tools import ToolInput
     from ..types import (
         ClientContent,
         Content,
-        ContextUpdate,
         FunctionResponse,
         ServerEvent,
         SessionResumptionConfig,
@@ -147,6 +150,14 @@ class Engine:
         wanted = self.protocol.unanswered(responses)
         if wanted or not responses:
             self.put(ToolResponse(function_responses=wanted))
+
+    async def update_context(self, instruction: Content | None, tools: Sequence[ToolInput] | None) -> None:
+        """Have the model go by another instruction or other tools."""
+        declared = None if tools is None else declarations(tools)
+        update = None if declared is None else ToolsUpdate(tools=declared.tools)
+        await self.send(ContextUpdate(system_instruction=instruction, tools=update))
+        if declared is not None:
+            self.tools.replace(declared.functions)
 
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Have a message sent, without waiting for room."""

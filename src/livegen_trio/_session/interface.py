@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .._codec import MediaKind
     from .._protocol import LiveProtocol
     from .._resume_state import ResumeState
+    from ..tools import ToolInput
     from ..types import (
         ClientContent,
         Content,
@@ -68,11 +69,15 @@ class SessionEngine(Protocol):
 
     async def ask(self, content: Content) -> Earlier: ...
 
-    async def send(self, message: RealtimeInput | ContextUpdate) -> None: ...
+    async def send(self, message: RealtimeInput) -> None: ...
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None: ...
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None: ...
+
+    async def update_context(
+        self, instruction: Content | None, tools: Sequence[ToolInput] | None
+    ) -> None: ...
 
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None: ...
 

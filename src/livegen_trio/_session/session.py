@@ -10,16 +10,13 @@ import trio
 from .._contents import ContentInput, as_content, as_instruction
 from .._errors import ToolError
 from .._turn_rules import ends_exchange, ends_turn
-from ..tools import declarations
 from ..types import (
     ActivityEnd,
     ActivityStart,
     Blob,
-    ContextUpdate,
     RealtimeInput,
     Reconnected,
     ToolCall,
-    ToolsUpdate,
 )
 from .turns import TurnReader, TurnRecord
 
@@ -235,11 +232,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         An empty sequence of tools takes all of them away. Documented for Gemini 3.8 on Vertex AI; elsewhere uncertain.
         """
         instruction = None if system_instruction is None else as_instruction(system_instruction)
-        declared = None if tools is None else declarations(tools)
-        update = None if declared is None else ToolsUpdate(tools=declared.tools)
-        await self._engine.send(ContextUpdate(system_instruction=instruction, tools=update))
-        if declared is not None:
-            self._engine.tools.replace(declared.functions)
+        await self._engine.update_context(instruction, tools)
 
     # Resuming
 

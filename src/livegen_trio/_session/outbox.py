@@ -96,7 +96,9 @@ class Outbox:
         if kind.is_control:
             return self.ledger.control_bytes + coming < self._buffering.control_bytes
         if kind is Kind.MEDIA and self._buffering.media == "drop_oldest":
-            return True
+            return (
+                coming < self._buffering.media_bytes // 2 or not coming
+            )  # so that they don't push each other out
         return self.ledger.realtime_bytes + coming < self._buffering.media_bytes
 
     def check_open(self) -> None:

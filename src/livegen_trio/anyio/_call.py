@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 import trio
 
 from ._portal import PortalEndedError
@@ -61,15 +62,16 @@ class Call(Generic[T]):
             Exception: Whatever the function raises.
             PortalEndedError: The process is ending.
         """
-        self.start()
+        await self.start()
         return await self.wait()
 
-    def start(self) -> None:
-        """Begin.
+    async def start(self) -> None:
+        """Begin, unless the caller has been cancelled already.
 
         Raises:
             PortalEndedError: There is no Trio any more.
         """
+        await anyio.lowlevel.checkpoint_if_cancelled()
         self._portal.post(self._begin)
         self._host.waiting.add(self)
 

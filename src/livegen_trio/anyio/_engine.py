@@ -57,6 +57,7 @@ class RemoteEngine:
         self._link = link
         self._media_posted = 0  # bytes, counted here
         self._media_put = 0  # and on Trio
+        self._in_a_row = 0  # chunks that Trio has had no time for in between
         self._told: ResumeState | None = None
         self.inbox: Arrivals = Arrivals(engine.inbox, link)
 
@@ -69,7 +70,7 @@ class RemoteEngine:
 
     @property
     def tools(self) -> ToolRunner:
-        """The functions that the model can call; only to be looked at, or replaced as a whole."""
+        """The functions that the model can call; only to be looked at."""
         return self._engine.tools
 
     @property
@@ -111,7 +112,7 @@ class RemoteEngine:
         arrived, in_turn = await self._link.call(partial(self._ask, content))
         return Earlier(arrived - self.inbox.received, in_turn)
 
-    async def send(self, message: RealtimeInput | ContextUpdate) -> None:
+    async def send(self, message: RealtimeInput) -> None:
         """Have a message sent, whole or not at all."""
         await self._link.call(partial(self._engine.send, message))
 
@@ -123,11 +124,13 @@ class RemoteEngine:
         if frame is None:
             return
         on_the_way = self._media_posted - self._media_put
+        self._in_a_row = self._in_a_row + 1 if on_the_way else 0
         if on_the_way < _MAX_ON_THE_WAY and self._engine.outbox.has_room(Kind.MEDIA, coming=on_the_way):
             self._media_posted += len(frame)
             self._link.post(partial(self._put_media, frame))
         else:
-            await self._link.call(partial(self._put_media_when_there_is_room, frame))
+            after, self._in_a_row = self._in_a_row, 0
+            await self._link.call(partial(self._put_media_when_there_is_room, frame, after=after))
 
     async def update_context(self, instruction: Content | None, tools: Sequence[ToolInput] | None) -> None:
         """Have the model go by another instruction or other tools."""
@@ -175,7 +178,10 @@ class RemoteEngine:
         self._media_put += len(frame)
         self._engine.outbox.put(frame, Kind.MEDIA)
 
-    async def _put_media_when_there_is_room(self, frame: bytes) -> None:
+    async def _put_media_when_there_is_room(self, frame: bytes, *, after: int) -> None:
+        # As if those before had been put one by one: whether there is room then is the network's doing.
+        for _ in range(after):
+            await trio.lowlevel.checkpoint()
         await self._engine.outbox.room(Kind.MEDIA)
         self._engine.outbox.put(frame, Kind.MEDIA)
 

@@ -61,7 +61,7 @@ class Held:
         Raises:
             Exception: Whatever connecting raises.
         """
-        self._call.start()
+        await self._call.start()
         await self._call.wait_until(lambda: self._session is not None)
         if self._session is None:
             self._call.result()

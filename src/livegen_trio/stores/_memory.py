@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import trio
+import anyio.lowlevel
 
 if TYPE_CHECKING:
     from .._resume_state import ResumeState
@@ -18,15 +18,15 @@ class MemoryResumeStore:
 
     async def save(self, key: str, state: ResumeState) -> None:
         """Keep *state* in place of what was kept for *key*."""
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
         self._states[key] = state
 
     async def load(self, key: str) -> ResumeState | None:
         """What is kept for *key*, or None."""
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
         return self._states.get(key)
 
     async def delete(self, key: str) -> None:
         """Keep nothing for *key* any more."""
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
         self._states.pop(key, None)

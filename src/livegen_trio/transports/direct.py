@@ -62,12 +62,12 @@ async def _upgrade(wire: Wire, endpoint: Endpoint) -> bytes:
     await wire.drain()
     head = b""
     while upgrade.trailing_data is None:
-        if wire.at_end:
-            raise not_upgraded(head, hung_up=True)
-        await wire.wait_readable()
         data = wire.receive()
         if not data:
-            continue  # TLS has things of its own to say
+            if wire.at_end:
+                raise not_upgraded(head, hung_up=True)
+            await wire.wait_readable()
+            continue
         head = (head + data)[:HEAD_SIZE]
         try:
             upgrade.feed(data)

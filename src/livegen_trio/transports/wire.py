@@ -75,7 +75,7 @@ class Wire:
     def receive(self) -> bytes:
         """What has arrived, which may be nothing; see `at_end`."""
         data = self._read()
-        if self._tls is None or not data:
+        if self._tls is None or not (data or self._incoming.pending):
             return data
         self._incoming.write(data)
         return self._decrypt(self._tls)

@@ -83,7 +83,11 @@ class Wire:
     def send(self, data: bytes) -> None:
         """Write *data* behind what waits. What the network doesn't take now is `unsent`."""
         if self._tls is not None:
-            self._tls.write(data)
+            try:
+                self._tls.write(data)
+            except ssl.SSLError:  # it has given up on the peer
+                self.is_broken = True
+                return
             data = self._outgoing.read()
         self._write(data)
 

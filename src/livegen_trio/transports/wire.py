@@ -14,6 +14,7 @@ import trio
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
 
 _READ_SIZE: Final = 65_536
 
@@ -104,13 +105,18 @@ class Wire:
 
     async def wait_readable(self) -> None:
         """Wait until there is something to read, or the wire is closed."""
-        with suppress(trio.ClosedResourceError):
-            await trio.lowlevel.wait_readable(self.sock)
+        await self._wait(trio.lowlevel.wait_readable)
 
     async def wait_writable(self) -> None:
         """Wait until the network takes more, or the wire is closed."""
+        await self._wait(trio.lowlevel.wait_writable)
+
+    async def _wait(self, until_ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+        if self.is_closed:
+            await trio.lowlevel.checkpoint()
+            return
         with suppress(trio.ClosedResourceError):
-            await trio.lowlevel.wait_writable(self.sock)
+            await until_ready(self.sock)
 
     def close(self) -> None:
         """Close the socket, whoever waits for it."""

@@ -177,7 +177,14 @@ class DirectTransport(Transport):
             finally:
                 self._is_writing = False
                 self._changing.unpark_all()
-            self._wire.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what waits, as far as the network takes it; if that is all, whoever waits for it goes on."""
+        self._wire.flush()
+        if not self._wire.unsent:
+            self._rearm()
+            self._changing.unpark_all()
 
     def _rearm(self) -> None:
         if self._pump is not None and not self._wire.is_closed:
@@ -238,10 +245,7 @@ class DirectTransport(Transport):
     def _exchange(self) -> None:
         wire = self._wire
         if wire.unsent:
-            wire.flush()
-            if not wire.unsent:
-                self._rearm()
-                self._changing.unpark_all()
+            self._flush()
         if data := wire.receive():
             self._last_heard = trio.current_time()
             self.feed(data)

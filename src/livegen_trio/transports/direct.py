@@ -208,17 +208,19 @@ class DirectTransport(Transport):
         self._take = take
         self._context = contextvars.copy_context()
         self._is_reading = True
+        self.is_finished = False
         self._pump = pump_of_this_run()
         try:
             await self._pump.serve(self)
         finally:
             self._pump = None
             self._is_reading = False
+            wants_more = self._take is take
+            self._take = self._keep
             self._changing.unpark_all()
         if self._failure is not None:
             raise self._failure
-        if self._take is take:
-            self._take = self._keep
+        if wants_more:
             self._check_open()
 
     async def _read(self) -> None:

@@ -219,7 +219,8 @@ class DirectTransport(Transport):
             self._take = self._keep
             self._changing.unpark_all()
         if self._failure is not None:
-            raise self._failure
+            failure, self._failure = self._failure, None
+            raise failure
         if wants_more:
             self._check_open()
 
@@ -240,7 +241,7 @@ class DirectTransport(Transport):
         """Write what waits, and read what has arrived."""
         try:
             self._context.run(self._exchange)
-        except BaseException as exc:  # noqa: BLE001 - whoever takes the messages may fail; their own task is to know
+        except BaseException as exc:  # noqa: BLE001 - an interrupt, say, that came up in another connection's task
             self._failure = exc
             self._stop()
 
@@ -259,9 +260,15 @@ class DirectTransport(Transport):
         for event in self._framing.feed(data):
             if type(event) is not bytes:
                 self._take_control(event)
-            elif not self._has_said_close and not self._take(event):
-                self._take = self._keep
-                self._stop()
+            elif not self._has_said_close:
+                try:
+                    wants_more = self._take(event)
+                except BaseException as exc:  # noqa: BLE001 - its own task is to know; what came behind is kept
+                    self._failure = exc
+                    wants_more = False
+                if not wants_more:
+                    self._take = self._keep
+                    self._stop()
 
     def _keep(self, message: bytes) -> bool:
         self._messages.append(message)

@@ -158,7 +158,7 @@ class DirectTransport(Transport):
         await trio.lowlevel.checkpoint()
         await self._drain()
         if not self._is_reading:
-            self.on_ready()  # the peer may have said Close, and nobody has looked
+            self._exchange()  # the peer may have said Close, and nobody has looked
         self._check_open()
         if self._wire.is_broken:
             raise ConnectionClosed(_ABNORMAL)  # whoever reads is still to find out how it ended
@@ -235,7 +235,7 @@ class DirectTransport(Transport):
         finally:
             self._is_reading = False
             self._changing.unpark_all()
-        self.on_ready()
+        self._exchange()
 
     def on_ready(self) -> None:
         """Write what waits, and read what has arrived."""

@@ -251,12 +251,11 @@ class DirectTransport(Transport):
             self._flush()
         if data := wire.receive():
             self._last_heard = trio.current_time()
+        if data or wire.at_end:
             self.feed(data)
-        if wire.at_end:
-            self._end(ConnectionClosed(_ABNORMAL))
 
     def feed(self, data: bytes) -> None:
-        """Take what the peer's bytes say."""
+        """Take what the peer's bytes say, and its end if that is known by now."""
         for event in self._framing.feed(data):
             if type(event) is not bytes:
                 self._take_control(event)
@@ -269,6 +268,8 @@ class DirectTransport(Transport):
                 if not wants_more:
                     self._take = self._keep
                     self._stop()
+        if self._wire.at_end:
+            self._end(ConnectionClosed(_ABNORMAL))
 
     def _keep(self, message: bytes) -> bool:
         self._messages.append(message)

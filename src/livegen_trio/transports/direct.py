@@ -110,6 +110,7 @@ class DirectTransport(Transport):
         self._ending: ConnectionClosed | None = None
         self._has_said_close = False
         self._has_heard_close = False
+        self._owed: bytes | None = None
         self._failure: BaseException | None = None
         self.is_finished: bool = False
 
@@ -182,9 +183,13 @@ class DirectTransport(Transport):
     def _flush(self) -> None:
         """Write what waits, as far as the network takes it; if that is all, whoever waits for it goes on."""
         self._wire.flush()
-        if not self._wire.unsent:
-            self._rearm()
-            self._changing.unpark_all()
+        if self._wire.unsent:
+            return
+        if self._owed is not None:
+            payload, self._owed = self._owed, None
+            self._answer(payload)
+        self._rearm()
+        self._changing.unpark_all()
 
     def _rearm(self) -> None:
         if self._pump is not None and not self._wire.is_closed:
@@ -278,10 +283,7 @@ class DirectTransport(Transport):
     def _take_control(self, event: Event) -> None:
         match event:
             case Ping(payload=payload):
-                if not self._has_said_close:
-                    self._wire.send(self._framing.pong(payload))
-                    if self._wire.unsent:
-                        self._rearm()
+                self._answer(payload)
             case Pong(payload=payload):
                 if payload.isdigit():  # else it is none of ours
                     self._delivered = min(self._sent, max(self._delivered, int(payload)))
@@ -293,6 +295,17 @@ class DirectTransport(Transport):
                 self._end(ConnectionClosed(code, reason))
             case FramingError(code=code):
                 self._end(ConnectionClosed(code, str(event), initiator="local"))
+
+    def _answer(self, payload: bytes) -> None:
+        """Answer a Ping; or the last of many, where the peer takes no answers (RFC 6455, 5.5.3)."""
+        if self._has_said_close:
+            return
+        if self._wire.unsent:
+            self._owed = payload
+            return
+        self._wire.send(self._framing.pong(payload))
+        if self._wire.unsent:
+            self._rearm()
 
     # Ending
 

@@ -192,7 +192,7 @@ class DirectTransport(Transport):
         self._changing.unpark_all()
 
     def _rearm(self) -> None:
-        if self._pump is not None and not self._wire.is_closed:
+        if self._pump is not None:
             self._pump.rearm(self)
 
     # Receiving
@@ -324,8 +324,8 @@ class DirectTransport(Transport):
         if self._ending is None:
             self._ending = ConnectionClosed(_ABNORMAL, initiator="local")
             self._messages.clear()
+        self._stop()  # first: the pump has to let go of the socket while that is open
         self._wire.close()
-        self._stop()
         await trio.lowlevel.checkpoint()
 
     async def _say_goodbye(self, ending: ConnectionClosed) -> None:

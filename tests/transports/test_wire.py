@@ -15,16 +15,14 @@ import trio.testing
 import trustme
 from hypothesis import given, settings, strategies as st
 
-from authority import client_context, server_context
+from authority import client_context
 from livegen_trio.transports.wire import Wire
 from raw_websocket import socket_pair
+from tls_by_hand import CLIENT, NAME, SERVER, PeerByHand, encrypted_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-NAME: Final = "voice.test"
-SERVER: Final = server_context(NAME)
-CLIENT: Final = client_context()
 MUCH: Final = bytes(range(256)) * 1200
 """More than the network holds, and than one read takes."""
 
@@ -282,7 +280,7 @@ class TestThePeersEnd:
     async def test_may_be_told_by_tls_alone(self) -> None:
         async with encrypted_by_hand() as (wire, peer):
             await peer.say(b"bye")
-            await peer.say_end()
+            await peer.stream.send_all(peer.end())
             assert await hear_all(wire) == b"bye"
 
     async def test_may_be_told_by_tcp_alone(self) -> None:
@@ -312,7 +310,7 @@ class TestThePeersEnd:
     async def test_leaves_us_to_say_what_we_like_without_an_error(self, end: str) -> None:
         async with encrypted_by_hand() as (wire, peer):
             if end == "close_notify":
-                await peer.say_end()
+                await peer.stream.send_all(peer.end())
             elif end == "forged":
                 await peer.stream.send_all(peer.record(b"forged")[:-1] + b"!")
             else:
@@ -455,68 +453,6 @@ class TestClosing:
         assert wire.receive() == b""
         assert not wire.unsent
         await trio.aclose_forcefully(bare)
-
-
-class PeerByHand:
-    """A server's TLS of which each record is at hand."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream = stream
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = SERVER.wrap_bio(self._incoming, self._outgoing, server_side=True)
-
-    async def shake_hands(self, *, flights: int = 100, last_words: bytes = b"") -> None:
-        """Up to so many times that something is heard; with what is said along with our last part."""
-        for _ in range(flights):
-            try:
-                self._tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                await self._pass_on()
-                self._incoming.write(await self.stream.receive_some())
-        else:
-            return
-        if last_words:
-            self._tls.write(last_words)
-        await self._pass_on()
-
-    def record(self, data: bytes) -> bytes:
-        """The bytes that say *data*."""
-        self._tls.write(data)
-        return self._outgoing.read()
-
-    async def say(self, data: bytes) -> None:
-        await self.stream.send_all(self.record(data))
-
-    async def say_end(self) -> None:
-        with pytest.raises(ssl.SSLWantReadError):  # it would wait for the same
-            self._tls.unwrap()
-        await self._pass_on()
-
-    async def hear(self) -> bytes:
-        while True:
-            self._incoming.write(await self.stream.receive_some())
-            try:
-                return self._tls.read()
-            except ssl.SSLWantReadError:
-                pass
-
-    async def _pass_on(self) -> None:
-        if data := self._outgoing.read():
-            await self.stream.send_all(data)
-
-
-@asynccontextmanager
-async def encrypted_by_hand() -> AsyncGenerator[tuple[Wire, PeerByHand]]:
-    """A wire with TLS, and its peer. Both are closed behind the block."""
-    wire, bare = socket_pair()
-    peer = PeerByHand(bare)
-    async with bare:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(peer.shake_hands)
-            await wire.start_tls(CLIENT, NAME)
-        yield wire, peer
-        wire.close()
 
 
 async def say_with_the_last_of_the_handshake(stream: trio.SocketStream, words: bytes) -> None:

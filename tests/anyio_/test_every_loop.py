@@ -32,6 +32,7 @@ from livegen_trio import (
     ToolCall,
     ToolCallCancellation,
     ToolError,
+    ToolFailed,
     get_live_generative_model,
 )
 from livegen_trio.anyio import connect, event_stream, input_stream
@@ -311,6 +312,9 @@ async def test_a_failing_tool_is_answered_for_and_the_session_goes_on() -> None:
     )
     async with server.playing(), connected(server, model={"tools": [fails]}) as session:
         assert isinstance(await session.receive(), ToolCall)
+        failed = await session.receive()
+        assert isinstance(failed, ToolFailed)
+        assert isinstance(failed.error, ValueError)
         assert text_of(await session.receive()) == "so sorry"
 
 

@@ -62,12 +62,13 @@ async def _upgrade(wire: Wire, endpoint: Endpoint) -> bytes:
     head = b""
     try:
         while upgrade.trailing_data is None:
-            if wire.at_end:
-                raise not_upgraded(head, hung_up=True)
-            await wire.wait_readable()
-            if data := wire.receive():  # nothing, where TLS has things of its own to say
+            if data := wire.receive():
                 head = (head + data)[:HEAD_SIZE]
                 upgrade.feed(data)
+            elif wire.at_end:
+                raise not_upgraded(head, hung_up=True)
+            else:
+                await wire.wait_readable()
     except NotUpgraded:
         pass
     else:
@@ -108,6 +109,7 @@ class DirectTransport(Transport):
         self._ending: ConnectionClosed | None = None
         self._has_said_close = False
         self._has_heard_close = False
+        self._owed: bytes | None = None
         self._failure: BaseException | None = None
         self.is_finished: bool = False
 
@@ -156,7 +158,7 @@ class DirectTransport(Transport):
         await trio.lowlevel.checkpoint()
         await self._drain()
         if not self._is_reading:
-            self.on_ready(trio.current_time())  # the peer may have said Close, and nobody has looked
+            self._exchange(trio.current_time())  # the peer may have said Close, and nobody has looked
         self._check_open()
         if self._wire.is_broken:
             raise ConnectionClosed(_ABNORMAL)  # whoever reads is still to find out how it ended
@@ -175,10 +177,21 @@ class DirectTransport(Transport):
             finally:
                 self._is_writing = False
                 self._changing.unpark_all()
-            self._wire.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what waits, as far as the network takes it; if that is all, whoever waits for it goes on."""
+        self._wire.flush()
+        if self._wire.unsent:
+            return
+        if self._owed is not None:
+            payload, self._owed = self._owed, None
+            self._answer(payload)
+        self._rearm()
+        self._changing.unpark_all()
 
     def _rearm(self) -> None:
-        if self._pump is not None and not self._wire.is_closed:
+        if self._pump is not None:
             self._pump.rearm(self)
 
     # Receiving
@@ -199,17 +212,20 @@ class DirectTransport(Transport):
         self._take = take
         self._context = contextvars.copy_context()
         self._is_reading = True
+        self.is_finished = False
         self._pump = pump_of_this_run()
         try:
             await self._pump.serve(self)
         finally:
             self._pump = None
             self._is_reading = False
+            wants_more = self._take is take
+            self._take = self._keep
             self._changing.unpark_all()
         if self._failure is not None:
-            raise self._failure
-        if self._take is take:
-            self._take = self._keep
+            failure, self._failure = self._failure, None
+            raise failure
+        if wants_more:
             self._check_open()
 
     async def _read(self) -> None:
@@ -223,13 +239,13 @@ class DirectTransport(Transport):
         finally:
             self._is_reading = False
             self._changing.unpark_all()
-        self.on_ready(trio.current_time())
+        self._exchange(trio.current_time())
 
     def on_ready(self, now: float) -> None:
         """Write what waits, and read what has arrived."""
         try:
             self._context.run(self._exchange, now)
-        # Whoever takes the messages may fail, and nobody but their own task is to know.
+        # An interrupt, say, that came up while another connection's task was at it: this one's own task is to know.
         except BaseException as exc:  # noqa: ASYNC103, BLE001
             self._failure = exc
             self._stop()
@@ -237,24 +253,31 @@ class DirectTransport(Transport):
     def _exchange(self, now: float) -> None:
         wire = self._wire
         if wire.unsent:
-            wire.flush()
-            if not wire.unsent:
-                self._rearm()
-                self._changing.unpark_all()
+            self._flush()
         if data := wire.receive():
             self._last_heard = now
+        if data or wire.at_end:
             self.feed(data)
-        if wire.at_end:
-            self._end(ConnectionClosed(_ABNORMAL))
 
     def feed(self, data: bytes) -> None:
-        """Take what the peer's bytes say."""
+        """Take what the peer's bytes say, and its end if that is known by now."""
         for event in self._framing.feed(data):
             if not isinstance(event, bytes):
                 self._take_control(event)
-            elif not self._has_said_close and not self._take(event):
-                self._take = self._keep
-                self._stop()
+            elif not self._has_said_close:
+                self._pass_on(event)
+        if self._wire.at_end:
+            self._end(ConnectionClosed(_ABNORMAL))
+
+    def _pass_on(self, message: bytes) -> None:
+        try:
+            wants_more = self._take(message)
+        except BaseException as exc:  # noqa: BLE001 - its own task is to know; what comes behind is kept
+            self._failure = exc
+            wants_more = False
+        if not wants_more:
+            self._take = self._keep
+            self._stop()
 
     def _keep(self, message: bytes) -> bool:
         self._messages.append(message)
@@ -263,10 +286,7 @@ class DirectTransport(Transport):
     def _take_control(self, event: Ping | Pong | CloseFrame | FramingError) -> None:
         match event:
             case Ping(payload=payload):
-                if not self._has_said_close:
-                    self._wire.send(self._framing.pong(payload))
-                    if self._wire.unsent:
-                        self._rearm()
+                self._answer(payload)
             case Pong(payload=payload):
                 if payload.isdigit():  # else it is none of ours
                     self._delivered = min(self._sent, max(self._delivered, int(payload)))
@@ -278,6 +298,17 @@ class DirectTransport(Transport):
                 self._end(ConnectionClosed(code, reason))
             case FramingError(code=code):
                 self._end(ConnectionClosed(code, str(event), initiator="local"))
+
+    def _answer(self, payload: bytes) -> None:
+        """Answer a Ping; or the last of many, where the peer takes no answers (RFC 6455, 5.5.3)."""
+        if self._has_said_close:
+            return
+        if self._wire.unsent:
+            self._owed = payload
+            return
+        self._wire.send(self._framing.pong(payload))
+        if self._wire.unsent:
+            self._rearm()
 
     # Ending
 
@@ -296,8 +327,8 @@ class DirectTransport(Transport):
         if self._ending is None:
             self._ending = ConnectionClosed(_ABNORMAL, initiator="local")
             self._messages.clear()
+        self._stop()  # first: the pump has to let go of the socket while that is open
         self._wire.close()
-        self._stop()
         await trio.lowlevel.checkpoint()
 
     async def _say_goodbye(self, ending: ConnectionClosed) -> None:

@@ -67,17 +67,24 @@ class Pump:
                 else:
                     await self._follow(member)
         finally:
-            del self._members[descriptor]
-            if member.sock.fileno() != -1:  # a closed one isn't in the epoll any more
-                self._epoll.unregister(descriptor)
+            self._forget(member)
             self._hand_on()
 
     def rearm(self, member: Member) -> None:
         """The member has begun, or ceased, to want to write."""
-        self._epoll.modify(member.sock.fileno(), _interests(member))
+        descriptor = member.sock.fileno()
+        if (
+            self._members.get(descriptor) is member
+        ):  # else it has been released, and its task is about to go on
+            self._epoll.modify(descriptor, _interests(member))
 
     def release(self, member: Member) -> None:
-        """The member is finished: have its task go on."""
+        """The member is finished, and about to close its socket perhaps: have its task go on.
+
+        A closed socket would stay in the epoll as long as another process has a copy of it, and its number may soon be
+        another's.
+        """
+        self._forget(member)
         if member is self._leader:
             self._leading.cancel(reason="its own connection has ended")
         elif member in self._followers:
@@ -107,14 +114,20 @@ class Pump:
             if member is not None:
                 member.on_ready(now)
 
+    def _forget(self, member: Member) -> None:
+        descriptor = member.sock.fileno()
+        if self._members.get(descriptor) is member:
+            del self._members[descriptor]
+            self._epoll.unregister(descriptor)
+
     def _hand_on(self) -> None:
-        if not self._members:
-            self._epoll.close()
-            _running.set(None)
-        elif self._leader is None:
-            for lot in self._followers.values():
-                lot.unpark_all()
-                break
+        if self._leader is not None:
+            return
+        for lot in self._followers.values():
+            lot.unpark_all()
+            return
+        self._epoll.close()
+        _running.set(None)
 
 
 def pump_of_this_run() -> Pump:

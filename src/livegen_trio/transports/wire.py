@@ -14,6 +14,7 @@ import trio
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
 
 _READ_SIZE: Final = 65_536
 
@@ -75,7 +76,7 @@ class Wire:
     def receive(self) -> bytes:
         """What has arrived, which may be nothing; see `at_end`."""
         data = self._read()
-        if self._tls is None or not data:
+        if self._tls is None or not (data or self._incoming.pending):
             return data
         self._incoming.write(data)
         return self._decrypt(self._tls)
@@ -83,7 +84,11 @@ class Wire:
     def send(self, data: bytes) -> None:
         """Write *data* behind what waits. What the network doesn't take now is `unsent`."""
         if self._tls is not None:
-            self._tls.write(data)
+            try:
+                self._tls.write(data)
+            except ssl.SSLError:  # it has given up on the peer
+                self.is_broken = True
+                return
             data = self._outgoing.read()
         self._write(data)
 
@@ -100,13 +105,18 @@ class Wire:
 
     async def wait_readable(self) -> None:
         """Wait until there is something to read, or the wire is closed."""
-        with suppress(trio.ClosedResourceError):
-            await trio.lowlevel.wait_readable(self.sock)
+        await self._wait(trio.lowlevel.wait_readable)
 
     async def wait_writable(self) -> None:
         """Wait until the network takes more, or the wire is closed."""
+        await self._wait(trio.lowlevel.wait_writable)
+
+    async def _wait(self, until_ready: Callable[[socket.socket], Awaitable[None]]) -> None:
+        if self.is_closed:
+            await trio.lowlevel.checkpoint()
+            return
         with suppress(trio.ClosedResourceError):
-            await trio.lowlevel.wait_writable(self.sock)
+            await until_ready(self.sock)
 
     def close(self) -> None:
         """Close the socket, whoever waits for it."""

@@ -158,13 +158,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks; arguments choose some by their file names."""
+    """Run the benchmarks: those that are named by their file names, with whatever begins with a dash; else all."""
+    options = [argument for argument in session.posargs if argument.startswith("-")]
+    names = set(session.posargs) - set(options)
     scripts = [path for path in python_files("benchmarks") if not Path(path).name.startswith("_")]
-    chosen = [path for path in scripts if not session.posargs or Path(path).stem in session.posargs]
+    chosen = [path for path in scripts if not names or Path(path).stem in names]
     if not chosen:
         session.error(
             f"no such benchmark; there are: {', '.join(Path(path).stem for path in scripts) or 'none'}"
         )
     session.install(".", *group("bench"))
     for script in chosen:
-        session.run("python", script)
+        session.run("python", script, *options)

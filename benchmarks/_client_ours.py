@@ -30,7 +30,7 @@ class Client:
     async def run(self) -> None:
         """Open them, converse, and close them."""
         options = self._options
-        model = self._model()
+        model = model_of(options)
         async with trio.open_nursery() as nursery:
             for _ in range(options.sessions):
                 await nursery.start(self._hold, model)
@@ -46,17 +46,6 @@ class Client:
         if self._options.mode == "paced":
             for some, delay in self._options.shifts(self._sessions):
                 nursery.start_soon(self._speak, some, delay)
-
-    def _model(self) -> LiveGenerativeModel:
-        options = self._options
-        backend = GeminiBackend(
-            api_key="KEY",
-            base_url=options.url("ws"),
-            ssl_context=options.tls,
-            proxy=None,
-            transport=options.transport,
-        )
-        return get_live_generative_model(MODEL, backend=backend)
 
     async def _hold(self, model: LiveGenerativeModel, *, task_status: trio.TaskStatus[None]) -> None:
         async with model.connect() as session:
@@ -95,6 +84,18 @@ class Client:
             for session in sessions:
                 self._sent_at[session].append(time.perf_counter())
                 await session.send_audio_realtime(self._chunk)
+
+
+def model_of(options: Options) -> LiveGenerativeModel:
+    """Whom to talk to."""
+    backend = GeminiBackend(
+        api_key="KEY",
+        base_url=options.url("ws"),
+        ssl_context=options.tls,
+        proxy=None,
+        transport=options.transport,
+    )
+    return get_live_generative_model(MODEL, backend=backend)
 
 
 if __name__ == "__main__":

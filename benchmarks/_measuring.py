@@ -33,6 +33,7 @@ class Options:
         mode: "busy" sends a chunk as soon as the last one is answered; "paced" in real time, so that lateness shows;
             "idle" only holds the sessions.
         transport: Of this library's sessions.
+        loop: What they are used on.
     """
 
     port: int
@@ -42,6 +43,7 @@ class Options:
     pairs: int
     mode: Literal["busy", "paced", "idle"] = "busy"
     transport: Literal["direct", "trio-websocket"] = "direct"
+    loop: Literal["trio", "asyncio", "uvloop"] = "trio"
 
     @property
     def chunk(self) -> bytes:

@@ -6,9 +6,12 @@ WebSocket library and back, without any network.
 
 from __future__ import annotations
 
+import argparse
+import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import pybase64
 from google import genai
 from google.genai import live, types
@@ -23,6 +26,14 @@ SECONDS_A_ROUND: Final = 0.1
 MIME_TYPE: Final = "audio/pcm;rate=16000"
 SENT: Final = {"20 ms": bytes(640), "100 ms": bytes(3200)}  # of 16 kHz PCM
 RECEIVED: Final = {"40 ms": bytes(1920), "200 ms": bytes(9600), "1 s": bytes(48_000)}  # of 24 kHz PCM
+TOLD: Final = {
+    "transcription": b'{"serverContent":{"outputTranscription":{"text":" It is sunny in Paris"}}}',
+    "tool call": (
+        b'{"toolCall":{"functionCalls":[{"id":"function-call-1","name":"get_weather",'
+        b'"args":{"city":"Paris","days":3}}]}}'
+    ),
+}
+ROW: Final = "{:24}{:>14}{:>8}{:>8}{:>14}{:>10}"
 
 
 class Wire:
@@ -42,11 +53,23 @@ class Wire:
 
 def main() -> None:
     """Measure and print."""
-    print(f"{'':16}{'google-genai':>13}{'ours':>8}{'floor':>8}{'times less':>12}{'over the floor':>16}")
-    for length, chunk in SENT.items():
-        report(f"send {length}", *senders(chunk))
-    for length, speech in RECEIVED.items():
-        report(f"receive {length}", *receivers(speech))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    print(ROW.format("us of CPU", "google-genai", "ours", "floor", "times less", "floors"))
+    report = {
+        **{f"send {length}": measured(f"send {length}", *senders(chunk)) for length, chunk in SENT.items()},
+        **{
+            f"receive {length}": measured(f"receive {length}", *receivers(speech))
+            for length, speech in RECEIVED.items()
+        },
+        **{
+            f"receive a {name}": measured(f"receive a {name}", *readers(frame))
+            for name, frame in TOLD.items()
+        },
+    }
+    if arguments.json:
+        print(json.dumps(report))
 
 
 def senders(chunk: bytes) -> tuple[Callable[[], object], ...]:
@@ -76,6 +99,16 @@ def receivers(speech: bytes) -> tuple[Callable[[], object], ...]:
     )
 
 
+def readers(frame: bytes) -> tuple[Callable[[], object], ...]:
+    """Three ways to read a frame without media; the last one gives nothing but dicts."""
+    session = peer_session(Wire(frame))
+    return (
+        lambda: run(session._receive()),
+        lambda: decode_server_message(frame),
+        lambda: msgspec.json.decode(frame),
+    )
+
+
 def peer_session(wire: Wire) -> live.AsyncSession:
     """A session of google-genai's that is set up already."""
     client = genai.Client(api_key="none")
@@ -91,12 +124,13 @@ def run(coroutine: Coroutine[Any, Any, object]) -> object:
     raise AssertionError("it has waited")
 
 
-def report(
+def measured(
     name: str, theirs: Callable[[], object], ours: Callable[[], object], floor: Callable[[], object]
-) -> None:
-    """Measure one row, and print it."""
-    peer, own, least = (microseconds(function) for function in (theirs, ours, floor))
-    print(f"{name:16}{peer:13.2f}{own:8.2f}{least:8.2f}{peer / own:12.1f}{own / least:16.1f}")
+) -> dict[str, float]:
+    """One row, printed as well."""
+    peer, own, least = times = [microseconds(function) for function in (theirs, ours, floor)]
+    print(ROW.format(name, *(f"{one:.2f}" for one in times), f"{peer / own:.1f}x", f"{own / least:.1f}x"))
+    return {"google-genai": peer, "livegen_trio": own, "floor": least}
 
 
 def microseconds(function: Callable[[], object]) -> float:

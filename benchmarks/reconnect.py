@@ -239,7 +239,7 @@ def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 def main() -> None:
     """Measure all cases, and print them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON as well")
     arguments = parser.parse_args()
     contexts = tls_contexts()
     results = [
@@ -247,15 +247,14 @@ def main() -> None:
         for cut, refusals in CASES
         for client in ("google-genai", "livegen_trio")
     ]
-    if arguments.json:
-        print(json.dumps([asdict(result) for result in results], indent=1))
-        return
     print(f"{'case':<17} {'client':<14} {'lost':>5} {'unreported':>11} {'repeated':>9} {'seconds':>8}  end")
     for one in results:
         print(
             f"{one.case:<17} {one.client:<14} {one.lost:>5} {one.unreported:>11} {one.repeated:>9} "
             f"{one.seconds:>8}  {one.end}"
         )
+    if arguments.json:
+        print(json.dumps([asdict(result) for result in results]))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ else:
     _b64decode = partial(pybase64.b64decode, validate=True)
 
 _LONG: Final = 4096
-"""Bytes of a frame from which on base64 is worth a way of its own."""
+"""Bytes of a frame from which on base64 is worth a road of its own."""
 
 _INVALID_ARGUMENT: Final = "Request contains an invalid argument."
 _INVALID_JSON: Final = "Invalid JSON payload received."
@@ -91,8 +91,8 @@ class _WireUsage(UsageMetadata):
     candidates_tokens_details: Sequence[ModalityTokenCount] = []
 
 
-class _ServerEnvelope(Model):
-    """A frame from the server."""
+class _ServerEnvelope(Model, gc=False):
+    """A frame from the server; its messages come to the user in the order of the fields."""
 
     setup_complete: SetupComplete | None = None
     session_resumption_update: SessionResumptionUpdate | None = None
@@ -173,7 +173,8 @@ def decode_server_message(frame: bytes | str) -> list[ServerEvent]:
         RemoteProtocolError: The frame is not a JSON object, or something in it has the wrong type.
     """
     try:
-        return _events_in(_decode_speech(frame) or _SERVER_FRAME.decode(frame))
+        envelope = _decode_speech(frame) if len(frame) >= _LONG else None
+        return _events_in(envelope or _SERVER_FRAME.decode(frame))
     except msgspec.ValidationError:
         return _decode_beside_unknown(frame)
     except _UNREADABLE as exc:
@@ -247,7 +248,7 @@ def _decode_speech(frame: bytes | str) -> _ServerEnvelope | None:
     A JSON string can't hold `"data"` with its quotes, so what this finds is a name; that it is the name of the one
     stretch of sound shows in the rest of the frame. What is unusual about the digits is left to the usual road.
     """
-    if len(frame) < _LONG or not isinstance(frame, bytes):
+    if not isinstance(frame, bytes):
         return None
     name = frame.find(b'"data"')
     start = frame.find(b'"', name + 6) + 1
@@ -274,20 +275,9 @@ def _only_blob(envelope: _ServerEnvelope) -> Blob | None:
 
 
 def _events_in(envelope: _ServerEnvelope) -> list[ServerEvent]:
-    usage = envelope.usage_metadata
-    events = (
-        envelope.setup_complete,
-        envelope.session_resumption_update,
-        envelope.go_away,
-        envelope.voice_activity,
-        envelope.voice_activity_detection_signal,
-        envelope.tool_call_cancellation,
-        envelope.tool_call,
-        None if usage is None else _in_one_spelling(usage),
-        envelope.server_content,
-        envelope.error,
-    )
-    return [event for event in events if event is not None]
+    if envelope.usage_metadata is not None:
+        msgspec.structs.force_setattr(envelope, "usage_metadata", _in_one_spelling(envelope.usage_metadata))
+    return [*filter(None, msgspec.structs.astuple(envelope))]
 
 
 def _in_one_spelling(usage: _WireUsage) -> UsageMetadata:

@@ -29,6 +29,7 @@ from livegen_trio import (
     UnknownEvent,
     UsageMetadata,
 )
+from livegen_trio._session.engine import Engine
 from peer import INTERRUPTED, TURN_COMPLETE, Peer, conversation, next_content, text, words_of
 
 if TYPE_CHECKING:
@@ -429,6 +430,7 @@ async def test_a_cancellation_takes_effect_while_the_consumer_sleeps() -> None:
 
 async def test_more_unread_events_than_fit_end_the_session_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
     async with conversation() as (session, peer):
+        assert isinstance(session._engine, Engine)
         session._engine.inbox._max_bytes = 1000
         await peer.say(text("a" * 600), text("b" * 600))
         await trio.testing.wait_all_tasks_blocked()

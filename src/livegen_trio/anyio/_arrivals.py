@@ -63,8 +63,9 @@ class Arrivals:
             raise trio.BusyResourceError("another task is already receiving from this session")
         self._receiving = True
         try:
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            while not self.waiting and self.ending is None and not self._closed:
+            if self._has_news():
+                await anyio.lowlevel.checkpoint_if_cancelled()
+            while not self._has_news():
                 self._waiter = self._link.host.loop.create_future()
                 await self._waiter
         finally:
@@ -81,6 +82,9 @@ class Arrivals:
             self.waiting.clear()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _has_news(self) -> bool:
+        return bool(self.waiting) or self.ending is not None or self._closed
 
     def _next(self) -> ServerEvent:
         if self._closed:

@@ -43,7 +43,7 @@ class PartialArg(Model):
     will_continue: bool = False
 
 
-class FunctionCall(Model):
+class FunctionCall(Model, gc=False):
     """The model asks for a function to be called.
 
     Attributes:

@@ -87,7 +87,7 @@ class ServerContent(Event, gc=False):
         return tuple([blob for blob in blobs if blob is not None and blob.mime_type.startswith("audio/")])
 
 
-class ToolCall(Event):
+class ToolCall(Event, gc=False):
     """The model asks for functions to be called; the answer is a `ToolResponse`."""
 
     function_calls: Sequence[FunctionCall] = []

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +32,7 @@ class Plan:
     rounds: int
     busy: tuple[Case, ...]
     paced: tuple[Case, ...]
-    idle: Case
+    idle: tuple[Case, ...]
 
 
 FULL: Final = Plan(
@@ -49,13 +50,13 @@ FULL: Final = Plan(
         for tls in (True, False)
     ),
     paced=tuple(Case(sessions, 20, 250, "paced") for sessions in (50, 75, 100, 200, 300, 400, 500, 600)),
-    idle=Case(100, 20, 1, "idle"),
+    idle=tuple(Case(500, 20, 1, "idle", tls) for tls in (True, False)),
 )
 SHORT: Final = Plan(
     rounds=1,
     busy=(Case(1, 20, 200, tls=True), Case(10, 20, 50)),
     paced=(Case(20, 20, 50, "paced"),),
-    idle=Case(10, 20, 1, "idle"),
+    idle=(Case(10, 20, 1, "idle", tls=True),),
 )
 
 
@@ -90,32 +91,41 @@ def paced(bench: Bench, plan: Plan) -> dict[str, dict[str, Result]]:
     return table
 
 
-def idle(bench: Bench, plan: Plan) -> dict[str, float]:
+def idle(bench: Bench, plan: Plan) -> dict[str, dict[str, float]]:
     """KiB of memory that a session takes which does nothing."""
-    one = Case(1, plan.idle.chunk_ms, 1, "idle", plan.idle.tls)
-    sizes = {}
-    for name in (PEER, OURS):
-        many, few = (bench.compare(case, (name,), plan.rounds)[name]["rss_kb"] for case in (plan.idle, one))
-        sizes[name] = (many - few) / (plan.idle.sessions - 1)
-    _compare("\nan idle session", sizes, "KiB")
-    return sizes
+    table: dict[str, dict[str, float]] = {}
+    for many in plan.idle:
+        one = replace(many, sessions=1)
+        sizes: dict[str, float] = {}
+        for name in (PEER, OURS):
+            most, least = (bench.compare(case, (name,), 1)[name]["rss_kb"] for case in (many, one))
+            sizes[name] = (most - least) / (many.sessions - 1)
+        table[str(many)] = sizes
+        _compare(f"an idle session of {many}", sizes, "KiB")
+    return table
 
 
 def imports(plan: Plan) -> dict[str, float]:
-    """Milliseconds of CPU that an import takes."""
+    """Milliseconds of CPU that an import takes, from the second time on, when all is compiled."""
     program = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
     modules = {PEER: "google.genai.live", OURS: "livegen_trio"}
-    times = {
-        name: 1000 * median(_seconds(program.format(module)) for _ in range(plan.rounds))
-        for name, module in modules.items()
-    }
+    times = {name: 1000 * _seconds(program.format(module), plan.rounds) for name, module in modules.items()}
     _compare("import", times, "ms")
     return times
 
 
-def _seconds(program: str) -> float:
-    command = [sys.executable, "-c", program]
-    return float(subprocess.run(command, capture_output=True, check=True).stdout)  # noqa: S603 - our own
+def _seconds(program: str, rounds: int) -> float:
+    """The median of what *program* prints, after a first time that doesn't count."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    times = [
+        float(
+            subprocess.run(  # noqa: S603 - our own
+                [sys.executable, "-c", program], env=environment, capture_output=True, check=True
+            ).stdout
+        )
+        for _ in range(1 + rounds)
+    ]
+    return median(times[1:])
 
 
 def instructions(bench: Bench) -> dict[str, float]:

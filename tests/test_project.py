@@ -136,3 +136,15 @@ def test_each_public_name_is_documented(module: str) -> None:
         if not inspect.getdoc(getattr(cls, name))
     ]
     assert undocumented == []
+
+
+def test_what_most_programs_do_without_is_imported_only_when_asked_for() -> None:
+    later = {f"livegen_trio{module}" for module in livegen_trio._LATER.values()}
+    program = f"import sys, livegen_trio; print({later} & {{*sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+    for name in livegen_trio._LATER:
+        assert getattr(livegen_trio, name).__name__ == name
+        assert name in dir(livegen_trio)
+    with pytest.raises(AttributeError, match="no attribute 'RemoteBackend'"):
+        livegen_trio.RemoteBackend  # type: ignore[attr-defined] # noqa: B018 - it isn't there

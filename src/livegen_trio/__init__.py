@@ -1,6 +1,7 @@
 """Live, two-way voice, video and text conversations with Gemini's Live API, on Trio's structured concurrency."""
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from ._contents import ContentInput as ContentInput
 from ._errors import (
@@ -28,15 +29,8 @@ from ._session.session import LiveSession as LiveSession
 from ._session.statistics import SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
 from ._supervision import Reconnection as Reconnection
-from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token
-from .backends import (
-    Backend as Backend,
-    ClientCertificate as ClientCertificate,
-    FirebaseBackend as FirebaseBackend,
-    GeminiBackend as GeminiBackend,
-    VertexBackend as VertexBackend,
-    WebSocketBackend as WebSocketBackend,
-)
+from .backends.base import Backend as Backend, WebSocketBackend as WebSocketBackend
+from .backends.gemini import GeminiBackend as GeminiBackend
 from .tools import ToolContext as ToolContext, ToolInput as ToolInput, tool as tool
 from .types import (
     OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
@@ -187,13 +181,32 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token
+    from .backends.certificate import ClientCertificate as ClientCertificate
+    from .backends.firebase import FirebaseBackend as FirebaseBackend
+    from .backends.vertex import VertexBackend as VertexBackend
     from .local import LocalBackend as LocalBackend
 
+_LATER: Final = {
+    "AuthToken": "._tokens",
+    "ClientCertificate": ".backends.certificate",
+    "FirebaseBackend": ".backends.firebase",
+    "LocalBackend": ".local",
+    "VertexBackend": ".backends.vertex",
+    "create_auth_token": "._tokens",
+}
+"""What most programs do without, and where it is; imported when it is asked for."""
 
-def __getattr__(name: str) -> object:
-    """The embedded server is a fifth of this package, and most programs don't use it: it is imported when asked for."""
-    if name == "LocalBackend":
-        from .local import LocalBackend  # noqa: PLC0415
 
-        return LocalBackend
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # which would take any name for one of ours then
+
+    def __getattr__(name: str) -> object:
+        """Import what is in `_LATER`."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_LATER[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    """With what is not imported yet."""
+    return [*globals(), *_LATER]

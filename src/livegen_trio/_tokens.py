@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ._model import LiveGenerativeModel
-    from .backends import Backend
+    from .backends.base import Backend
     from .transports.base import Endpoint
     from .transports.https import Response
 

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 
 from authority import CA, server_context
 from livegen_trio import (
+    ClientCertificate,
     ConfigError,
     GeminiBackend,
     HandshakeError,
     LiveError,
     get_live_generative_model,
 )
-from livegen_trio.backends import ClientCertificate
 from loopback import SETUP_COMPLETE, setups
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._session.options import Approve
     from .._session.session import LiveSession
     from .._tokens import AuthToken
-    from ..backends import Backend
+    from ..backends.base import Backend
 
 _PATIENT: Final = Reconnection()
 _BOUNDED: Final = Buffering()

@@ -1,7 +1,1 @@
-"""Where and how to dial."""
-
-from .base import Backend as Backend, WebSocketBackend as WebSocketBackend
-from .certificate import ClientCertificate as ClientCertificate
-from .firebase import FirebaseBackend as FirebaseBackend
-from .gemini import GeminiBackend as GeminiBackend
-from .vertex import VertexBackend as VertexBackend
+"""Where and how to dial, one backend a module: a program imports only its own."""

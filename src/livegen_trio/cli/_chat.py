@@ -14,8 +14,7 @@ from .._model import get_live_generative_model
 from .._session.closed import SessionClosedError
 from .._session.groups import single_exception
 from .._turn_rules import ends_exchange
-from ..backends import GeminiBackend
-from ..backends.gemini import API_KEY_VARIABLES
+from ..backends.gemini import API_KEY_VARIABLES, GeminiBackend
 from ..local import LocalBackend, text_engines
 from ..types import AudioTranscriptionConfig, LiveGenerationConfig, ServerContent
 from ._errors import FAILED, OK, CommandError

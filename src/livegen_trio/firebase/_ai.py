@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..backends import FirebaseBackend
+from ..backends.firebase import FirebaseBackend
 from ._backends import AgentPlatformBackend, Backend, GoogleAIBackend, VertexAIBackend
 from ._errors import AIError, AIErrorCode
 

@@ -27,6 +27,7 @@ from .closed import Ending
 from .inbox import Inbox
 from .interface import Earlier
 from .outbox import Outbox
+from .rare_switch import RareSwitch
 from .statistics import SessionStatistics
 from .supervisor import Supervisor
 from .tool_changes import ToolChanges
@@ -69,8 +70,9 @@ class Engine:
 
     def __init__(self, backend: Backend, setup: Setup, options: SessionOptions) -> None:
         self.protocol: LiveProtocol = LiveProtocol(setup, options.profile)
-        self.inbox: Inbox = Inbox(options.buffering.event_bytes)
-        self.outbox: Outbox = Outbox(options.buffering)
+        switching = RareSwitch()
+        self.inbox: Inbox = Inbox(options.buffering.event_bytes, switching)
+        self.outbox: Outbox = Outbox(options.buffering, switching)
         self.tools: ToolRunner = ToolRunner(
             options.declared,
             options.tool_execution,

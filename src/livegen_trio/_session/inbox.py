@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from .rare_switch import RareSwitch
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..types import ServerEvent
     from .closed import Ending
+    from .rare_switch import RareSwitch
 
 Arrived: TypeAlias = "tuple[ServerEvent, int, float]"
 """An event, its share of its frame's size in bytes, and when it came."""
@@ -28,9 +27,9 @@ class Inbox:
         listener: Called whenever there is something new to be seen here, for a consumer that can't wait in `receive`.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, switching: RareSwitch) -> None:
         self._max_bytes = max_bytes
-        self._switching = RareSwitch()
+        self._switching = switching
         self._events: deque[Arrived] = deque()
         self._waiting: trio.lowlevel.Task | None = None
         self._receiving = False
@@ -96,6 +95,7 @@ class Inbox:
                     await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
                     if self._events or self._closed or self._ending is not None:
                         break  # else the session went on before this could be told that it had ended
+                self._switching.has_happened()
             elif self._switching.is_due():
                 await trio.lowlevel.checkpoint()
             else:

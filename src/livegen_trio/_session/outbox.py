@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 from .._ledger import Input, Kind, Ledger
-from .rare_switch import RareSwitch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from .._ledger import Loss
     from .buffering import Buffering
     from .closed import Ending
+    from .rare_switch import RareSwitch
 
 
 class Control(Enum):
@@ -37,12 +37,12 @@ class Outbox:
         ledger: What waits, what was sent, what was dropped.
     """
 
-    def __init__(self, buffering: Buffering) -> None:
+    def __init__(self, buffering: Buffering, switching: RareSwitch) -> None:
         self._buffering = buffering
         self._putting = trio.lowlevel.ParkingLot()
         self._taking = trio.lowlevel.ParkingLot()
         self._doubting = trio.lowlevel.ParkingLot()
-        self._switching = RareSwitch()
+        self._switching = switching
         self._ping_wanted = False
         self._leaving = False
         self._send_nowait: Callable[[bytes], bool] = _not_now

@@ -8,10 +8,11 @@ _TIMES: Final = 8
 
 
 class RareSwitch:
-    """Says at every eighth checkpoint that other tasks shall run; the others can only be cancelled.
+    """Says at every eighth checkpoint in a row that other tasks shall run; the others can only be cancelled.
 
     A switch of tasks is most of what it costs to send a chunk that goes out at once, or to receive one that is there. A
-    loop of these still lets the others run before they would notice.
+    loop of these still lets the others run before they would notice. One for both ways of a session: whoever has waited
+    for an event has let the others run.
     """
 
     def __init__(self) -> None:
@@ -24,3 +25,7 @@ class RareSwitch:
             return False
         self._left = _TIMES
         return True
+
+    def has_happened(self) -> None:
+        """They have run."""
+        self._left = _TIMES

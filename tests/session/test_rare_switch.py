@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from livegen_trio import LiveSession
 
 
-async def send(session: LiveSession) -> object:
-    return await session.send_audio_realtime(bytes(640))
+async def send(session: LiveSession) -> None:
+    await session.send_audio_realtime(bytes(640))
 
 
-async def receive(session: LiveSession) -> object:
-    return await session.receive()
+async def receive(session: LiveSession) -> None:
+    await session.receive()
 
 
 def test_others_run_at_every_eighth_time_in_a_row() -> None:
@@ -40,7 +40,7 @@ def test_others_that_have_run_meanwhile_need_not_run_again() -> None:
 
 @pytest.mark.parametrize("step", [send, receive])
 async def test_a_loop_that_never_waits_lets_others_run(
-    step: Callable[[LiveSession], Awaitable[object]],
+    step: Callable[[LiveSession], Awaitable[None]],
 ) -> None:
     async with conversation() as (session, peer):
         await peer.say(*(text("more") for _ in range(100)))
@@ -63,7 +63,7 @@ async def test_a_loop_that_never_waits_lets_others_run(
 
 @pytest.mark.parametrize("step", [send, receive])
 async def test_a_loop_that_never_waits_is_cancelled_at_once(
-    step: Callable[[LiveSession], Awaitable[object]],
+    step: Callable[[LiveSession], Awaitable[None]],
 ) -> None:
     async with conversation() as (session, peer):
         await peer.say(*(text("more") for _ in range(100)))

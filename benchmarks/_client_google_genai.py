@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from _measuring import MIME_TYPE, MODEL, Measurement, Options, tell_memory, told
 from google import genai
 from google.genai import live, types
+from websockets.exceptions import ConnectionClosed
 
 if TYPE_CHECKING:
     from google.genai.live import AsyncSession
@@ -97,7 +98,8 @@ class Client:
             due += self._options.interval
             for session in sessions:
                 self._sent_at[session].append(time.perf_counter())
-                await session.send_realtime_input(audio=self._blob)
+                with suppress(ConnectionClosed):  # its time is up
+                    await session.send_realtime_input(audio=self._blob)
 
 
 def _speech(message: types.LiveServerMessage) -> bytes:

@@ -8,11 +8,12 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import trio
 import uvloop
 from _client_ours import model_of
 from _measuring import Measurement, Options, told
 
-from livegen_trio import LiveSession, ServerContent
+from livegen_trio import LiveSession, ServerContent, SessionClosedError
 from livegen_trio.anyio import connect
 
 if TYPE_CHECKING:
@@ -47,18 +48,19 @@ class Client:
                     group.create_task(self._speak(some, delay))
 
     async def _hold(self, model: LiveGenerativeModel) -> None:
-        async with connect(model) as session:
-            self._sessions.append(session)
-            self._sent_at[session] = deque()
-            self._opened.release()
-            await self._ready.wait()
-            if self._options.mode == "paced":
-                await self._hear(session)
-            else:
-                await self._converse(session)
-            if self._measurement.finish_session():
-                self._finished.set()
-            await self._finished.wait()
+        with suppress(SessionClosedError):  # it could not keep up, and is told what was not sent
+            async with connect(model) as session:
+                self._sessions.append(session)
+                self._sent_at[session] = deque()
+                self._opened.release()
+                await self._ready.wait()
+                if self._options.mode == "paced":
+                    await self._hear(session)
+                else:
+                    await self._converse(session)
+                if self._measurement.finish_session():
+                    self._finished.set()
+                await self._finished.wait()
 
     async def _converse(self, session: LiveSession) -> None:
         for _ in range(self._options.pairs):
@@ -83,7 +85,8 @@ class Client:
             due += self._options.interval
             for session in sessions:
                 self._sent_at[session].append(time.perf_counter())
-                await session.send_audio_realtime(self._chunk)
+                with suppress(trio.ClosedResourceError, SessionClosedError):  # its time is up
+                    await session.send_audio_realtime(self._chunk)
 
 
 def main() -> None:

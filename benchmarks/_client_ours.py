@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
 from _measuring import MODEL, Measurement, Options, tell_memory, told
 
-from livegen_trio import GeminiBackend, LiveSession, ServerContent, get_live_generative_model
+from livegen_trio import (
+    GeminiBackend,
+    LiveSession,
+    ServerContent,
+    SessionClosedError,
+    get_live_generative_model,
+)
 
 if TYPE_CHECKING:
     from livegen_trio import LiveGenerativeModel
@@ -48,18 +55,19 @@ class Client:
                 nursery.start_soon(self._speak, some, delay)
 
     async def _hold(self, model: LiveGenerativeModel, *, task_status: trio.TaskStatus[None]) -> None:
-        async with model.connect() as session:
-            self._sessions.append(session)
-            self._sent_at[session] = deque()
-            task_status.started()
-            await self._ready.wait()
-            if self._options.mode == "paced":
-                await self._hear(session)
-            else:
-                await self._converse(session)
-            if self._measurement.finish_session():
-                self._finished.set()
-            await self._finished.wait()
+        with suppress(SessionClosedError):  # it could not keep up, and is told what was not sent
+            async with model.connect() as session:
+                self._sessions.append(session)
+                self._sent_at[session] = deque()
+                task_status.started()
+                await self._ready.wait()
+                if self._options.mode == "paced":
+                    await self._hear(session)
+                else:
+                    await self._converse(session)
+                if self._measurement.finish_session():
+                    self._finished.set()
+                await self._finished.wait()
 
     async def _converse(self, session: LiveSession) -> None:
         for _ in range(self._options.pairs):
@@ -83,7 +91,8 @@ class Client:
             due += self._options.interval
             for session in sessions:
                 self._sent_at[session].append(time.perf_counter())
-                await session.send_audio_realtime(self._chunk)
+                with suppress(trio.ClosedResourceError, SessionClosedError):  # its time is up
+                    await session.send_audio_realtime(self._chunk)
 
 
 def model_of(options: Options) -> LiveGenerativeModel:

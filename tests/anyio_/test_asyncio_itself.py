@@ -48,12 +48,13 @@ def close_code(server: ScriptedServer) -> int | None:
 async def test_a_cancelled_task_has_said_goodbye_when_it_ends() -> None:
     async def converse() -> None:
         async with connected(server) as session:
+            opened.set()
             await session.receive()
 
     server = playing()
+    opened = asyncio.Event()
     task = asyncio.create_task(converse())
-    await until(lambda: server.connected)
-    await asyncio.sleep(0.005)
+    await opened.wait()
     task.cancel("enough")
     with pytest.raises(asyncio.CancelledError, match="enough"):
         await task
@@ -64,6 +65,7 @@ async def test_a_cancelled_task_has_said_goodbye_when_it_ends() -> None:
 @on_asyncio
 async def test_a_task_that_is_cancelled_again_and_again_waits_for_the_end_all_the_same() -> None:
     async def slow() -> None:
+        steps.append("begins")
         try:
             await asyncio.Event().wait()
         finally:
@@ -79,14 +81,13 @@ async def test_a_task_that_is_cancelled_again_and_again_waits_for_the_end_all_th
     steps: list[str] = []
     server = playing(Emit({"toolCall": {"functionCalls": [{"id": "1", "name": "slow", "args": {}}]}}))
     task = asyncio.create_task(converse())
-    await until(lambda: server.connected)
-    await asyncio.sleep(0.01)
+    await until(lambda: steps)
     for _ in range(5):
         task.cancel()
         await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert steps == ["begins to clean up", "cleaned up"]
+    assert steps == ["begins", "begins to clean up", "cleaned up"]
     assert close_code(server) == 1000
 
 
@@ -113,6 +114,7 @@ async def test_a_task_cancelled_at_any_step_of_connecting_or_leaving_leaves_noth
 async def test_a_cancellation_that_was_caught_leaves_the_session_usable() -> None:
     async def converse() -> str:
         async with connected(server) as session:
+            opened.set()
             try:
                 await session.receive()
             except asyncio.CancelledError:  # noqa: ASYNC103 - what it is about
@@ -122,9 +124,9 @@ async def test_a_cancellation_that_was_caught_leaves_the_session_usable() -> Non
             return (await session.ask("Are you there?")).text
 
     server = playing(Expect(ANY_CONTENT), Emit(said("yes", turnComplete=True)))
+    opened = asyncio.Event()
     task = asyncio.create_task(converse())
-    await until(lambda: server.connected)
-    await asyncio.sleep(0.005)
+    await opened.wait()
     task.cancel()
     assert await task == "yes"
 
@@ -136,7 +138,8 @@ async def test_a_cancellation_that_was_caught_leaves_the_session_usable() -> Non
 async def test_a_timeout_around_a_session_closes_it() -> None:
     server = playing()
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.02), connected(server) as session:
+        async with asyncio.timeout(None) as timeout, connected(server) as session:
+            timeout.reschedule(asyncio.get_running_loop().time() + 0.005)
             await session.receive()
     assert close_code(server) == 1000
 

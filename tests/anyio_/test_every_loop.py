@@ -505,8 +505,9 @@ async def test_an_ask_that_is_cancelled_at_any_step_leaves_the_session_usable(st
 @on_every_loop
 async def test_a_cancelled_body_says_goodbye_to_the_server() -> None:
     server = playing()
-    with anyio.move_on_after(0.005) as scope:
+    with anyio.CancelScope() as scope:
         async with connected(server) as session:
+            scope.deadline = anyio.current_time() + 0.005
             await session.receive()
     assert scope.cancelled_caught
     closed = server.connected[0].closed

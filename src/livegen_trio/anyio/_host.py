@@ -8,6 +8,8 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+import trio
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -68,6 +70,23 @@ class Host:
             if not self._users:
                 self._portal.hosts.pop(self.loop, None)
 
+    def check_runs_here(self) -> None:
+        """See that this is the loop.
+
+        Raises:
+            RuntimeError: It isn't; with one line that says what to do.
+        """
+        try:
+            if asyncio.get_running_loop() is self.loop:
+                return
+        except RuntimeError:
+            if self._has_stopped_here():
+                return
+        raise RuntimeError(
+            "this session is for the asyncio loop that it was opened on:"
+            " elsewhere use asyncio.run_coroutine_threadsafe(), or open one there"
+        )
+
     def portal_ended(self) -> None:
         """There is no Trio any more; called by its thread, at the very end."""
         self.post(self._tell_waiting)
@@ -96,6 +115,10 @@ class Host:
         """The process is ending: a loop that doesn't run now never will. On Trio only."""
         if not self.loop.is_running():
             self._tell_dependents()
+
+    def _has_stopped_here(self) -> bool:
+        """Whether no loop runs here any more: what is left on this one may be thrown away."""
+        return threading.current_thread() is self._thread and not trio.lowlevel.in_trio_task()
 
     def _work(self) -> None:
         self._is_woken = False  # first, so that a job which comes from here on wakes anew

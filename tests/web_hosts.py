@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def run_in_uvicorn(main: Main, *, loop: Literal["asyncio", "uvloop"]) -> None:
     """Run *main* in the handler of the only request to a uvicorn on *loop*."""
     handler = Handler(main)
-    config = uvicorn.Config(handler, loop=loop, lifespan="off", log_config=None, log_level="critical")
+    config = uvicorn.Config(
+        handler, loop=loop, lifespan="off", ws="none", log_config=None, log_level="critical"
+    )
     with one_request() as listener:
         OneRequest(config, handler).run(sockets=[listener])
     handler.raise_error()

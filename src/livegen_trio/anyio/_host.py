@@ -70,22 +70,22 @@ class Host:
             if not self._users:
                 self._portal.hosts.pop(self.loop, None)
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether the caller runs on this loop."""
+        return _running_loop() is self.loop
+
     def check_runs_here(self) -> None:
-        """See that this is the loop.
+        """See that the caller runs on this loop.
 
         Raises:
-            RuntimeError: It isn't; with one line that says what to do.
+            RuntimeError: It doesn't; with one line that says what to do.
         """
-        try:
-            if asyncio.get_running_loop() is self.loop:
-                return
-        except RuntimeError:
-            if self._has_stopped_here():
-                return
-        raise RuntimeError(
-            "this session is for the asyncio loop that it was opened on:"
-            " elsewhere use asyncio.run_coroutine_threadsafe(), or open one there"
-        )
+        if _running_loop() is not self.loop and not self._has_stopped_here():
+            raise RuntimeError(
+                "this session is for the asyncio loop that it was opened on:"
+                " elsewhere use asyncio.run_coroutine_threadsafe(), or open one there"
+            )
 
     def portal_ended(self) -> None:
         """There is no Trio any more; called by its thread, at the very end."""
@@ -118,7 +118,8 @@ class Host:
 
     def _has_stopped_here(self) -> bool:
         """Whether no loop runs here any more: what is left on this one may be thrown away."""
-        return threading.current_thread() is self._thread and not trio.lowlevel.in_trio_task()
+        is_here = threading.current_thread() is self._thread
+        return is_here and _running_loop() is None and not trio.lowlevel.in_trio_task()
 
     def _work(self) -> None:
         self._is_woken = False  # first, so that a job which comes from here on wakes anew
@@ -132,3 +133,10 @@ class Host:
     def _tell_waiting(self) -> None:
         for waiting in tuple(self.waiting):
             waiting.portal_ended()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -44,7 +44,7 @@ class Errand:
         self._host.post(self._begin)
         try:
             await self._done.wait()
-        except trio.Cancelled:
+        except trio.Cancelled:  # noqa: ASYNC103 - what came of the task counts, if it was done all the same
             self._host.post(self._cancel)
             # As long as it takes, like a Trio task that cleans up.
             with trio.CancelScope(shield=True):

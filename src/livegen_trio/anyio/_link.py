@@ -63,7 +63,7 @@ class Link:
         def answer() -> None:
             try:
                 answers.put(([question()], None))
-            except BaseException as exc:  # noqa: BLE001 - it is raised where the question was asked
+            except BaseException as exc:  # noqa: ASYNC103, BLE001 - it is raised where the question was asked
                 answers.put(([], exc))
 
         self.portal.post(answer)

@@ -144,17 +144,16 @@ async def test_text_service_serves_each_client_in_a_session_of_its_own() -> None
     async with trio.open_nursery() as nursery:
         [address] = await nursery.start(LocalServer(text_engines()).serve, 0)
         with trio.fail_after(40):
-            async with text_service(f"ws://{address.host}:{address.port}") as (process, port):
+            async with text_service(f"ws://{address.host}:{address.port}") as (_, port):
                 async with await open_client(port) as ann, await open_client(port) as ben:
                     await ann.send_all(b"My name is Ann.\n\nWhat is my name?\n")
                     await ben.send_all(b"What is my name?\n")
                     assert b"Ann" in (await lines(ann, 2))[1]
                     assert b"Ann" not in (await lines(ben, 1))[0]
-                process.send_signal(signal.SIGINT)
-                assert await process.wait() == 0
         nursery.cancel_scope.cancel()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is sent a SIGTERM there that it can handle")
 async def test_text_service_ends_gracefully() -> None:
     async def answer_by_halves(server: ServerEnd) -> None:
         await server.hear()

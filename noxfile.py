@@ -14,7 +14,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = "cli,local,mcp,proxy,valkey,vertex"
+EXTRAS = "cli,local,mcp,proxy,valkey,vertex,web"
 
 CORE = ",".join(
     f"*/livegen_trio/{path}"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import pytest
 import trio
+
+from web_hosts import run_in_hypercorn, run_in_uvicorn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -44,12 +47,24 @@ def _with_anyio_on_asyncio(main: Main) -> None:
     anyio.run(main, backend="asyncio")
 
 
+def _with_uvicorn_on_uvloop(main: Main) -> None:
+    pytest.importorskip("uvloop")
+    run_in_uvicorn(main, loop="uvloop")
+
+
 ON_ASYNCIO: Final[Mapping[str, Callable[[Main], None]]] = {
     "asyncio": _with_asyncio,
     "asyncio+uvloop": _with_uvloop,
     "anyio+asyncio": _with_anyio_on_asyncio,
+    "uvicorn+asyncio": partial(run_in_uvicorn, loop="asyncio"),
+    "uvicorn+uvloop": _with_uvicorn_on_uvloop,
 }
-ON_EVERY_LOOP: Final = {"trio": _with_trio, "anyio+trio": _with_anyio_on_trio, **ON_ASYNCIO}
+ON_EVERY_LOOP: Final = {
+    "trio": _with_trio,
+    "anyio+trio": _with_anyio_on_trio,
+    "hypercorn+trio": run_in_hypercorn,
+    **ON_ASYNCIO,
+}
 
 
 def on_every_loop(test: Test) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import signal
 import subprocess
@@ -12,18 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import coredis
+import pytest
 import trio
 
 from livegen_trio.audio import Recording, read_wav, speech_end, write_wav
 from livegen_trio.local import LocalServer, text_engines
 from livegen_trio.stores.valkey import ValkeyResumeStore
+from livegen_trio.testing import Connection, Emit, ScriptedServer, ServerEnd
 from valkey_server import valkey_server
 from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
-
-    import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -139,6 +140,80 @@ async def survivor(arguments: list[str]) -> AsyncGenerator[tuple[Any, Callable[[
             await process.wait()
 
 
+async def test_text_service_serves_each_client_in_a_session_of_its_own() -> None:
+    async with trio.open_nursery() as nursery:
+        [address] = await nursery.start(LocalServer(text_engines()).serve, 0)
+        with trio.fail_after(40):
+            async with text_service(f"ws://{address.host}:{address.port}") as (_, port):
+                async with await open_client(port) as ann, await open_client(port) as ben:
+                    await ann.send_all(b"My name is Ann.\n\nWhat is my name?\n")
+                    await ben.send_all(b"What is my name?\n")
+                    assert b"Ann" in (await lines(ann, 2))[1]
+                    assert b"Ann" not in (await lines(ben, 1))[0]
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process is sent a SIGTERM there that it can handle")
+async def test_text_service_ends_gracefully() -> None:
+    async def answer_by_halves(server: ServerEnd) -> None:
+        await server.hear()
+        await Emit({"serverContent": {"modelTurn": {"parts": [{"text": "half an "}]}}})(server)
+        await told.wait()
+        rest = {"modelTurn": {"parts": [{"text": "answer"}]}, "turnComplete": True}
+        await Emit({"serverContent": rest})(server)
+
+    told = trio.Event()
+    server = ScriptedServer(Connection(answer_by_halves), Connection())
+    with trio.fail_after(40):
+        async with server.listening() as url, text_service(url) as (process, port):
+            async with await open_client(port) as waiting:
+                await waiting.send_all(b"Hello\nThis is not answered any more.\n")
+                assert await waiting.receive_some() == b"half an "
+                async with await open_client(port) as idle:
+                    while len(server.connected) < 2:  # noqa: ASYNC110 - there is no event for it
+                        await trio.sleep(0.001)
+                    process.send_signal(signal.SIGTERM)
+                    assert await idle.receive_some() == b""
+                with pytest.raises(OSError, match="connect"):
+                    await open_client(port)
+                told.set()
+                assert await lines(waiting, 2) == [b"answer", b""]
+            assert await process.wait() == 0
+    assert [end.closed.code for end in server.connected] == [1000, 1000]
+
+
+@asynccontextmanager
+async def text_service(live_url: str) -> AsyncGenerator[tuple[trio.Process, int]]:
+    """A process of the example, and its port."""
+    command = [sys.executable, str(EXAMPLES / "text_service.py"), "0"]
+    process = await trio.lowlevel.open_process(
+        command, stdout=subprocess.PIPE, env={**os.environ, "LIVE_URL": live_url}
+    )
+    try:
+        [line] = await lines(process.stdout, 1)
+        yield process, int(line.rpartition(b" ")[2])
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+            await process.stdout.aclose()
+
+
+async def open_client(port: int) -> trio.SocketStream:
+    return await trio.open_tcp_stream("127.0.0.1", port)
+
+
+async def lines(stream: Any, count: int) -> list[bytes]:
+    """The next lines that a stream brings, or those before its end."""
+    heard = b""
+    while heard.count(b"\n") < count and (more := await stream.receive_some()):
+        heard += more
+    return heard.split(b"\n")[:count]
+
+
+TESTED_ELSEWHERE = {"browser_relay.py": "anyio_/test_web_servers.py"}
+
+
 def test_every_example_is_tested_here() -> None:
     tested = {
         "text_chat.py",
@@ -148,5 +223,8 @@ def test_every_example_is_tested_here() -> None:
         "speak_over_a_tool.py",
         "firebase_chat.py",
         "survive.py",
+        "text_service.py",
     }
-    assert {path.name for path in EXAMPLES.glob("*.py")} == tested
+    assert {path.name for path in EXAMPLES.glob("*.py")} == tested | TESTED_ELSEWHERE.keys()
+    for example, tests in TESTED_ELSEWHERE.items():
+        assert Path(example).stem in (Path(__file__).parent / tests).read_text("utf-8")

@@ -9,6 +9,7 @@ import msgspec
 
 from ._contents import ContentInput, as_instruction
 from ._errors import ConfigError, LocalProtocolError
+from ._needs_trio import needs_trio
 from ._profiles import check_responses, check_setup, profile_of
 from ._resume_state import ResumeState
 from ._session.buffering import Buffering
@@ -167,7 +168,9 @@ class LiveGenerativeModel(AIModel):
             ConfigError: The backend doesn't support something that is asked for; nothing was dialled.
             ToolError: A tool of an MCP server can't be declared, or a name is taken twice; nothing was dialled.
             SessionClosedError: On leaving: the session broke, or accepted messages could not be sent.
+            RuntimeError: This is no Trio task; on asyncio use `livegen_trio.anyio.connect`.
         """
+        needs_trio("model.connect()", on_asyncio="use livegen_trio.anyio.connect(model)")
         execution = _execution(tool_execution, approve)
         declared = declarations(await list_tools(self._tools), openapi=self._openapi)
         self._check(declared)

@@ -13,6 +13,7 @@ import msgspec
 from ._codec import encode_client_message
 from ._errors import ConfigError, HandshakeError
 from ._hints import diagnose_status
+from ._needs_trio import needs_trio
 from .backends.gemini import AUTH_TOKENS, KEY_HEADER, GeminiBackend
 from .backends.vertex_only import ONLY_VERTEX_IN_SETUP
 from .types import Model, SessionResumptionConfig, Setup, make_setup
@@ -92,9 +93,11 @@ async def create_auth_token(
             Nothing was dialled.
         HandshakeError: The service could not be reached, or refused, with `status_code` and `body`; or there is no
             token in its answer.
+        RuntimeError: This is no Trio task; on asyncio use `livegen_trio.anyio.create_auth_token`.
     """
     from .transports.https import post_json  # noqa: PLC0415 - few programs ask for tokens
 
+    needs_trio("create_auth_token()", on_asyncio="use livegen_trio.anyio.create_auth_token()")
     service = _service(model, backend)
     begins_until = _instant("new_session_expire_time", new_session_expire_time)
     ends = _instant("expire_time", expire_time)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -31,9 +32,11 @@ from livegen_trio import (
     SetupRejectedError,
     ToolCall,
     ToolCallCancellation,
+    ToolContext,
     ToolError,
     ToolFailed,
     get_live_generative_model,
+    tool,
 )
 from livegen_trio.anyio import connect, event_stream, input_stream
 from livegen_trio.local import text_engines
@@ -388,6 +391,63 @@ async def test_a_tool_may_use_the_session_that_called_it() -> None:
 
 
 @on_every_loop
+async def test_a_tool_may_use_the_session_of_its_context_and_tell_how_far_it_is() -> None:
+    @tool(behavior="NON_BLOCKING")
+    async def search(context: ToolContext) -> str:
+        await context.progress("so far")
+        await context.session.send("noted", turn_complete=False)
+        assert context.cancelled is None
+        assert context.session.statistics().unread_events >= 0
+        return "done"
+
+    server = playing(
+        Emit(call("1", "search")),
+        Expect(answer("1", output="so far")),
+        Expect({"clientContent": {"turns": [{"parts": [{"text": "noted"}]}]}}),
+        Expect(answer("1", output="done")),
+    )
+    async with server.playing(), connected(server, model={"tools": [search]}):
+        await until(lambda: len(server.connected[0].heard) == 4)
+
+
+@on_every_loop
+async def test_a_sync_tool_may_use_the_session_of_its_context_by_way_of_trio() -> None:
+    @tool(behavior="NON_BLOCKING")
+    def search(context: ToolContext) -> str:
+        trio.from_thread.run(context.progress, "so far")
+        trio.from_thread.run(partial(context.session.send, "noted", turn_complete=False))
+        assert context.cancelled is None
+        return "done"
+
+    server = playing(
+        Emit(call("1", "search")),
+        Expect(answer("1", output="so far")),
+        Expect({"clientContent": {"turns": [{"parts": [{"text": "noted"}]}]}}),
+        Expect(answer("1", output="done")),
+    )
+    async with server.playing(), connected(server, model={"tools": [search]}):
+        await until(lambda: len(server.connected[0].heard) == 4)
+
+
+@on_every_loop
+async def test_a_tool_that_takes_too_long_can_see_it_as_it_is_cancelled() -> None:
+    reasons: list[str | None] = []
+
+    @tool(timeout=0.005)
+    async def slow(context: ToolContext) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            reasons.append(context.cancelled)
+
+    server = playing(Emit(call("1", "slow")), Expect(answer("1")))
+    async with server.playing(), connected(server, model={"tools": [slow]}):
+        await until(lambda: reasons)
+        await until(lambda: len(server.connected[0].heard) == 2)
+    assert reasons == ["it took longer than its timeout"]
+
+
+@on_every_loop
 async def test_calls_may_be_answered_by_hand_and_ask_says_when_they_have_to_be() -> None:
     server = playing(
         Emit(call("1", "f")),
@@ -505,8 +565,9 @@ async def test_an_ask_that_is_cancelled_at_any_step_leaves_the_session_usable(st
 @on_every_loop
 async def test_a_cancelled_body_says_goodbye_to_the_server() -> None:
     server = playing()
-    with anyio.move_on_after(0.005) as scope:
+    with anyio.CancelScope() as scope:
         async with connected(server) as session:
+            scope.deadline = anyio.current_time() + 0.005
             await session.receive()
     assert scope.cancelled_caught
     closed = server.connected[0].closed

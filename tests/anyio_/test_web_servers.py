@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,17 @@ SERVERS = {
     "uvicorn on uvloop": ["uvicorn", "--log-level", "error", "--loop", "uvloop", "--port"],
     "hypercorn on trio": ["hypercorn", "--log-level", "error", "--worker-class", "trio", "--bind"],
 }
-every_server = pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS)
+without_uvloop = pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not for this Python")
+every_server = pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, id=name, marks=without_uvloop if "uvloop" in name else ())
+        for name, command in SERVERS.items()
+    ],
+)
+posix = pytest.mark.skipif(
+    sys.platform == "win32", reason="SIGTERM is no signal there that a server can handle"
+)
 
 
 @asynccontextmanager
@@ -112,6 +123,7 @@ async def test_browsers_speak_and_are_answered(command: list[str]) -> None:
     assert answers == [(48_000, "You said: hello there")] * 3
 
 
+@posix
 @every_server
 async def test_a_server_that_is_told_to_end_leaves_no_session_behind(command: list[str]) -> None:
     async def listen(server: ServerEnd) -> None:

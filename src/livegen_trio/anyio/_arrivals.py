@@ -58,7 +58,9 @@ class Arrivals:
             trio.ClosedResourceError: The session was closed on this side.
             trio.EndOfChannel: The server ended the session normally.
             SessionClosedError: The session ended otherwise.
+            RuntimeError: This is another loop.
         """
+        self._link.host.check_runs_here()
         if self._receiving:
             raise trio.BusyResourceError("another task is already receiving from this session")
         self._receiving = True

@@ -92,7 +92,7 @@ class Call(Generic[T]):
         except asyncio.CancelledError:
             if not self._is_done:
                 self.cancel()
-                await self._wait_to_the_end()
+                await self._wait_to_the_end()  # noqa: ASYNC102 - shields what it has to
             self._raise_error()
             raise
 
@@ -125,8 +125,8 @@ class Call(Generic[T]):
             while not self._is_done:
                 try:
                     await self._wait_for_news()
-                except asyncio.CancelledError:
-                    continue
+                except asyncio.CancelledError:  # noqa: ASYNC103 - it has been heard before
+                    continue  # noqa: ASYNC104
 
     def _raise_error(self) -> None:
         if self._error is None:

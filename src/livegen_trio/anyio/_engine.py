@@ -118,6 +118,7 @@ class RemoteEngine:
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all. It waits for Trio only if there is no room."""
+        self._link.host.check_runs_here()
         await anyio.lowlevel.checkpoint_if_cancelled()
         self._engine.outbox.check_open()
         frame = self._engine.media_frame(kind, data, mime_type)

@@ -44,7 +44,7 @@ class Errand:
         self._host.post(self._begin)
         try:
             await self._done.wait()
-        except trio.Cancelled:
+        except trio.Cancelled:  # noqa: ASYNC103 - what came of the task counts, if it was done all the same
             self._host.post(self._cancel)
             # As long as it takes, like a Trio task that cleans up.
             with trio.CancelScope(shield=True):
@@ -59,6 +59,9 @@ class Errand:
         """Nothing comes from the loop any more."""
         if self._task is None:
             self._forget_coroutine()
+        else:
+            # As asyncio itself does with tasks of its own: it is theirs to warn of that somebody else has left.
+            setattr(self._task, "_log_destroy_pending", False)  # noqa: B010 - typeshed doesn't know it
         self._done.set()
 
     def _forget_coroutine(self) -> None:

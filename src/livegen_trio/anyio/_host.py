@@ -8,6 +8,8 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+import trio
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -68,6 +70,23 @@ class Host:
             if not self._users:
                 self._portal.hosts.pop(self.loop, None)
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether the caller runs on this loop."""
+        return _running_loop() is self.loop
+
+    def check_runs_here(self) -> None:
+        """See that the caller runs on this loop.
+
+        Raises:
+            RuntimeError: It doesn't; with one line that says what to do.
+        """
+        if _running_loop() is not self.loop and not self._has_stopped_here():
+            raise RuntimeError(
+                "this session is for the asyncio loop that it was opened on:"
+                " elsewhere use asyncio.run_coroutine_threadsafe(), or open one there"
+            )
+
     def portal_ended(self) -> None:
         """There is no Trio any more; called by its thread, at the very end."""
         self.post(self._tell_waiting)
@@ -97,6 +116,11 @@ class Host:
         if not self.loop.is_running():
             self._tell_dependents()
 
+    def _has_stopped_here(self) -> bool:
+        """Whether no loop runs here any more: what is left on this one may be thrown away."""
+        is_here = threading.current_thread() is self._thread
+        return is_here and _running_loop() is None and not trio.lowlevel.in_trio_task()
+
     def _work(self) -> None:
         self._is_woken = False  # first, so that a job which comes from here on wakes anew
         while self._jobs:
@@ -109,3 +133,10 @@ class Host:
     def _tell_waiting(self) -> None:
         for waiting in tuple(self.waiting):
             waiting.portal_ended()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

@@ -36,7 +36,13 @@ class Link:
         self.host: Host = host
 
     async def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Call *function* on Trio, and wait for what comes of it; see `Call.run`."""
+        """Call *function* on Trio, and wait for what comes of it; see `Call.run`.
+
+        Raises:
+            RuntimeError: This is another loop.
+            Exception: Whatever the function raises.
+        """
+        self.host.check_runs_here()
         return await Call(self.portal, self.host, function).run()
 
     def post(self, job: Callable[[], None]) -> None:
@@ -49,13 +55,15 @@ class Link:
         Raises:
             Exception: Whatever it raises.
             PortalEndedError: There is no Trio any more.
+            RuntimeError: This is another loop.
         """
+        self.host.check_runs_here()
         answers: SimpleQueue[tuple[list[T], BaseException | None]] = SimpleQueue()
 
         def answer() -> None:
             try:
                 answers.put(([question()], None))
-            except BaseException as exc:  # noqa: BLE001 - it is raised where the question was asked
+            except BaseException as exc:  # noqa: ASYNC103, BLE001 - it is raised where the question was asked
                 answers.put(([], exc))
 
         self.portal.post(answer)

@@ -10,7 +10,7 @@ import trio
 
 from .._session.engine import Engine
 from .._session.session import LiveSession
-from ..tools import AWAITED_ELSEWHERE
+from ..tools import AWAITED_ELSEWHERE, SEEN_ELSEWHERE
 from ._call import Call
 from ._engine import RemoteEngine
 from ._portal import PortalEndedError
@@ -52,8 +52,9 @@ class Held:
         self._link = link
         self._connect = connect
         self._leaving = trio.Event()
+        self._made: AsyncioSession | None = None
         self._session: AsyncioSession | None = None
-        self._call = Call(link.portal, link.host, self._hold, context=_context_for(link))
+        self._call = Call(link.portal, link.host, self._hold, context=self._context())
 
     async def open(self) -> LiveSession:
         """Open the session; if that fails or is cancelled, nothing is left of it.
@@ -91,18 +92,28 @@ class Held:
 
     async def _hold(self) -> None:
         async with self._connect() as native:
-            session = AsyncioSession(native, self._link)
+            session = self._make(native)
             session.begin()
             self._link.host.post(partial(self._opened, session))
             await self._leaving.wait()
 
+    def _make(self, native: LiveSession) -> AsyncioSession:
+        """The session on asyncio: once, whoever asks first. On Trio only."""
+        self._made = self._made or AsyncioSession(native, self._link)
+        return self._made
+
+    def _seen(self, native: LiveSession) -> Callable[[], LiveSession]:
+        """For its tools, the session of whichever loop they look at it from. On Trio only."""
+        session = self._make(native)
+        return lambda: session if self._link.host.runs_here else native
+
+    def _context(self) -> Context:
+        """The caller's context, with the caller's loop as the place where tools are awaited."""
+        context = copy_context()
+        context.run(AWAITED_ELSEWHERE.set, self._link.awaited_here(copy_context()))
+        context.run(SEEN_ELSEWHERE.set, self._seen)
+        return context
+
     def _opened(self, session: AsyncioSession) -> None:
         self._session = session
         self._call.stir()
-
-
-def _context_for(link: Link) -> Context:
-    """The caller's context, with the caller's loop as the place where tools are awaited."""
-    context = copy_context()
-    context.run(AWAITED_ELSEWHERE.set, link.awaited_here(copy_context()))
-    return context

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import trio
 
+from .._needs_trio import needs_trio
+
 _TOLERANCE: Final = 1e-3  # samples; differences of Trio's times are exact to a fraction of that
 
 
@@ -52,6 +54,9 @@ class PlaybackClock:
 
     def add(self, samples: int, rate: int) -> None:
         """*samples* more are to be played."""
+        needs_trio(
+            "a speaker without hardware", on_asyncio="write the sound between calls of asyncio.sleep()"
+        )
         start = max(self.end, trio.current_time())
         self._stretches.append(_Stretch(start, samples, rate))
 

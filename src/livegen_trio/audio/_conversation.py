@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 import trio
 
+from .._needs_trio import needs_trio
 from .._session.closed import SessionClosedError
 from .._session.groups import single_exception
 from ..types import ServerContent
@@ -103,6 +104,9 @@ class AudioConversation:
         function_calling_handler: FunctionCallingHandler | None = None,
         half_duplex: bool = False,
     ) -> None:
+        needs_trio(
+            "an audio conversation", on_asyncio="use session.send_audio_realtime() and session.turns()"
+        )
         _check_devices(source, sink)
         self._session = session
         self._events = EventQueue()

@@ -7,6 +7,7 @@ from typing import Final
 
 import trio
 
+from .._needs_trio import needs_trio
 from ._samples import SAMPLE_WIDTH
 
 CHUNK_SECONDS: Final = 0.02
@@ -40,6 +41,7 @@ class PcmStream(trio.abc.ReceiveChannel[bytes]):
             trio.EndOfChannel: The recording is over.
             trio.ClosedResourceError: The stream was closed.
         """
+        needs_trio("stream_pcm()", on_asyncio="send the chunks between calls of asyncio.sleep()")
         if self._closed:
             raise trio.ClosedResourceError
         total = len(self._pcm) // SAMPLE_WIDTH

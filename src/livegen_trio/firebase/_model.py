@@ -10,6 +10,7 @@ from .._model import (
     LiveGenerativeModel as Model,
     get_live_generative_model as get_model,
 )
+from .._needs_trio import needs_trio
 from ..transports.proxies import ENVIRONMENT
 from ._ai import dialled
 from ._errors import AIError, AIErrorCode, code_of, in_firebases_terms
@@ -76,6 +77,10 @@ class LiveGenerativeModel:
         Raises:
             AIError: FETCH_ERROR if the server can't be reached, RESPONSE_ERROR if it refuses the setup.
         """
+        needs_trio(
+            "livegen_trio.firebase",
+            on_asyncio="use livegen_trio.anyio.connect(), with a model on livegen_trio.FirebaseBackend",
+        )
         error_of_block: BaseException | None = None
         try:
             async with self._model.connect(session_resumption=session_resumption) as session:

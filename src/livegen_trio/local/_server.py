@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import trio
 
 from .._errors import HandshakeError, RemoteProtocolError
+from .._needs_trio import needs_trio
 from ..transports.base import MAX_MESSAGE_SIZE
 from ..transports.trio_websocket import serve_websocket_stream
 from ._auth_tokens import TokenStore, is_for_tokens, token_name
@@ -92,6 +93,7 @@ class LocalServer:
             transport: The server's end.
             dialect: Which of the service's endpoints to be; the Gemini API's by default.
         """
+        _check_is_on_trio()
         await self._converse(transport, dialect or Dialect(), None)
 
     async def serve(
@@ -115,6 +117,7 @@ class LocalServer:
         Raises:
             OSError: It can't listen there; the port may be in use.
         """
+        _check_is_on_trio()
         listeners = await trio.open_tcp_listeners(port, host=host)
         addresses = [Address(*listener.socket.getsockname()[:2]) for listener in listeners]
 
@@ -129,6 +132,7 @@ class LocalServer:
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
         """Serve one client on an open stream, from its HTTP request to the end; the stream is closed then."""
+        _check_is_on_trio()
         try:
             async with _open_shielded_nursery() as readers:
                 accepted = await self._upgrade(stream, readers)
@@ -211,10 +215,18 @@ async def serve(  # noqa: ASYNC128 - the server calls it
         OSError: It can't listen there; the port may be in use.
         EngineError: The speech engines are there but don't work.
     """
+    _check_is_on_trio()
     if engines is None:
         engines = await trio.to_thread.run_sync(load_engines)
     server = LocalServer(engines, connection_lifetime=connection_lifetime, go_away_lead=go_away_lead)
     await server.serve(port, host=host, ssl_context=ssl_context, task_status=task_status)
+
+
+def _check_is_on_trio() -> None:
+    needs_trio(
+        "the embedded server",
+        on_asyncio="use LocalBackend(), which brings its own; or run this in a thread, by trio.run",
+    )
 
 
 async def _refuse(stream: trio.abc.Stream, status: HTTPStatus, message: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from .._errors import HandshakeError
+from .._needs_trio import needs_trio
 from .._session.groups import single_exception
 from ..backends.base import Backend
 from ..transports.base import ConnectionClosed
@@ -144,6 +145,7 @@ class ScriptedServer:
         Raises:
             ScriptError: As from `playing`, and where the client strays from the script.
         """
+        _check_is_on_trio()
         async with trio.open_nursery() as nursery:
             (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
             handle = partial(self._handle, ssl_context=ssl_context)
@@ -170,6 +172,7 @@ class ScriptedServer:
         Raises:
             ScriptError: The client strayed from the script.
         """
+        _check_is_on_trio()
         server = ServerEnd(transport, self._ignored)
         self.connected.append(server)
         with single_exception():
@@ -232,3 +235,7 @@ class ScriptedBackend(Backend):
         ours, theirs = memory_transport_pair()
         nursery.start_soon(self._server.play, connection, theirs)
         return ours
+
+
+def _check_is_on_trio() -> None:
+    needs_trio("a scripted server", on_asyncio="give its backend's models to livegen_trio.anyio.connect")

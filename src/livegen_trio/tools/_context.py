@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
     from ..types import FunctionCall, FunctionResponseScheduling
     from ._options import ToolOptions
 
+    SeenElsewhere: TypeAlias = Callable[[LiveSession], Callable[[], LiveSession]]
+
+SEEN_ELSEWHERE: Final[ContextVar[SeenElsewhere | None]] = ContextVar("SEEN_ELSEWHERE", default=None)
+"""Set around a session, this gives what gives the session as it is to be used wherever a tool looks at it."""
+
 
 class ToolContext:
     """The call that a tool carries out. A parameter of this type is given it, and is not declared to the model.
 
     Attributes:
         call: As the model made it.
-        session: The conversation.
         deadline: When the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
     """
 
@@ -36,11 +41,19 @@ class ToolContext:
         answer: Callable[[Sequence[FunctionResponse]], Awaitable[None]],
     ) -> None:
         self.call: FunctionCall = call
-        self.session: LiveSession = session
         self.deadline: float = math.inf
+        seen_elsewhere = SEEN_ELSEWHERE.get()
+        self._session = session
+        self._session_here = None if seen_elsewhere is None else seen_elsewhere(session)
+        self._clock = trio.lowlevel.current_clock()  # read in threads as well
         self._options = options
         self._answer = answer
         self._cancelled: str | None = None
+
+    @property
+    def session(self) -> LiveSession:
+        """The conversation."""
+        return self._session if self._session_here is None else self._session_here()
 
     @property
     def call_id(self) -> str | None:
@@ -53,7 +66,7 @@ class ToolContext:
 
         A tool with `on_interrupt="finish"` may look here, and any tool in its `finally`.
         """
-        if self._cancelled is None and trio.current_time() >= self.deadline:
+        if self._cancelled is None and self._clock.current_time() >= self.deadline:
             return "it took longer than its timeout"
         return self._cancelled
 
@@ -81,7 +94,9 @@ class ToolContext:
             scheduling=scheduling or self._options.scheduling,
             will_continue=True,
         )
-        await self._answer([response])
+        session = self.session
+        answer = self._answer if session is self._session else session.send_function_responses
+        await answer([response])
 
     def note_cancelled(self, reason: str) -> None:
         """The session says that nobody waits for the answer any more. The first reason counts."""

@@ -132,6 +132,7 @@ class Ledger:
         remembered_seconds: How old media may be and still be sent again.
 
     Attributes:
+        is_idle: Whether nothing waits, and nothing is being sent.
         accepted: How many inputs were ever accepted.
         dropped: How many of them were dropped before they were sent.
     """
@@ -150,6 +151,7 @@ class Ledger:
         self._acknowledged = 0
         self._own_places: list[int] = []
         self._dropped_and_told = 0
+        self.is_idle: bool = True  # kept, since it is asked for with every input
         self.accepted: int = 0
         self.dropped: int = 0
 
@@ -182,16 +184,6 @@ class Ledger:
         heads = [lane.inputs[0] for lane in self._lanes if lane.inputs]
         return min((head.accepted_at for head in heads), default=None)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing waits, and nothing is being sent."""
-        return not (
-            self._realtime.inputs
-            or self._control.inputs
-            or self._replay.inputs
-            or self._in_flight is not None
-        )
-
     def accept_sent(self, frame: bytes, kind: Kind, now: float) -> None:
         """Take in an input that has been sent at once."""
         self.accepted += 1
@@ -204,6 +196,7 @@ class Ledger:
         self.accepted += 1
         lane = self._control if kind.is_control else self._realtime
         lane.put(Input(self.accepted, frame, kind, now))
+        self.is_idle = False
 
     def drop_media(self, *, max_bytes: int, before: float) -> None:
         """Drop media that wait: the oldest while there are more than *max_bytes*, and all from *before* then."""
@@ -219,6 +212,7 @@ class Ledger:
             else:
                 kept.put(entry)
         self._realtime = kept
+        self._settle()
 
     def take_dropped(self) -> int:
         """How many inputs were dropped since this was asked last."""
@@ -250,6 +244,7 @@ class Ledger:
             self._own_places.append(self._sent)
         ring = self._sent_control if entry.kind.is_control else self._sent_realtime
         ring.put(self._sent, entry)
+        self._settle()
 
     def acknowledge(self, count: int) -> None:
         """The server has the first *count* inputs that were sent on this connection."""
@@ -318,6 +313,11 @@ class Ledger:
         self._replay = _Lane()
         for entry in sorted(entries, key=lambda entry: entry.order):
             self._replay.put(entry)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Inputs that waited have gone, or others have come before them."""
+        self.is_idle = self._in_flight is None and not any(lane.inputs for lane in self._lanes)
 
 
 def _inputs_in(entries: Iterable[Input]) -> int:

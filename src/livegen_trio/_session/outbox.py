@@ -120,7 +120,7 @@ class Outbox:
         # It takes longer to wake up the sender than to send.
         if not self._ping_wanted and self.ledger.is_idle and self._send_nowait(frame):
             self.ledger.accept_sent(frame, kind, now)
-            if self._doubting:
+            if self.ledger.unacknowledged == 1:
                 self._doubting.unpark_all()
             return
         self.ledger.accept(frame, kind, now)

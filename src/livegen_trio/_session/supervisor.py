@@ -384,8 +384,8 @@ class Supervisor:
                 self._heed(event)
             elif not self._has_progressed:
                 self._progress()
-        if self._machine.state is State.HANDING_OVER:
-            self._arrival.unpark_all()  # this may be the moment
+        if self._protocol.is_idle:
+            self.stir()
 
     def _progress(self) -> None:
         """The model has been heard from on this connection."""

@@ -49,12 +49,14 @@ class Input(msgspec.Struct, frozen=True, gc=False):
         frame: What is sent.
         kind: How it is treated.
         accepted_at: In seconds.
+        place: Its place among those that were sent on its connection, from 1; 0 for what was not sent.
     """
 
     number: int
     frame: bytes
     kind: Kind
     accepted_at: float
+    place: int = 0
 
     @property
     def order(self) -> tuple[bool, int]:
@@ -93,34 +95,30 @@ class _Lane:
 
 
 class _Ring:
-    """Inputs that were sent, by their place among those of their connection; the oldest make room for new ones."""
+    """Inputs that were sent; the oldest make room for new ones."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._places: deque[int] = deque()
         self._inputs: deque[Input] = deque()
         self._bytes = 0
 
-    def put(self, place: int, entry: Input) -> None:
-        self._places.append(place)
+    def put(self, entry: Input) -> None:
         self._inputs.append(entry)
         self._bytes += len(entry.frame)
         while self._bytes > self._max_bytes:
             self._forget()
 
     def acknowledge(self, place: int) -> None:
-        while self._places and self._places[0] <= place:
+        while self._inputs and self._inputs[0].place <= place:
             self._forget()
 
     def clear(self) -> list[Input]:
         entries = list(self._inputs)
         self._inputs.clear()
-        self._places.clear()
         self._bytes = 0
         return entries
 
     def _forget(self) -> None:
-        self._places.popleft()
         self._bytes -= len(self._inputs.popleft().frame)
 
 
@@ -189,7 +187,7 @@ class Ledger:
         self.accepted += 1
         self._sent += 1
         ring = self._sent_control if kind.is_control else self._sent_realtime
-        ring.put(self._sent, Input(self.accepted, frame, kind, now))
+        ring.put(Input(self.accepted, frame, kind, now, self._sent))
 
     def accept(self, frame: bytes, kind: Kind, now: float) -> None:
         """Take in an input."""
@@ -243,7 +241,7 @@ class Ledger:
         if not entry.number:
             self._own_places.append(self._sent)
         ring = self._sent_control if entry.kind.is_control else self._sent_realtime
-        ring.put(self._sent, entry)
+        ring.put(msgspec.structs.replace(entry, place=self._sent))
         self._settle()
 
     def acknowledge(self, count: int) -> None:

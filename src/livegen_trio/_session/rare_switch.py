@@ -15,6 +15,8 @@ class RareSwitch:
     for an event has let the others run.
     """
 
+    __slots__ = ("_left",)
+
     def __init__(self) -> None:
         self._left = _TIMES
 

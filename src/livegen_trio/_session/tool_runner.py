@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..tools import CallableTool, Declared
     from ..types import FunctionCall, ServerEvent
-    from .options import ToolExecution
+    from .options import Approve, ToolExecution
     from .session import LiveSession
 
 _logger: Final = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class ToolRunner:
         if tool is None:
             self._nursery.start_soon(self._refuse, call)
         elif not self._is_under_way(call):  # it may come twice
-            context = ToolContext(call, self._session, tool.options, self._answer)
+            context = ToolContext(call, self._session, tool.options)
             running = _Running(call, tool, context)
             # It is there before its task runs: a cancellation in the same frame finds it.
             self._running.append(running)
@@ -166,7 +166,7 @@ class ToolRunner:
         call, tool = running.call, running.tool
         approve = self._execution.approve
         try:
-            if approve is not None and not await awaited(approve(call)):
+            if approve is not None and not await awaited(_approved(approve, call)):
                 return _error("the user did not allow this call", tool)
             async with self._limiter:
                 return await tool.call(call.args or {}, running.context)
@@ -202,6 +202,10 @@ class ToolRunner:
                 "the call %s of %s is not answered; the model may wait for it", call.id, call.name
             )
             self._tell(ToolCallUnanswered(call=call, seconds=UNANSWERED_AFTER))
+
+
+async def _approved(approve: Approve, call: FunctionCall) -> bool:
+    return await approve(call)  # called where it is awaited
 
 
 def _error(words: str, tool: CallableTool | None) -> FunctionResponse:

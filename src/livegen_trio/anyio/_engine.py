@@ -142,6 +142,9 @@ class RemoteEngine:
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Have tool calls answered, but for those that the server has cancelled."""
+        if trio.lowlevel.in_trio_task():  # a sync tool's progress, by `trio.from_thread.run`
+            await self._engine.answer(responses)
+            return
         await self._link.call(partial(self._engine.answer, responses))
 
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:

@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ._call import Call
-from ._errand import awaited_on
+from ._errand import Errands
 from ._host import Host
 from ._portal import PortalEndedError, the_portal
 
@@ -64,9 +64,9 @@ class Link:
             raise error
         return results[0]
 
-    def awaited_here(self, context: Context) -> Callable[[Awaitable[object]], Awaitable[object]]:
-        """A function by which Trio has awaitables awaited on this loop, in *context*."""
-        return awaited_on(self.portal, self.host, context)
+    def awaited_here(self, context: Context) -> Errands:
+        """By this Trio has awaitables awaited on this loop, in *context*."""
+        return Errands(self.portal, self.host, context)
 
     def _first_of(self, answers: SimpleQueue[T]) -> T:
         while True:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._session.engine import Engine
+from .._session.connect import FACE
 from .._session.session import LiveSession
 from ..tools import AWAITED_ELSEWHERE
 from ._call import Call
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from contextvars import Context
 
+    from .._session.engine import Engine
     from ._link import Link
 
 
@@ -29,9 +30,7 @@ class AsyncioSession(LiveSession):
     Everything is as it is there, exceptions included. For tasks of the asyncio loop that it was opened on.
     """
 
-    def __init__(self, native: LiveSession, link: Link) -> None:
-        engine = native._engine
-        assert isinstance(engine, Engine)  # a native one has it
+    def __init__(self, engine: Engine, link: Link) -> None:
         self._remote = RemoteEngine(engine, link)
         super().__init__(self._remote)
 
@@ -90,8 +89,8 @@ class Held:
             return  # and the session with it
 
     async def _hold(self) -> None:
-        async with self._connect() as native:
-            session = AsyncioSession(native, self._link)
+        async with self._connect() as session:
+            assert isinstance(session, AsyncioSession)  # `_context_for` sees to it
             session.begin()
             self._link.host.post(partial(self._opened, session))
             await self._leaving.wait()
@@ -102,7 +101,8 @@ class Held:
 
 
 def _context_for(link: Link) -> Context:
-    """The caller's context, with the caller's loop as the place where tools are awaited."""
+    """The caller's context, in which a session is made for the caller's loop, and its tools awaited there."""
     context = copy_context()
+    context.run(FACE.set, partial(AsyncioSession, link=link))
     context.run(AWAITED_ELSEWHERE.set, link.awaited_here(copy_context()))
     return context

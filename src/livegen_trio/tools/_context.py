@@ -9,11 +9,10 @@ import trio
 
 from .._errors import ToolError
 from ..types import FunctionResponse
+from ._awaiting import AWAITED_ELSEWHERE
 from ._plain import json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from .._session.session import LiveSession
     from ..types import FunctionCall, FunctionResponseScheduling
     from ._options import ToolOptions
@@ -25,7 +24,6 @@ class ToolContext:
     Attributes:
         call: As the model made it.
         session: The conversation.
-        deadline: When the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
     """
 
     def __init__(
@@ -33,13 +31,13 @@ class ToolContext:
         call: FunctionCall,
         session: LiveSession,
         options: ToolOptions,
-        answer: Callable[[Sequence[FunctionResponse]], Awaitable[None]],
     ) -> None:
         self.call: FunctionCall = call
         self.session: LiveSession = session
-        self.deadline: float = math.inf
         self._options = options
-        self._answer = answer
+        self._clock = trio.lowlevel.current_clock()
+        self._elsewhere = AWAITED_ELSEWHERE.get()
+        self._deadline = math.inf
         self._cancelled: str | None = None
 
     @property
@@ -48,12 +46,22 @@ class ToolContext:
         return self.call.id
 
     @property
+    def deadline(self) -> float:
+        """When the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
+
+        For a tool on asyncio it is in seconds of its loop's `time`.
+        """
+        if self._elsewhere is None or trio.lowlevel.in_trio_run():
+            return self._deadline
+        return self._elsewhere.time() + self._deadline - self._clock.current_time()
+
+    @property
     def cancelled(self) -> str | None:
         """Why nobody waits for the answer any more, in words; None as long as somebody does.
 
         A tool with `on_interrupt="finish"` may look here, and any tool in its `finally`.
         """
-        if self._cancelled is None and trio.current_time() >= self.deadline:
+        if self._cancelled is None and self._clock.current_time() >= self._deadline:
             return "it took longer than its timeout"
         return self._cancelled
 
@@ -81,7 +89,11 @@ class ToolContext:
             scheduling=scheduling or self._options.scheduling,
             will_continue=True,
         )
-        await self._answer([response])
+        await self.session.send_function_responses([response])
+
+    def note_deadline(self, deadline: float) -> None:
+        """The session says until when it waits."""
+        self._deadline = deadline
 
     def note_cancelled(self, reason: str) -> None:
         """The session says that nobody waits for the answer any more. The first reason counts."""

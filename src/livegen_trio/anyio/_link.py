@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ..tools import AWAITED_ELSEWHERE
 from ._call import Call
 from ._errand import Errands
 from ._host import Host
@@ -37,7 +39,7 @@ class Link:
 
     async def call(self, function: Callable[[], Awaitable[T]]) -> T:
         """Call *function* on Trio, and wait for what comes of it; see `Call.run`."""
-        return await Call(self.portal, self.host, function).run()
+        return await Call(self.portal, self.host, function, self.context()).run()
 
     def post(self, job: Callable[[], None]) -> None:
         """Have *job* done on Trio, in order; see `Portal.post`."""
@@ -64,9 +66,11 @@ class Link:
             raise error
         return results[0]
 
-    def awaited_here(self, context: Context) -> Errands:
-        """By this Trio has awaitables awaited on this loop, in *context*."""
-        return Errands(self.portal, self.host, context)
+    def context(self) -> Context:
+        """The caller's context, for Trio; what is the user's is awaited on this loop from there."""
+        context = copy_context()
+        context.run(AWAITED_ELSEWHERE.set, Errands(self.portal, self.host, copy_context()))
+        return context
 
     def _first_of(self, answers: SimpleQueue[T]) -> T:
         while True:

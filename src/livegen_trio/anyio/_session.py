@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import trio
 
 from .._session.connect import FACE
 from .._session.session import LiveSession
-from ..tools import AWAITED_ELSEWHERE
 from ._call import Call
 from ._engine import RemoteEngine
 from ._portal import PortalEndedError
@@ -52,7 +50,7 @@ class Held:
         self._connect = connect
         self._leaving = trio.Event()
         self._session: AsyncioSession | None = None
-        self._call = Call(link.portal, link.host, self._hold, context=_context_for(link))
+        self._call = Call(link.portal, link.host, self._hold, _context_for(link))
 
     async def open(self) -> LiveSession:
         """Open the session; if that fails or is cancelled, nothing is left of it.
@@ -101,8 +99,7 @@ class Held:
 
 
 def _context_for(link: Link) -> Context:
-    """The caller's context, in which a session is made for the caller's loop, and its tools awaited there."""
-    context = copy_context()
+    """The caller's context, in which a session is made for the caller's loop."""
+    context = link.context()
     context.run(FACE.set, partial(AsyncioSession, link=link))
-    context.run(AWAITED_ELSEWHERE.set, link.awaited_here(copy_context()))
     return context

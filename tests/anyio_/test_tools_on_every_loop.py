@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.lowlevel
 import mcp
+import pytest
 import sniffio
 import trio
 from mcp.server import MCPServer
@@ -23,13 +24,14 @@ from event_loops import on_asyncio, on_every_loop, until
 from live_client import text_engines
 from livegen_trio import (
     FunctionCall,
+    GeminiBackend,
     LiveSession,
     ToolContext,
     ToolFailed,
     get_live_generative_model,
     tool,
 )
-from livegen_trio.anyio import connect
+from livegen_trio.anyio import connect, create_auth_token
 from livegen_trio.local import CallTool, LocalBackend, Say
 from livegen_trio.testing import Connection, Emit, Expect, ScriptedServer
 
@@ -443,6 +445,25 @@ async def test_asking_for_consent_is_cancelled_with_the_call() -> None:
         await asked.wait()
         await session.send_text_realtime("asking")
         await until(lambda: ended)
+
+
+@on_every_loop
+async def test_a_function_for_a_key_is_called_on_the_callers_loop() -> None:
+    home = here()
+    asked: list[object] = []
+
+    async def key() -> str:
+        await anyio.lowlevel.checkpoint()
+        asked.append(here() == home)
+        raise PermissionError("the vault is closed")
+
+    model = get_live_generative_model("m", backend=GeminiBackend(api_key=key, base_url="ws://127.0.0.1:9"))
+    with pytest.raises(PermissionError):
+        async with connect(model):
+            pass
+    with pytest.raises(PermissionError):
+        await create_auth_token(model)
+    assert asked == [True, True]
 
 
 # MCP servers

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import trio
 
+from .._awaiting import at_home
 from .._errors import LocalProtocolError, ToolError
-from ..tools import ToolContext, awaited
+from ..tools import ToolContext
 from ..types import FunctionResponse, ToolCall, ToolCallCancellation, ToolCallUnanswered, ToolFailed
 from .closed import SessionClosedError
 from .groups import single_exception
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..tools import CallableTool, Declared
     from ..types import FunctionCall, ServerEvent
-    from .options import Approve, ToolExecution
+    from .options import ToolExecution
     from .session import LiveSession
 
 _logger: Final = logging.getLogger(__name__)
@@ -166,7 +167,7 @@ class ToolRunner:
         call, tool = running.call, running.tool
         approve = self._execution.approve
         try:
-            if approve is not None and not await awaited(_approved(approve, call)):
+            if approve is not None and not await at_home(approve, call):
                 return _error("the user did not allow this call", tool)
             async with self._limiter:
                 return await tool.call(call.args or {}, running.context)
@@ -202,10 +203,6 @@ class ToolRunner:
                 "the call %s of %s is not answered; the model may wait for it", call.id, call.name
             )
             self._tell(ToolCallUnanswered(call=call, seconds=UNANSWERED_AFTER))
-
-
-async def _approved(approve: Approve, call: FunctionCall) -> bool:
-    return await approve(call)  # called where it is awaited
 
 
 def _error(words: str, tool: CallableTool | None) -> FunctionResponse:

@@ -1,10 +1,5 @@
 """Functions that the model can call: declared from their signatures, called with checked arguments."""
 
-from ._awaiting import (
-    AWAITED_ELSEWHERE as AWAITED_ELSEWHERE,
-    Elsewhere as Elsewhere,
-    awaited as awaited,
-)
 from ._callable import CallableTool as CallableTool
 from ._context import ToolContext as ToolContext
 from ._declarations import (

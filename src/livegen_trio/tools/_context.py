@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .._awaiting import AWAITED_ELSEWHERE
 from .._errors import ToolError
 from ..types import FunctionResponse
-from ._awaiting import AWAITED_ELSEWHERE
 from ._plain import json_object
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 import trio
 
+from .._awaiting import at_home
 from .._errors import ToolError
 from ..types import FunctionDeclaration, FunctionResponse
-from ._awaiting import awaited
 from ._callable import CallableTool
 from ._options import ToolOptions, options_of
 from ._plain import json_object, plain_with_whole_numbers
@@ -93,9 +93,9 @@ class FunctionTool(CallableTool):
             if isinstance(
                 result, Awaitable | AsyncGenerator
             ):  # by a decorator that makes it look like a sync one
-                result = await awaited(_result_of(lambda: result, context))
+                result = await at_home(_result_of, lambda: result, context)
         else:
-            result = await awaited(_result_of(call, context))
+            result = await at_home(_result_of, call, context)
         if result is _ALL_IS_SAID:
             return FunctionResponse(scheduling="SILENT")
         if isinstance(result, FunctionResponse):

@@ -9,9 +9,9 @@ import base64
 import sys
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
+from .._awaiting import at_home
 from .._errors import ConfigError, ToolError
 from ..types import Blob, FunctionDeclaration, FunctionResponse, FunctionResponsePart
-from ._awaiting import awaited
 from ._callable import CallableTool
 from ._plain import json_object
 
@@ -47,7 +47,7 @@ async def list_mcp_tools(client: McpClient) -> Sequence[McpTool]:
         ToolError: A tool can't be declared.
         Exception: Whatever the client raises.
     """
-    tools = await awaited(_listed(_session_of(client)))
+    tools = await at_home(_listed, _session_of(client))
     return [McpTool(client, tool) for tool in tools]
 
 
@@ -59,7 +59,7 @@ async def watch_mcp_tools(client: McpClient, changed: Callable[[], Awaitable[Non
     Raises:
         Exception: Whatever the client raises.
     """
-    await awaited(_watched(_session_of(client), changed))
+    await at_home(_watched, _session_of(client), changed)
 
 
 class McpTool(CallableTool):
@@ -92,7 +92,7 @@ class McpTool(CallableTool):
         """
         from mcp.types import CallToolResult  # noqa: PLC0415
 
-        result = await awaited(self._client.call_tool(self.name, dict(args)))
+        result = await at_home(self._client.call_tool, self.name, dict(args))
         if not isinstance(result, CallToolResult):
             raise ToolError(f"{self.name} wants to know more first, which nobody here can tell it")
         if result.is_error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -24,10 +26,16 @@ class Elsewhere(Protocol):
 
 
 AWAITED_ELSEWHERE: Final[ContextVar[Elsewhere | None]] = ContextVar("AWAITED_ELSEWHERE", default=None)
-"""Set around a session, this awaits for it what is its user's: tools, `approve`, MCP clients."""
+"""Set around a session, this awaits for it what is its user's: tools, `approve`, MCP clients, functions for secrets."""
 
 
-async def awaited(awaitable: Awaitable[T]) -> T:
-    """What *awaitable* comes to, where it belongs."""
+async def at_home(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the user's *function* comes to, called and awaited on the user's loop."""
     elsewhere = AWAITED_ELSEWHERE.get()
-    return await (awaitable if elsewhere is None else elsewhere.awaited(awaitable))
+    if elsewhere is None:
+        return await function(*args, **kwargs)
+    return await elsewhere.awaited(_called(partial(function, *args, **kwargs)))
+
+
+async def _called(function: Callable[[], Awaitable[T]]) -> T:
+    return await function()

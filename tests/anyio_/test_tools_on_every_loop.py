@@ -36,7 +36,7 @@ from livegen_trio.local import CallTool, LocalBackend, Say
 from livegen_trio.testing import Connection, Emit, Expect, ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from livegen_trio import Content
 
@@ -64,7 +64,7 @@ def all_is_said(call_id: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def playing(*steps: Any, tools: Sequence[Any], **options: Any) -> AsyncIterator[LiveSession]:
+async def playing(*steps: Any, tools: Sequence[Any], **options: Any) -> AsyncGenerator[LiveSession]:
     """A session with *tools*, until the server has played *steps*."""
     server = ScriptedServer(Connection(*steps))
     model = get_live_generative_model("m", backend=server.backend, tools=tools)
@@ -111,7 +111,7 @@ async def test_scopes_of_anyio_and_context_managers_work_across_the_yields_of_a_
     left: list[str] = []
 
     @asynccontextmanager
-    async def connection() -> AsyncIterator[None]:
+    async def connection() -> AsyncGenerator[None]:
         try:
             yield
         finally:
@@ -554,7 +554,7 @@ async def test_a_tool_of_ones_own_may_use_a_client_and_hand_on_its_progress() ->
 
 
 @asynccontextmanager
-async def measuring() -> AsyncIterator[mcp.Client]:
+async def measuring() -> AsyncGenerator[mcp.Client]:
     """A client of a server on the same loop, whose one tool tells its progress."""
     server = MCPServer("gauge")
 

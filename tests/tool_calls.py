@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-import trio
-
 from livegen_trio import FunctionCall, ToolContext
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from livegen_trio import FunctionResponse, LiveSession
+    from livegen_trio import LiveSession
     from livegen_trio.tools import CallableTool
+
+
+async def refuse(_responses: object) -> None:
+    """Answer what nobody has asked."""
+    raise AssertionError("there is nobody to be told progress")
 
 
 async def outcome(tool: CallableTool, args: Mapping[str, object]) -> Mapping[str, object]:
     """What *tool* answers to a call that belongs to no session."""
-    context = ToolContext(FunctionCall(name=tool.name), cast("LiveSession", None), tool.options, _answer)
+    session = cast("LiveSession", None)  # no tool of these looks at it
+    context = ToolContext(FunctionCall(name=tool.name), session, tool.options, refuse)
     return (await tool.call(args, context)).response
-
-
-async def _answer(responses: Sequence[FunctionResponse]) -> None:
-    await trio.lowlevel.checkpoint()
-    raise AssertionError(f"there is no session for {responses}")

@@ -8,9 +8,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from event_loops import on_asyncio, until
-from livegen_trio import ServerContent, SessionClosedError, get_live_generative_model
+from livegen_trio import ServerContent, SessionClosedError, ToolContext, get_live_generative_model
 from livegen_trio.anyio import connect
 from livegen_trio.testing import Close, Connection, Emit, Expect, ScriptedServer, Stall
 
@@ -274,3 +275,22 @@ def test_tasks_may_begin_eagerly() -> None:
     answers: list[str] = []
     asyncio.run(main())
     assert answers == ["Hi"] * 3
+
+
+@on_asyncio
+async def test_a_sync_tool_reaches_its_session_by_way_of_the_loop() -> None:
+    loop = asyncio.get_running_loop()
+
+    def note(context: ToolContext) -> None:
+        with pytest.raises(RuntimeError, match="run_coroutine_threadsafe"):
+            trio.from_thread.run(context.session.send, "lost")
+        sent = asyncio.run_coroutine_threadsafe(context.session.send("noted", turn_complete=False), loop)
+        sent.result()
+
+    server = playing(
+        Emit({"toolCall": {"functionCalls": [{"id": "1", "name": "note"}]}}),
+        Expect({"clientContent": {"turns": [{"parts": [{"text": "noted"}]}]}}),
+        Expect({"toolResponse": {"functionResponses": [{"id": "1"}]}}),
+    )
+    async with server.playing(), connected(server, tools=[note]):
+        await until(lambda: len(server.connected[0].heard) == 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -398,25 +397,6 @@ async def test_a_tool_may_use_the_session_of_its_context_and_tell_how_far_it_is(
         await context.session.send("noted", turn_complete=False)
         assert context.cancelled is None
         assert context.session.statistics().unread_events >= 0
-        return "done"
-
-    server = playing(
-        Emit(call("1", "search")),
-        Expect(answer("1", output="so far")),
-        Expect({"clientContent": {"turns": [{"parts": [{"text": "noted"}]}]}}),
-        Expect(answer("1", output="done")),
-    )
-    async with server.playing(), connected(server, model={"tools": [search]}):
-        await until(lambda: len(server.connected[0].heard) == 4)
-
-
-@on_every_loop
-async def test_a_sync_tool_may_use_the_session_of_its_context_by_way_of_trio() -> None:
-    @tool(behavior="NON_BLOCKING")
-    def search(context: ToolContext) -> str:
-        trio.from_thread.run(context.progress, "so far")
-        trio.from_thread.run(partial(context.session.send, "noted", turn_complete=False))
-        assert context.cancelled is None
         return "done"
 
     server = playing(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -12,11 +13,14 @@ from .groups import single_exception
 from .session import LiveSession
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from ..backends.base import Backend
     from ..types import Setup
     from .options import SessionOptions
+
+FACE: Final[ContextVar[Callable[[Engine], LiveSession]]] = ContextVar("FACE", default=LiveSession)
+"""Set around `open_session`, this makes what its user, and the user's tools, have of the engine."""
 
 
 @asynccontextmanager
@@ -31,7 +35,7 @@ async def open_session(
     with single_exception():
         async with trio.open_nursery() as nursery:
             engine = Engine(backend, setup, options)
-            session = LiveSession(engine)
+            session = FACE.get()(engine)
             await engine.start(nursery, session)
             try:
                 yield session

@@ -82,7 +82,7 @@ class Engine:
         )
         self._given_tools = options.tools
         self._openapi = options.openapi
-        self._tool_changes = ToolChanges(self.refresh_tools)
+        self._tool_changes = ToolChanges()
         earlier = options.taken_over
         if earlier is not None:
             self.protocol.take_over(earlier)
@@ -122,7 +122,7 @@ class Engine:
     async def start(self, nursery: trio.Nursery, session: LiveSession) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
         await nursery.start(self.tools.run, session)
-        await nursery.start(self._tool_changes.run)
+        await nursery.start(self._tool_changes.run, session)
         await nursery.start(self._supervisor.run)  # the last, since from here on only `close` ends it
         self._tool_changes.watch(self._given_tools)
 

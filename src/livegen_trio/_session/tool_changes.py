@@ -12,24 +12,26 @@ from ..tools import is_mcp_client, watch_mcp_tools
 from .groups import single_exception
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from ..tools import McpClient, ToolInput
+    from .session import LiveSession
 
 _logger: Final = logging.getLogger(__name__)
 
 
 class ToolChanges:
-    """Watches the MCP clients among a session's tools, and calls *refresh* when one of their lists has changed."""
+    """Watches the MCP clients among a session's tools, and has it refreshed when one of their lists has changed."""
 
-    def __init__(self, refresh: Callable[[], Awaitable[None]]) -> None:
-        self._refresh = refresh
+    def __init__(self) -> None:
+        self._session: LiveSession
         self._scope = trio.CancelScope()
         self._watching = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
 
-    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Watch what `watch` says, until `cancel`."""
+    async def run(self, session: LiveSession, *, task_status: trio.TaskStatus[None]) -> None:
+        """Watch for *session* what `watch` says, until `cancel`."""
+        self._session = session
         with self._scope, single_exception():
             async with trio.open_nursery() as self._nursery:
                 task_status.started()
@@ -62,6 +64,6 @@ class ToolChanges:
 
     async def _changed(self) -> None:
         try:
-            await self._refresh()
+            await self._session.refresh_tools()
         except LiveError as exc:  # a name is taken twice, or the service doesn't take updates
             _logger.warning("the model is not told of an MCP server's new tools: %s", exc)

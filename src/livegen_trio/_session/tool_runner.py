@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import trio
 
+from .._awaiting import at_home
 from .._errors import LocalProtocolError, ToolError
-from ..tools import ToolContext, awaited
+from ..tools import ToolContext
 from ..types import FunctionResponse, ToolCall, ToolCallCancellation, ToolCallUnanswered, ToolFailed
 from .closed import SessionClosedError
 from .groups import single_exception
@@ -166,7 +167,7 @@ class ToolRunner:
         call, tool = running.call, running.tool
         approve = self._execution.approve
         try:
-            if approve is not None and not await awaited(approve(call)):
+            if approve is not None and not await at_home(approve, call):
                 return _error("the user did not allow this call", tool)
             async with self._limiter:
                 return await tool.call(call.args or {}, running.context)

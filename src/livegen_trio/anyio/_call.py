@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -30,7 +29,7 @@ class Call(Generic[T]):
         portal: Where Trio runs.
         host: The loop that the asyncio task runs on.
         function: Takes no arguments.
-        context: For the task on Trio; by default the caller's.
+        context: For the task on Trio.
     """
 
     def __init__(
@@ -38,13 +37,12 @@ class Call(Generic[T]):
         portal: Portal,
         host: Host,
         function: Callable[[], Awaitable[T]],
-        *,
-        context: Context | None = None,
+        context: Context,
     ) -> None:
         self._portal = portal
         self._host = host
         self._function = function
-        self._context = copy_context() if context is None else context
+        self._context = context
         self._scope = trio.CancelScope()
         self._waiter: asyncio.Future[None] | None = None
         self._results: list[T] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import trio
 
@@ -13,27 +13,29 @@ from ._portal import PortalEndedError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
     from contextvars import Context
 
     from ._host import Host
     from ._portal import Portal
 
+T = TypeVar("T")
 
-class Errand:
+
+class Errand(Generic[T]):
     """*awaitable*, awaited on *host*'s loop in a copy of *context*."""
 
-    def __init__(self, portal: Portal, host: Host, awaitable: Awaitable[object], context: Context) -> None:
+    def __init__(self, portal: Portal, host: Host, awaitable: Awaitable[T], context: Context) -> None:
         self._portal = portal
         self._host = host
         self._awaitable = awaitable
         self._context = context
-        self._task: asyncio.Task[object] | None = None
+        self._task: asyncio.Task[T] | None = None
         self._done = trio.Event()
 
     # On Trio
 
-    async def run(self) -> object:
+    async def run(self) -> T:
         """Have it awaited, and wait for what comes of it. If this is cancelled, so is the task on the loop.
 
         Raises:
@@ -72,7 +74,7 @@ class Errand:
     def _was_cancelled(self) -> bool:
         return self._task is None or not self._task.done() or self._task.cancelled()
 
-    def _result(self) -> object:
+    def _result(self) -> T:
         if self._task is None or not self._task.done():
             raise ToolError("the asyncio loop that the tool runs on has ended")
         if self._task.cancelled():
@@ -98,12 +100,22 @@ class Errand:
             self._portal.post(self._done.set)
 
 
-def awaited_on(
-    portal: Portal, host: Host, context: Context
-) -> Callable[[Awaitable[object]], Awaitable[object]]:
-    """A function that has awaitables of Trio's thread awaited on *host*'s loop."""
-    return lambda awaitable: Errand(portal, host, awaitable, context).run()
+class Errands:
+    """*host*'s loop as `Elsewhere`: what is the user's is awaited there, in copies of *context*."""
+
+    def __init__(self, portal: Portal, host: Host, context: Context) -> None:
+        self._portal = portal
+        self._host = host
+        self._context = context
+
+    def awaited(self, awaitable: Awaitable[T], /) -> Awaitable[T]:
+        """*awaitable*, awaited on the loop."""
+        return Errand(self._portal, self._host, awaitable, self._context).run()
+
+    def time(self) -> float:
+        """What the loop's clock says."""
+        return self._host.loop.time()
 
 
-async def _await(awaitable: Awaitable[object]) -> object:
+async def _await(awaitable: Awaitable[T]) -> T:
     return await awaitable

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from .._awaiting import AWAITED_ELSEWHERE
 from ._call import Call
-from ._errand import awaited_on
+from ._errand import Errands
 from ._host import Host
 from ._portal import PortalEndedError, the_portal
 
@@ -43,7 +45,7 @@ class Link:
             Exception: Whatever the function raises.
         """
         self.host.check_runs_here()
-        return await Call(self.portal, self.host, function).run()
+        return await Call(self.portal, self.host, function, self.context()).run()
 
     def post(self, job: Callable[[], None]) -> None:
         """Have *job* done on Trio, in order; see `Portal.post`."""
@@ -72,9 +74,11 @@ class Link:
             raise error
         return results[0]
 
-    def awaited_here(self, context: Context) -> Callable[[Awaitable[object]], Awaitable[object]]:
-        """A function by which Trio has awaitables awaited on this loop, in *context*."""
-        return awaited_on(self.portal, self.host, context)
+    def context(self) -> Context:
+        """The caller's context, for Trio; what is the user's is awaited on this loop from there."""
+        context = copy_context()
+        context.run(AWAITED_ELSEWHERE.set, Errands(self.portal, self.host, copy_context()))
+        return context
 
     def _first_of(self, answers: SimpleQueue[T]) -> T:
         while True:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
-from .._session.engine import Engine
+from .._session.connect import FACE
 from .._session.session import LiveSession
-from ..tools import AWAITED_ELSEWHERE, SEEN_ELSEWHERE
 from ._call import Call
 from ._engine import RemoteEngine
 from ._portal import PortalEndedError
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from contextvars import Context
 
+    from .._session.engine import Engine
     from ._link import Link
 
 
@@ -29,9 +28,7 @@ class AsyncioSession(LiveSession):
     Everything is as it is there, exceptions included. For tasks of the asyncio loop that it was opened on.
     """
 
-    def __init__(self, native: LiveSession, link: Link) -> None:
-        engine = native._engine
-        assert isinstance(engine, Engine)  # a native one has it
+    def __init__(self, engine: Engine, link: Link) -> None:
         self._remote = RemoteEngine(engine, link)
         super().__init__(self._remote)
 
@@ -52,9 +49,8 @@ class Held:
         self._link = link
         self._connect = connect
         self._leaving = trio.Event()
-        self._made: AsyncioSession | None = None
         self._session: AsyncioSession | None = None
-        self._call = Call(link.portal, link.host, self._hold, context=self._context())
+        self._call = Call(link.portal, link.host, self._hold, _context_for(link))
 
     async def open(self) -> LiveSession:
         """Open the session; if that fails or is cancelled, nothing is left of it.
@@ -91,29 +87,19 @@ class Held:
             return  # and the session with it
 
     async def _hold(self) -> None:
-        async with self._connect() as native:
-            session = self._make(native)
+        async with self._connect() as session:
+            assert isinstance(session, AsyncioSession)  # `_context_for` sees to it
             session.begin()
             self._link.host.post(partial(self._opened, session))
             await self._leaving.wait()
 
-    def _make(self, native: LiveSession) -> AsyncioSession:
-        """The session on asyncio: once, whoever asks first. On Trio only."""
-        self._made = self._made or AsyncioSession(native, self._link)
-        return self._made
-
-    def _seen(self, native: LiveSession) -> Callable[[], LiveSession]:
-        """For its tools, the session of whichever loop they look at it from. On Trio only."""
-        session = self._make(native)
-        return lambda: session if self._link.host.runs_here else native
-
-    def _context(self) -> Context:
-        """The caller's context, with the caller's loop as the place where tools are awaited."""
-        context = copy_context()
-        context.run(AWAITED_ELSEWHERE.set, self._link.awaited_here(copy_context()))
-        context.run(SEEN_ELSEWHERE.set, self._seen)
-        return context
-
     def _opened(self, session: AsyncioSession) -> None:
         self._session = session
         self._call.stir()
+
+
+def _context_for(link: Link) -> Context:
+    """The caller's context, in which a session is made for the caller's loop."""
+    context = link.context()
+    context.run(FACE.set, partial(AsyncioSession, link=link))
+    return context

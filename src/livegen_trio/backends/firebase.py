@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from .._awaiting import at_home
 from .._errors import ConfigError, LocalProtocolError
 from ..transports.proxies import ENVIRONMENT
 from . import gemini_only, vertex_only
@@ -196,5 +197,5 @@ def _telemetry(app: str | None, app_version: str | None) -> dict[str, str]:
 
 
 async def _reveal_token(token: TokenOrNone | None) -> str:
-    value = token if token is None or isinstance(token, str) else await token()
+    value = token if token is None or isinstance(token, str) else await at_home(token)
     return (value or "").strip()

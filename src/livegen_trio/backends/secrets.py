@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from .._awaiting import at_home
 from .._errors import ConfigError
 
 Secret: TypeAlias = str | Callable[[], Awaitable[str]]
@@ -30,7 +31,7 @@ async def reveal(secret: Secret, *, if_empty: str) -> str:
     Raises:
         ConfigError: With the words *if_empty*, if it is empty.
     """
-    value = secret if isinstance(secret, str) else await secret()
+    value = secret if isinstance(secret, str) else await at_home(secret)
     if not (value := value.strip()):
         raise ConfigError(if_empty)
     return value

@@ -1,8 +1,7 @@
 """Functions that the model can call: declared from their signatures, called with checked arguments."""
 
-from ._awaiting import AWAITED_ELSEWHERE as AWAITED_ELSEWHERE, awaited as awaited
 from ._callable import CallableTool as CallableTool
-from ._context import SEEN_ELSEWHERE as SEEN_ELSEWHERE, ToolContext as ToolContext
+from ._context import ToolContext as ToolContext
 from ._declarations import (
     Declared as Declared,
     ToolInput as ToolInput,

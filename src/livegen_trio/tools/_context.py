@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING
 
 import trio
 
+from .._awaiting import AWAITED_ELSEWHERE
 from .._errors import ToolError
 from ..types import FunctionResponse
 from ._plain import json_object
@@ -19,18 +19,13 @@ if TYPE_CHECKING:
     from ..types import FunctionCall, FunctionResponseScheduling
     from ._options import ToolOptions
 
-    SeenElsewhere: TypeAlias = Callable[[LiveSession], Callable[[], LiveSession]]
-
-SEEN_ELSEWHERE: Final[ContextVar[SeenElsewhere | None]] = ContextVar("SEEN_ELSEWHERE", default=None)
-"""Set around a session, this gives what gives the session as it is to be used wherever a tool looks at it."""
-
 
 class ToolContext:
     """The call that a tool carries out. A parameter of this type is given it, and is not declared to the model.
 
     Attributes:
         call: As the model made it.
-        deadline: When the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
+        session: The conversation.
     """
 
     def __init__(
@@ -41,19 +36,13 @@ class ToolContext:
         answer: Callable[[Sequence[FunctionResponse]], Awaitable[None]],
     ) -> None:
         self.call: FunctionCall = call
-        self.deadline: float = math.inf
-        seen_elsewhere = SEEN_ELSEWHERE.get()
-        self._session = session
-        self._session_here = None if seen_elsewhere is None else seen_elsewhere(session)
-        self._clock = trio.lowlevel.current_clock()  # read in threads as well
+        self.session: LiveSession = session
         self._options = options
         self._answer = answer
+        self._clock = trio.lowlevel.current_clock()
+        self._elsewhere = AWAITED_ELSEWHERE.get()
+        self._deadline = math.inf
         self._cancelled: str | None = None
-
-    @property
-    def session(self) -> LiveSession:
-        """The conversation."""
-        return self._session if self._session_here is None else self._session_here()
 
     @property
     def call_id(self) -> str | None:
@@ -61,12 +50,22 @@ class ToolContext:
         return self.call.id
 
     @property
+    def deadline(self) -> float:
+        """When the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
+
+        For a tool on asyncio it is in seconds of its loop's `time`.
+        """
+        if self._elsewhere is None or trio.lowlevel.in_trio_run():
+            return self._deadline
+        return self._elsewhere.time() + self._deadline - self._clock.current_time()
+
+    @property
     def cancelled(self) -> str | None:
         """Why nobody waits for the answer any more, in words; None as long as somebody does.
 
         A tool with `on_interrupt="finish"` may look here, and any tool in its `finally`.
         """
-        if self._cancelled is None and self._clock.current_time() >= self.deadline:
+        if self._cancelled is None and self._clock.current_time() >= self._deadline:
             return "it took longer than its timeout"
         return self._cancelled
 
@@ -94,9 +93,16 @@ class ToolContext:
             scheduling=scheduling or self._options.scheduling,
             will_continue=True,
         )
-        session = self.session
-        answer = self._answer if session is self._session else session.send_function_responses
-        await answer([response])
+        if (
+            trio.lowlevel.in_trio_task()
+        ):  # also out of a thread, by `trio.from_thread`, wherever the session's user is
+            await self._answer([response])
+        else:
+            await self.session.send_function_responses([response])
+
+    def note_deadline(self, deadline: float) -> None:
+        """The session says until when it waits."""
+        self._deadline = deadline
 
     def note_cancelled(self, reason: str) -> None:
         """The session says that nobody waits for the answer any more. The first reason counts."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 import trio
 
+from .._awaiting import at_home
 from .._errors import ToolError
 from ..types import FunctionDeclaration, FunctionResponse
-from ._awaiting import awaited
 from ._callable import CallableTool
 from ._options import ToolOptions, options_of
 from ._plain import json_object, plain_with_whole_numbers
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ._context import ToolContext
+
+_ALL_IS_SAID: Final = object()
+"""What comes of a generator that has told its values."""
 
 
 class FunctionTool(CallableTool):
@@ -80,29 +83,24 @@ class FunctionTool(CallableTool):
         async with self.options.limiter or nullcontext():
             seconds = math.inf if self.options.timeout is None else self.options.timeout
             with trio.move_on_after(seconds) as scope:
-                context.deadline = scope.deadline
+                context.note_deadline(scope.deadline)
                 return await self._answer(partial(self._function, **arguments), context)
         raise ToolError(f"{self.name} took longer than {seconds:g} s, and was given up")
 
     async def _answer(self, call: Callable[[], object], context: ToolContext) -> FunctionResponse:
-        result = await _in_thread(call) if self._runs_in_thread else call()
-        if isinstance(result, AsyncGenerator):
-            return await self._stream(cast("AsyncGenerator[object]", result), context)
-        if inspect.isawaitable(result):  # some decorators make an async function look like a sync one
-            result = await awaited(result)
+        if self._runs_in_thread:
+            result = await _in_thread(call)
+            if isinstance(
+                result, Awaitable | AsyncGenerator
+            ):  # by a decorator that makes it look like a sync one
+                result = await at_home(_result_of, lambda: result, context)
+        else:
+            result = await at_home(_result_of, call, context)
+        if result is _ALL_IS_SAID:
+            return FunctionResponse(scheduling="SILENT")
         if isinstance(result, FunctionResponse):
             return msgspec.structs.replace(result, response=self._encode(result.response))
         return FunctionResponse(response=self._encode(result), scheduling=self.options.scheduling)
-
-    async def _stream(self, values: AsyncGenerator[object], context: ToolContext) -> FunctionResponse:
-        has_answered = False
-        async with aclosing(values):
-            async for value in values:
-                await context.progress(value)
-                has_answered = True
-        if has_answered:
-            return FunctionResponse(scheduling="SILENT")  # all is said
-        return FunctionResponse(response=self._encode(None), scheduling=self.options.scheduling)
 
     def _check(self, args: Mapping[str, object]) -> dict[str, object]:
         try:
@@ -123,6 +121,22 @@ def _for_a_stream(options: ToolOptions, name: str) -> ToolOptions:
     if options.behavior == "BLOCKING":
         raise ToolError(f"{name} yields, so the model can't wait for its one answer; leave out BLOCKING")
     return replace(options, behavior="NON_BLOCKING")
+
+
+async def _result_of(call: Callable[[], object], context: ToolContext) -> object:
+    result = call()
+    if isinstance(result, AsyncGenerator):
+        return await _stream(cast("AsyncGenerator[object]", result), context)
+    return await result if inspect.isawaitable(result) else result
+
+
+async def _stream(values: AsyncGenerator[object], context: ToolContext) -> object:
+    result = None
+    async with aclosing(values):  # at once, in the task and the context that it ran in
+        async for value in values:
+            await context.progress(value)
+            result = _ALL_IS_SAID
+    return result
 
 
 async def _in_thread(call: Callable[[], object]) -> object:

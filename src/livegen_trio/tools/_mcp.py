@@ -9,6 +9,7 @@ import base64
 import sys
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
+from .._awaiting import at_home
 from .._errors import ConfigError, ToolError
 from ..types import Blob, FunctionDeclaration, FunctionResponse, FunctionResponsePart
 from ._callable import CallableTool
@@ -46,37 +47,19 @@ async def list_mcp_tools(client: McpClient) -> Sequence[McpTool]:
         ToolError: A tool can't be declared.
         Exception: Whatever the client raises.
     """
-    from mcp.types import PaginatedRequestParams  # noqa: PLC0415
-
-    session = _session_of(client)
-    page = await session.list_tools()
-    tools = page.tools
-    while page.next_cursor is not None:
-        page = await session.list_tools(params=PaginatedRequestParams(cursor=page.next_cursor))
-        tools = [*tools, *page.tools]
+    tools = await at_home(_listed, _session_of(client))
     return [McpTool(client, tool) for tool in tools]
 
 
 async def watch_mcp_tools(client: McpClient, changed: Callable[[], Awaitable[None]]) -> None:
-    """Call *changed* whenever the server's list of tools has changed, until the client is closed.
+    """Call *changed*, where the client lives, whenever the server's list of tools has changed, until it is closed.
 
     Servers of a protocol before 2026-07-28 tell such changes to the client's `message_handler` alone.
 
     Raises:
         Exception: Whatever the client raises.
     """
-    from mcp.client.subscriptions import (  # noqa: PLC0415
-        ListenNotSupportedError,
-        SubscriptionLost,
-        listen,
-    )
-
-    try:
-        async with listen(_session_of(client), tools_list_changed=True) as changes:
-            async for _ in changes:
-                await changed()
-    except (ListenNotSupportedError, SubscriptionLost):
-        return  # it has no such thing, or is gone; calls of its tools say so
+    await at_home(_watched, _session_of(client), changed)
 
 
 class McpTool(CallableTool):
@@ -109,12 +92,38 @@ class McpTool(CallableTool):
         """
         from mcp.types import CallToolResult  # noqa: PLC0415
 
-        result = await self._client.call_tool(self.name, dict(args))
+        result = await at_home(self._client.call_tool, self.name, dict(args))
         if not isinstance(result, CallToolResult):
             raise ToolError(f"{self.name} wants to know more first, which nobody here can tell it")
         if result.is_error:
             raise ToolError(_text(result) or f"{self.name} failed")
         return FunctionResponse(response=_output(result), parts=_media(result))
+
+
+async def _listed(session: mcp.ClientSession) -> Sequence[Tool]:
+    from mcp.types import PaginatedRequestParams  # noqa: PLC0415
+
+    page = await session.list_tools()
+    tools = page.tools
+    while page.next_cursor is not None:
+        page = await session.list_tools(params=PaginatedRequestParams(cursor=page.next_cursor))
+        tools = [*tools, *page.tools]
+    return tools
+
+
+async def _watched(session: mcp.ClientSession, changed: Callable[[], Awaitable[None]]) -> None:
+    from mcp.client.subscriptions import (  # noqa: PLC0415
+        ListenNotSupportedError,
+        SubscriptionLost,
+        listen,
+    )
+
+    try:
+        async with listen(session, tools_list_changed=True) as changes:
+            async for _ in changes:
+                await changed()
+    except (ListenNotSupportedError, SubscriptionLost):
+        return  # it has no such thing, or is gone; calls of its tools say so
 
 
 def _session_of(client: McpClient) -> mcp.ClientSession:

@@ -20,6 +20,8 @@ CORE = ",".join(
     f"*/livegen_trio/{path}"
     for path in (
         "types/*",
+        "_awaiting.py",
+        "_base64.py",
         "_calls.py",
         "_codec.py",
         "_contents.py",

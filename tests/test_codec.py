@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import array
 import base64
-import binascii
 import contextlib
 import ctypes
-import functools
 import json
 from typing import TYPE_CHECKING
 
@@ -686,11 +684,3 @@ def test_nothing_that_is_unknown_is_lost_beside_long_speech() -> None:
     assert isinstance(event, t.ServerContent)
     assert event.unknown_fields == {"serverContent.hologram": {"data": "another"}}
     assert event.audio[0].data == base64.b64decode(LONG)
-
-
-def test_speech_by_its_own_way_is_the_same_with_and_without_pybase64(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = speech(LONG)
-    [with_it] = _codec.decode_server_message(frame)
-    monkeypatch.setattr(_codec, "_b64decode", functools.partial(binascii.a2b_base64, strict_mode=True))
-    [without_it] = _codec.decode_server_message(frame)
-    assert with_it == without_it

@@ -7,14 +7,13 @@ that the structs don't have takes a second, slower road, on which nothing is los
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from binascii import a2b_base64
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
+from ._base64 import b64decode, b64encode
 from ._errors import ConfigError, LocalProtocolError, RemoteProtocolError
 from ._shapes import Unknown, fit
 from .types import (
@@ -44,24 +43,10 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Buffer
 
 MediaKind: TypeAlias = Literal["audio", "video"]
 """The two streams that carry bytes."""
-
-_b64encode: Callable[[Buffer], bytes] = b64encode
-_b64decode: Callable[[bytes], bytes] = partial(a2b_base64, strict_mode=True)
-"""Both by SIMD, where pybase64 is installed: three times as fast."""
-
-try:
-    import pybase64
-except ImportError:
-    pass
-else:
-    _b64encode = pybase64.b64encode
-    _b64decode = partial(pybase64.b64decode, validate=True)
 
 _LONG: Final = 4096
 """Bytes of a frame from which on base64 is worth a road of its own."""
@@ -159,7 +144,7 @@ def encode_media(kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
         LocalProtocolError: `data` is not contiguous, or holds something else: floats would be heard as noise.
     """
     payload = data if type(data) is bytes else _flat(data)
-    return b'%b%b"}}}' % (_media_prefix(kind, mime_type), _b64encode(payload))
+    return b'%b%b"}}}' % (_media_prefix(kind, mime_type), b64encode(payload))
 
 
 def decode_server_message(frame: bytes | str) -> list[ServerEvent]:
@@ -260,7 +245,7 @@ def _decode_speech(frame: bytes | str) -> _ServerEnvelope | None:
     if blob is None or b'"data"' in frame[stop:]:
         return None
     try:
-        data = _b64decode(frame[start:stop])
+        data = b64decode(frame[start:stop])
     except ValueError:
         return None
     msgspec.structs.force_setattr(blob, "data", data)

@@ -93,8 +93,9 @@ class McpTool(CallableTool):
         from mcp.types import CallToolResult  # noqa: PLC0415
 
         result = await at_home(self._client.call_tool, self.name, dict(args))
-        if not isinstance(result, CallToolResult):
-            raise ToolError(f"{self.name} wants to know more first, which nobody here can tell it")
+        assert isinstance(
+            result, CallToolResult
+        )  # the client answers itself what a server asks back, or raises
         if result.is_error:
             raise ToolError(_text(result) or f"{self.name} failed")
         return FunctionResponse(response=_output(result), parts=_media(result))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 import trio.testing
+import trio.testing
 
 from livegen_trio import ToolError, tool
 from livegen_trio.tools import FunctionTool
@@ -167,4 +168,5 @@ async def test_the_end_of_the_session_cancels_it_all_the_same(autojump_clock: Mo
         await peer.say(call("1"), {"toolCallCancellation": {"ids": ["1"]}})
         await session.receive()
         await session.receive()
+        await trio.testing.wait_all_tasks_blocked()  # so that it has begun
     assert ended == [0]

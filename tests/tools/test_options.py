@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 import trio.testing
-import trio.testing
 
 from livegen_trio import ToolError, tool
 from livegen_trio.tools import FunctionTool

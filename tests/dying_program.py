@@ -218,6 +218,7 @@ NO_ENDS: Final[Mapping[str, Callable[[], object]]] = {
 
 if __name__ == "__main__":
     _, way, loop_name, url = sys.argv
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
     if way in ENDS:
         run(until(ENDS[way]))
     else:

@@ -71,7 +71,7 @@ async def test_a_task_that_is_cancelled_again_and_again_waits_for_the_end_all_th
             await asyncio.Event().wait()
         finally:
             steps.append("begins to clean up")
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # noqa: ASYNC102 - what it is about
             steps.append("cleaned up")
 
     async def converse() -> None:

@@ -64,6 +64,8 @@ async def program(*arguments: str) -> AsyncGenerator[trio.Process]:
         yield process
     finally:
         process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
             assert stream is not None
             await trio.aclose_forcefully(stream)

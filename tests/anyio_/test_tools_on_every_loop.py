@@ -115,15 +115,15 @@ async def test_scopes_of_anyio_and_context_managers_work_across_the_yields_of_a_
         try:
             yield
         finally:
-            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()  # noqa: ASYNC102 - what it is about
             left.append("connection")
 
     async def watch() -> AsyncGenerator[object]:
         async with connection(), anyio.create_task_group() as tasks:
             with anyio.move_on_after(0.02) as scope:
-                yield "begun"
+                yield "begun"  # noqa: ASYNC119 - what it is about
                 await anyio.sleep_forever()
-            yield scope.cancelled_caught
+            yield scope.cancelled_caught  # noqa: ASYNC101, ASYNC119 - the same
             tasks.cancel_scope.cancel()
 
     steps = [
@@ -143,11 +143,11 @@ async def test_timeouts_and_task_groups_of_asyncio_work_across_the_yields_of_a_g
             other = tasks.create_task(asyncio.sleep(0, "by another task"))
             try:
                 async with asyncio.timeout(0.02):
-                    yield "begun"
+                    yield "begun"  # noqa: ASYNC119 - what it is about
                     await asyncio.sleep(60)
             except TimeoutError:
-                yield "too late"
-            yield await other
+                yield "too late"  # noqa: ASYNC101, ASYNC119 - the same
+            yield await other  # noqa: ASYNC101, ASYNC119 - the same
 
     pieces = [Expect(a_piece("1", piece)) for piece in ("begun", "too late", "by another task")]
     async with playing(Emit(call("1", "watch")), *pieces, Expect(all_is_said("1")), tools=[watch]):
@@ -282,7 +282,7 @@ async def test_progress_is_told_from_a_tool_and_from_what_it_calls_back() -> Non
     @tool(behavior="NON_BLOCKING")
     async def order(dish: str, context: ToolContext) -> str:
         await context.progress("asked")
-        async with anyio.create_task_group() as tasks:
+        async with anyio.create_task_group() as tasks:  # noqa: ASYNC112 - what it calls is another task
             tasks.start_soon(context.progress, f"cooking {dish}")
         return "served"
 

@@ -272,7 +272,7 @@ class DirectTransport(Transport):
     def _pass_on(self, message: bytes) -> None:
         try:
             wants_more = self._take(message)
-        except BaseException as exc:  # noqa: BLE001 - its own task is to know; what comes behind is kept
+        except BaseException as exc:  # noqa: ASYNC103, BLE001 - its own task is to know; what comes behind is kept
             self._failure = exc
             wants_more = False
         if not wants_more:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from _clients import Result
 
 NAMES: Final = (OURS, ON_ASYNCIO, ON_UVLOOP, PEER)
-ROW: Final = "{:30}{:14}{:>8}{:>10}{:>9}{:>9}{:>9}{:>9}"
+ROW: Final = "{:34}{:14}{:>8}{:>10}{:>9}{:>9}{:>9}{:>9}"
 
 
 def main() -> None:

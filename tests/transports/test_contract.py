@@ -366,6 +366,7 @@ class TestClosing:
                 scope.cancel()
                 await transport.aclose(1000, "never said")
             assert scope.cancelled_caught
+            assert await ending_of(transport) == (1000, "never said", "local")
             await receive_all(peer)
             await peer.aclose()
 

@@ -264,7 +264,7 @@ class DirectTransport(Transport):
         for event in self._framing.feed(data):
             if not isinstance(event, bytes):
                 self._take_control(event)
-            elif not self._has_said_close:
+            elif self._ending is None:  # else nobody wants it any more
                 self._pass_on(event)
         if self._wire.at_end:
             self._end(ConnectionClosed(_ABNORMAL))
@@ -313,11 +313,11 @@ class DirectTransport(Transport):
     # Ending
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        if self._ending is None:
+            self._ending = ConnectionClosed(code, cut_reason(reason), initiator="local")
+            self._messages.clear()
         try:
             await trio.lowlevel.checkpoint()
-            if self._ending is None:
-                self._ending = ConnectionClosed(code, cut_reason(reason), initiator="local")
-                self._messages.clear()
             if self._ending.initiator == "local" and not self._wire.is_closed:
                 await self._say_goodbye(self._ending)
         finally:

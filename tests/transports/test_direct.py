@@ -873,7 +873,8 @@ async def deliver_three(transport: DirectTransport, frames: list[bytes | str]) -
     await transport.deliver(take)
 
 
-Action: TypeAlias = "tuple[Literal['say', 'send', 'send at once', 'ping'], bytes]"
+Kind = Literal["say", "send", "send at once", "ping"]
+Action: TypeAlias = "tuple[Kind, bytes]"
 
 
 class TestByChance:
@@ -883,7 +884,7 @@ class TestByChance:
         self, said: Said, data: st.DataObject, role: Role
     ) -> None:
         says: list[Action] = [("say", piece) for piece in data.draw(pieces(said[1]))]
-        kinds = st.sampled_from(["send", "send at once", "ping"])
+        kinds: st.SearchStrategy[Kind] = st.sampled_from(["send", "send at once", "ping"])
         for _ in range(data.draw(st.integers(0, 6))):
             at = data.draw(st.integers(0, len(says)))
             says.insert(at, (data.draw(kinds), b"x" * data.draw(SIZES)))

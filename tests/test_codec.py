@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import array
 import base64
-import binascii
 import contextlib
 import ctypes
-import functools
+import importlib.util
 import json
 from typing import TYPE_CHECKING
 
 import msgspec
+import pybase64
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -24,8 +24,12 @@ from livegen_trio._codec import (
 from livegen_trio._errors import LocalProtocolError, RemoteProtocolError
 from livegen_trio._shapes import Unknown, fit
 from struct_strategies import DURATIONS, JSON, structs
+from uninstalled import uninstall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
     from typing_extensions import Buffer
 
     from livegen_trio._codec import MediaKind
@@ -688,9 +692,62 @@ def test_nothing_that_is_unknown_is_lost_beside_long_speech() -> None:
     assert event.audio[0].data == base64.b64decode(LONG)
 
 
-def test_speech_by_its_own_way_is_the_same_with_and_without_pybase64(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = speech(LONG)
-    [with_it] = _codec.decode_server_message(frame)
-    monkeypatch.setattr(_codec, "_b64decode", functools.partial(binascii.a2b_base64, strict_mode=True))
-    [without_it] = _codec.decode_server_message(frame)
-    assert with_it == without_it
+@pytest.fixture(scope="module")
+def slow_codec() -> ModuleType:
+    """The same module where pybase64 is not installed."""
+    spec = importlib.util.find_spec("livegen_trio._codec")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        uninstall(monkeypatch, "pybase64")
+        spec.loader.exec_module(module)
+    return module
+
+
+def test_base64_is_by_simd_where_pybase64_is_installed_and_by_the_standard_library_elsewhere(
+    slow_codec: ModuleType,
+) -> None:
+    assert _codec._b64encode is pybase64.b64encode
+    assert slow_codec._b64encode is base64.b64encode
+    assert slow_codec._decode_speech(speech(LONG)) is not None
+
+
+@given(
+    data=st.binary(max_size=200) | st.integers(0, 70_000).map(bytes), kind=st.sampled_from(["audio", "video"])
+)
+@settings(deadline=None)
+def test_media_are_written_alike_with_and_without_pybase64(
+    slow_codec: ModuleType, data: bytes, kind: MediaKind
+) -> None:
+    for buffer in (data, bytearray(data), memoryview(data)):
+        assert encode_media(kind, buffer, "audio/pcm") == slow_codec.encode_media(kind, buffer, "audio/pcm")
+
+
+@st.composite
+def nearly_base64(draw: st.DrawFn) -> str:
+    """Many digits, of either alphabet; and near one of their ends, perhaps, something else in place of some."""
+    data = bytes(range(256)) * 12 + bytes(draw(st.integers(0, 5)))
+    alphabet = draw(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
+    digits = alphabet(data).decode().rstrip(draw(st.sampled_from(["", "="])))
+    at = draw(st.integers(0, 8) | st.integers(len(digits) - 8, len(digits)))
+    return digits[:at] + draw(st.text("A+/=-_* \\né\0", max_size=3)) + digits[at + draw(st.integers(0, 3)) :]
+
+
+@given(digits=nearly_base64())
+@settings(deadline=None, max_examples=300)
+def test_long_speech_is_read_or_refused_alike_with_and_without_pybase64_and_as_short_speech_is(
+    slow_codec: ModuleType, digits: str
+) -> None:
+    frame = speech(digits)
+    by_the_usual_way = outcome(decode_server_message, frame.decode())
+    assert outcome(decode_server_message, frame) == by_the_usual_way
+    assert outcome(slow_codec.decode_server_message, frame) == by_the_usual_way
+
+
+def outcome(decode: Callable[[bytes | str], object], frame: bytes | str) -> object:
+    """What comes of a frame, or the words with which it is refused."""
+    try:
+        return decode(frame)
+    except RemoteProtocolError as error:
+        return str(error)

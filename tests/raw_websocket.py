@@ -126,6 +126,11 @@ class RawPeer:
         assert isinstance(self.stream, trio.abc.HalfCloseableStream)
         await self.stream.send_eof()
 
+    def stop_listening(self) -> None:
+        """Whatever the transport writes from now on is an error, but it still hears what this end says."""
+        assert isinstance(self.stream, trio.SocketStream)
+        self.stream.socket.shutdown(socket.SHUT_RD)
+
     async def hang_up(self) -> None:
         """Close the stream."""
         await self.stream.aclose()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import array
 import base64
+import binascii
 import contextlib
 import ctypes
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -684,3 +686,32 @@ def test_nothing_that_is_unknown_is_lost_beside_long_speech() -> None:
     assert isinstance(event, t.ServerContent)
     assert event.unknown_fields == {"serverContent.hologram": {"data": "another"}}
     assert event.audio[0].data == base64.b64decode(LONG)
+
+
+@st.composite
+def nearly_base64(draw: st.DrawFn) -> str:
+    """Many digits, of either alphabet; and near one of their ends, perhaps, something else in place of some."""
+    data = bytes(range(256)) * 12 + bytes(draw(st.integers(0, 5)))
+    alphabet = draw(st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]))
+    digits = alphabet(data).decode().rstrip(draw(st.sampled_from(["", "="])))
+    at = draw(st.integers(0, 8) | st.integers(len(digits) - 8, len(digits)))
+    return digits[:at] + draw(st.text("A+/=-_* \\né\0", max_size=3)) + digits[at + draw(st.integers(0, 3)) :]
+
+
+@given(digits=nearly_base64())
+@settings(deadline=None, max_examples=300)
+def test_long_speech_is_read_or_refused_as_short_speech_is_whatever_reads_its_base64(digits: str) -> None:
+    frame = speech(digits)
+    by_the_usual_way = outcome(frame.decode())
+    assert outcome(frame) == by_the_usual_way
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(_codec, "b64decode", partial(binascii.a2b_base64, strict_mode=True))
+        assert outcome(frame) == by_the_usual_way
+
+
+def outcome(frame: bytes | str) -> object:
+    """What comes of a frame, or the words with which it is refused."""
+    try:
+        return decode_server_message(frame)
+    except RemoteProtocolError as error:
+        return str(error)

@@ -203,8 +203,10 @@ async def test_calls_that_were_answered_are_left_alone(caplog: pytest.LogCapture
         await trio.lowlevel.checkpoint()
         return {}
 
-    async with talk(function_calling_handler=handle, model=LOOK) as talking:
-        await talking.say(call("1", "2"), {"toolCall": {"functionCalls": [{"name": "look"}]}})
+    both = {"tools": [FunctionDeclaration(name=name) for name in ("look", "listen")]}
+    async with talk(function_calling_handler=handle, model=both) as talking:
+        # Without an id a call is known by its name, whose oldest one it is taken for.
+        await talking.say(call("1", "2"), {"toolCall": {"functionCalls": [{"name": "listen"}]}})
         await talking.conversation.stop()
         await talking.session.send("afterwards")
         for _ in range(3):

@@ -179,6 +179,18 @@ async def cancelled_at(n: int, operation: Callable[[], Awaitable[object]]) -> bo
     return scope.cancelled_caught
 
 
+class TestOpening:
+    async def test_waits_through_the_answers_that_are_not_the_last(self) -> None:
+        hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+        wire, theirs = socket_pair()
+        peer = RawPeer(theirs)
+        async with theirs, trio.open_nursery() as nursery:
+            nursery.start_soon(accepting_after, peer, hints, encode(TEXT, b"one"))
+            transport = await upgrade_wire(wire, ENDPOINT)
+            assert await transport.receive() == b"one"
+            await transport.abort()
+
+
 class TestSendingAtOnce:
     async def test_goes_out_without_a_wait_and_in_order_with_other_sends(self) -> None:
         async with opened() as (transport, peer):
@@ -285,6 +297,19 @@ class TestSending:
                 await come_to_rest()
                 delivering.cancel_scope.cancel()
             assert await peer.hear() == (TEXT, LARGE)
+
+    async def test_where_nothing_can_be_written_leaves_the_peers_last_words_to_whoever_delivers(
+        self, role: Role
+    ) -> None:
+        async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
+            nursery.start_soon(expect_ending, lambda: transport.deliver(keep_on), (1008, "enough", "server"))
+            await come_to_rest()
+            peer.stop_listening()
+            assert transport.send_nowait(b"into the void")  # nobody knows yet
+            assert await ending_of(transport.send(b"never")) == (1006, "", "server")
+            assert not transport.send_nowait(b"never")
+            await come_to_rest()
+            await peer.say(encode_close(1008, b"enough"))
 
     async def test_goes_on_in_another_task_when_one_is_cancelled(self) -> None:
         async with opened() as (transport, peer), trio.open_nursery() as nursery:
@@ -479,6 +504,25 @@ class TestPings:
             assert await peer.hear() == (PONG, b"")
             assert frames == [b"first, last"]
             nursery.cancel_scope.cancel()
+
+    async def test_of_the_peer_are_answered_however_little_the_network_takes(self, role: Role) -> None:
+        async with opened(role=role), bare(Narrow) as (transport, peer), trio.open_nursery() as nursery:
+            nursery.start_soon(transport.deliver, keep_on)
+            await come_to_rest()
+            await peer.say(encode(PING, b"still there?"))
+            with trio.fail_after(2):
+                assert await peer.hear() == (PONG, b"still there?")
+            await come_to_rest()
+            nursery.cancel_scope.cancel()
+
+    async def test_of_the_peer_behind_the_last_frame_that_is_wanted_are_answered_before_the_next_send(
+        self, role: Role
+    ) -> None:
+        async with opened(role=role), bare(Narrow) as (transport, peer):
+            await peer.say(encode(TEXT, b"last"), encode(PING, b"still there?"))
+            await transport.deliver(b"last".__ne__)
+            await transport.send(b"next")
+            assert [await peer.hear(), await peer.hear()] == [(PONG, b"still there?"), (TEXT, b"next")]
 
     async def test_that_are_answered_tell_how_many_frames_were_read(self, role: Role) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
@@ -844,6 +888,14 @@ async def ended_by_tls(*after: bytes) -> AsyncGenerator[DirectTransport]:
         yield await upgrade_wire(wire, ENDPOINT)
 
 
+async def accepting_after(peer: RawPeer, before: bytes, after: bytes) -> None:
+    """Say something before the WebSocket is open, and something else in one breath with its answer."""
+    request = await peer.hear_http()
+    await peer.say(before)
+    await trio.testing.wait_all_tasks_blocked()
+    await peer.say(accept(request), after)
+
+
 async def say_in_pieces(peer: RawPeer, data: bytes, size: int) -> None:
     for start in range(0, len(data), size):
         await peer.say(data[start : start + size])
@@ -873,9 +925,8 @@ async def deliver_three(transport: DirectTransport, frames: list[bytes | str]) -
     await transport.deliver(take)
 
 
-Kind: TypeAlias = Literal["say", "send", "send at once", "ping"]
-Action: TypeAlias = tuple[Kind, bytes]
-KINDS: Final[tuple[Kind, ...]] = ("send", "send at once", "ping")
+Kind = Literal["say", "send", "send at once", "ping"]
+Action: TypeAlias = "tuple[Kind, bytes]"
 
 
 class TestByChance:
@@ -885,7 +936,7 @@ class TestByChance:
         self, said: Said, data: st.DataObject, role: Role
     ) -> None:
         says: list[Action] = [("say", piece) for piece in data.draw(pieces(said[1]))]
-        kinds = st.sampled_from(KINDS)
+        kinds: st.SearchStrategy[Kind] = st.sampled_from(["send", "send at once", "ping"])
         for _ in range(data.draw(st.integers(0, 6))):
             at = data.draw(st.integers(0, len(says)))
             says.insert(at, (data.draw(kinds), b"x" * data.draw(SIZES)))

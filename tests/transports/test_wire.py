@@ -60,6 +60,18 @@ class Slowly(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
 
+class Hesitant(socket.socket):
+    """A socket of which every other read is in vain, as the system may well have it."""
+
+    _reads = 0
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        self._reads += 1
+        if self._reads % 2:
+            raise BlockingIOError
+        return super().recv(bufsize, flags)
+
+
 def as_server(stream: trio.abc.Stream) -> trio.SSLStream[trio.abc.Stream]:
     return trio.SSLStream(stream, SERVER, server_side=True, https_compatible=True)
 
@@ -141,6 +153,17 @@ class TestTheTlsHandshake:
         async with wires(tls=True, slowly=True) as (wire, theirs), trio.open_nursery() as nursery:
             nursery.start_soon(theirs.send_all, b"hello")
             assert await hear(wire, 5) == b"hello"
+
+    async def test_goes_on_waiting_when_there_is_nothing_to_read_after_all(self) -> None:
+        ours, theirs = socket.socketpair()
+        stream = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+        wire = Wire(Hesitant(fileno=ours.detach()))
+        async with stream:
+            await (await encrypt(wire, stream)).send_all(b"hello")
+            await wire.wait_readable()
+            assert wire.receive() == b""
+            assert wire.receive() == b"hello"
+            wire.close()
 
     async def test_in_the_older_version_which_ends_with_the_servers_word(self) -> None:
         older = client_context()

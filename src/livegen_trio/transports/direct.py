@@ -296,8 +296,8 @@ class DirectTransport(Transport):
                     self._has_said_close = True
                     self._wire.send(self._framing.close(code, reason))
                 self._end(ConnectionClosed(code, reason))
-            case FramingError(code=code):
-                self._end(ConnectionClosed(code, str(event), initiator="local"))
+            case _:
+                self._end(ConnectionClosed(event.code, str(event), initiator="local"))
 
     def _answer(self, payload: bytes) -> None:
         """Answer a Ping; or the last of many, where the peer takes no answers (RFC 6455, 5.5.3)."""

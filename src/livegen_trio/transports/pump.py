@@ -73,9 +73,7 @@ class Pump:
     def rearm(self, member: Member) -> None:
         """The member has begun, or ceased, to want to write."""
         descriptor = member.sock.fileno()
-        if (
-            self._members.get(descriptor) is member
-        ):  # else it has been released, and its task is about to go on
+        if self._members.get(descriptor) is member:  # else it is released, and its task is about to go on
             self._epoll.modify(descriptor, _interests(member))
 
     def release(self, member: Member) -> None:
@@ -87,7 +85,7 @@ class Pump:
         self._forget(member)
         if member is self._leader:
             self._leading.cancel(reason="its own connection has ended")
-        elif member in self._followers:
+        else:
             self._followers[member].unpark_all()
 
     async def _lead(self, member: Member) -> None:

@@ -233,8 +233,8 @@ class Ledger:
         """How many inputs were sent on this connection and are not known to have arrived."""
         return self._sent - self._acknowledged
 
-    def sent(self) -> None:
-        """The input that was taken has been written whole."""
+    def sent(self) -> Input:
+        """The input that was taken has been written whole; returns it."""
         assert self._in_flight is not None
         entry, self._in_flight = self._in_flight, None
         self._sent += 1
@@ -243,6 +243,7 @@ class Ledger:
         ring = self._sent_control if entry.kind.is_control else self._sent_realtime
         ring.put(msgspec.structs.replace(entry, place=self._sent))
         self._settle()
+        return entry
 
     def acknowledge(self, count: int) -> None:
         """The server has the first *count* inputs that were sent on this connection."""

@@ -1,31 +1,65 @@
-"""The acknowledgement task: finds out how much of what was sent the server has read."""
+"""When the server is asked how much it has read: mostly by a ping that goes out in one write with an input.
+
+Such a ping costs next to nothing, and one that had to be timed, queued and sent by tasks of its own costs more than
+the message. So there is a task only for what no later input asks about.
+"""
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 if TYPE_CHECKING:
-    from ..transports.base import Transport
     from .outbox import Outbox
 
 INTERVAL: Final = 0.5
-"""Seconds. As much is repeated, at the most, when a connection breaks and the next one restores its session."""
+"""Seconds from one ping to the next, while media flow. As much is repeated, at the most, when a connection breaks and
+the next one restores its session."""
+
+AFTERTHOUGHT: Final = 2.0
+"""Seconds until the last inputs are asked about that no ping has followed."""
 
 SETUP: Final = 1
 """The frame before the inputs, which counts as well."""
 
 
-async def ask_what_has_arrived(transport: Transport, outbox: Outbox) -> None:
-    """Ping the server while something is in doubt, and note what its answers confirm."""
+class Asking:
+    """Says whether an input is to take a ping along. Asks nothing until it has begun."""
+
+    __slots__ = ("_again_at", "_is_on")
+
+    def __init__(self) -> None:
+        self._is_on = False
+        self._again_at = 0.0
+
+    def begin(self) -> None:
+        """A connection is there, of which nothing is known yet."""
+        self._is_on = True
+        self._again_at = 0.0
+
+    def stop(self) -> None:
+        """There is none any more."""
+        self._is_on = False
+
+    def is_due(self, now: float, *, urgent: bool = False) -> bool:
+        """Whether the server is to be asked, now or, if *urgent*, before its time."""
+        return self._is_on and (urgent or now >= self._again_at)
+
+    def has_asked(self, now: float) -> None:
+        """It has been asked about all that was sent."""
+        self._again_at = now + spread(INTERVAL)
+
+
+async def ask_for_the_last(outbox: Outbox) -> None:
+    """Ask about inputs that no ping has followed, and ask again about those of which none was answered."""
     while True:
         await outbox.wait_for_doubt()
-        outbox.request_ping()
-        await trio.sleep(INTERVAL)
-        note_what_has_arrived(transport, outbox)
+        await trio.sleep(spread(AFTERTHOUGHT))
+        outbox.ask_again()
 
 
-def note_what_has_arrived(transport: Transport, outbox: Outbox) -> None:
-    """Take in what the newest answer to a ping confirms."""
-    outbox.ledger.acknowledge(transport.delivered - SETUP)
+def spread(seconds: float) -> float:
+    """A little less, so that many sessions that began at once don't ask at once."""
+    return seconds * random.uniform(0.8, 1)  # noqa: S311 - nothing is secret about it

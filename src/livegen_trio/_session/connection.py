@@ -14,7 +14,7 @@ from .._errors import (
 )
 from .._hints import diagnose_close
 from ..transports.base import ConnectionClosed, Progress
-from .acknowledgement import ask_what_has_arrived, note_what_has_arrived
+from .acknowledgement import ask_for_the_last
 from .closed import Ending
 from .groups import single_exception
 from .keepalive import watch_for_silence
@@ -130,18 +130,16 @@ class Connection:
 
     async def _serve(self, nursery: trio.Nursery, transport: Transport) -> None:
         nursery.start_soon(self._send, transport)
-        self._outbox.attach(transport.send_nowait)
+        self._outbox.attach(transport, asks=self._confirms)
         nursery.start_soon(self._keep_alive, transport)
         if self._confirms:
-            nursery.start_soon(ask_what_has_arrived, transport, self._outbox)
+            nursery.start_soon(ask_for_the_last, self._outbox)
         ending = await receive_frames(transport, self._protocol, self._inbox, self._observe)
         self._end(ending)
         if self._outbox.is_running_out:
             await self._all_sent.wait()
         elif ending.initiator == "local":
             await _say_goodbye(transport, ending.code, ending.reason)
-        if self._confirms:
-            note_what_has_arrived(transport, self._outbox)
 
     def _end(self, ending: Ending) -> None:
         if not self._has_ended:

@@ -24,7 +24,7 @@ async def watch_for_silence(transport: Transport, outbox: Outbox, *, interval: f
     while (now := trio.current_time()) < since + limit:
         due = since + min(interval, limit)
         if now >= due:
-            outbox.request_ping()
+            outbox.ping()
             due = min(now + interval, since + limit)
         await trio.sleep_until(due)
         since = transport.last_heard

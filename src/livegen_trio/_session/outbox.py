@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import trio
 
 from .._ledger import Input, Kind, Ledger
+from .acknowledgement import SETUP, Asking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .._ledger import Loss
+    from ..transports.base import Transport
     from .buffering import Buffering
     from .closed import Ending
     from .rare_switch import RareSwitch
@@ -43,9 +43,11 @@ class Outbox:
         self._taking = trio.lowlevel.ParkingLot()
         self._doubting = trio.lowlevel.ParkingLot()
         self._switching = switching
+        self._transport: Transport | None = None
+        self._asking = Asking()
+        self._in_doubt = False
         self._ping_wanted = False
         self._leaving = False
-        self._send_nowait: Callable[[bytes], bool] = _not_now
         self._ending: Ending | None = None
         self._closed = False
         self.ledger: Ledger = Ledger()
@@ -118,11 +120,12 @@ class Outbox:
         """Add an input, right after `room`."""
         now = trio.current_time()
         # It takes longer to wake up the sender than to send.
-        if not self._ping_wanted and self.ledger.is_idle and self._send_nowait(frame):
-            self.ledger.accept_sent(frame, kind, now)
-            if self.ledger.unacknowledged == 1:
-                self._doubting.unpark_all()
-            return
+        if self._transport is not None and self.ledger.is_idle and not self._ping_wanted:
+            ping = self._asking.is_due(now, urgent=kind is not Kind.MEDIA)
+            if self._transport.send_nowait(frame, ping=ping):
+                self.ledger.accept_sent(frame, kind, now)
+                self._note_sent(now, asked=ping)
+                return
         self.ledger.accept(frame, kind, now)
         if self._buffering.media == "drop_oldest":
             self.ledger.drop_media(
@@ -132,12 +135,21 @@ class Outbox:
 
     # For the connection
 
-    def attach(self, send_nowait: Callable[[bytes], bool]) -> None:
-        """Send by this what can be sent without waiting. The sender does the rest."""
-        self._send_nowait = send_nowait
+    def attach(self, transport: Transport, *, asks: bool) -> None:
+        """Send by this what can be sent without waiting. The sender does the rest.
 
-    def request_ping(self) -> None:
-        """Have the sender send a ping as soon as it can."""
+        Where it *asks*, pings go along with inputs, and their answers acknowledge what was sent.
+        """
+        self._transport = transport
+        if asks:
+            self._asking.begin()
+            transport.watch_delivery(self._note_delivery)
+
+    def ping(self) -> None:
+        """Ping the server: at once, or as soon as the sender can."""
+        if self._transport is not None and not self._ping_wanted and self._transport.ping_nowait():
+            self._asking.has_asked(trio.current_time())
+            return
         self._ping_wanted = True
         self._taking.unpark_all()
 
@@ -147,6 +159,7 @@ class Outbox:
         while True:
             if self._ping_wanted:
                 self._ping_wanted = False
+                self._asking.has_asked(trio.current_time())
                 return Control.PING
             if self._leaving:
                 return None
@@ -158,29 +171,49 @@ class Outbox:
 
     def sent(self) -> None:
         """The input taken last has been sent whole."""
-        self.ledger.sent()
+        entry = self.ledger.sent()
+        now = trio.current_time()
+        self._note_sent(now, asked=False)
+        if self._asking.is_due(now, urgent=entry.kind is not Kind.MEDIA):
+            self.ping()
         self._putting.unpark_all()
-        self._doubting.unpark_all()
 
     async def wait_for_doubt(self) -> None:
         """Wait until something was sent that the server is not known to have."""
         await trio.lowlevel.checkpoint()
         while not self.ledger.unacknowledged:
+            self._in_doubt = False
             await self._doubting.park()
+
+    def ask_again(self) -> None:
+        """Ping the server, if something is in doubt and it was not asked of late."""
+        if self.ledger.unacknowledged and self._asking.is_due(trio.current_time()):
+            self.ping()
+
+    def _note_sent(self, now: float, *, asked: bool) -> None:
+        if asked:
+            self._asking.has_asked(now)
+        if not self._in_doubt:
+            self._in_doubt = True
+            self._doubting.unpark_all()
+
+    def _note_delivery(self, frames: int) -> None:
+        self.ledger.acknowledge(frames - SETUP)
 
     # For the supervisor
 
     def leave(self) -> None:
         """The connection is being replaced: what waits, waits for the next one."""
-        self._send_nowait = _not_now
+        self._transport = None
         self._leaving = True
         self._taking.unpark_all()
 
     def lose_connection(self, *, replay: bool) -> Loss:
         """The connection is gone: with *replay*, what may not have arrived is sent again on the next one."""
+        self._transport = None
+        self._asking.stop()
         self._leaving = False
         self._ping_wanted = False
-        self._send_nowait = _not_now
         return self.ledger.lose_connection(trio.current_time(), replay=replay)
 
     def reopen(self) -> None:
@@ -198,8 +231,3 @@ class Outbox:
         self._closed = True
         self._putting.unpark_all()
         self._taking.unpark_all()
-
-
-def _not_now(_frame: bytes) -> bool:
-    """There is no connection."""
-    return False

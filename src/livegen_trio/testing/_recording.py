@@ -15,6 +15,7 @@ from ._redaction import Redaction
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from ..transports.base import Progress
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
@@ -152,9 +153,8 @@ class _RecordingTransport(Transport):
     def last_heard(self) -> float:
         return self._transport.last_heard
 
-    @property
-    def delivered(self) -> int:
-        return self._transport.delivered
+    def watch_delivery(self, note: Callable[[int], None]) -> None:
+        self._transport.watch_delivery(note)
 
     async def send(self, frame: bytes) -> None:
         self._recorder.take_down(self._number, "client", frame)  # before any answer

@@ -132,12 +132,12 @@ class Transport(ABC):
     def last_heard(self) -> float:
         """When the last byte arrived, in `trio.current_time` seconds."""
 
-    @property
     @abstractmethod
-    def delivered(self) -> int:
-        """How many of the frames that were sent the peer is known to have read.
+    def watch_delivery(self, note: Callable[[int], None]) -> None:
+        """Call *note* with the number of frames that the peer has read, whenever that becomes known.
 
-        It knows from answered pings: a peer reads in order, so whoever answers a ping has read what came before.
+        It does by each answer to a ping: a peer reads in order, so whoever answers one has read what came before.
+        *note* must not block.
         """
 
     @abstractmethod
@@ -150,8 +150,10 @@ class Transport(ABC):
             ConnectionClosed: The connection is over.
         """
 
-    def send_nowait(self, frame: bytes) -> bool:  # noqa: ARG002 - by default it can't be done
+    def send_nowait(self, frame: bytes, *, ping: bool = False) -> bool:  # noqa: ARG002 - by default it can't be done
         """Send one frame at once, if nothing waits before it; False, and nothing sent, if that can't be.
+
+        With *ping*, a ping goes out behind it in the same write.
 
         What the network doesn't take of it now is written later, also if nobody sends anything more.
         """
@@ -178,9 +180,13 @@ class Transport(ABC):
         while take(await self.receive()):
             pass
 
+    def ping_nowait(self) -> bool:
+        """Ping at once, if nothing waits before it; False, and nothing sent, if that can't be."""
+        return False
+
     @abstractmethod
     async def ping(self) -> None:
-        """Ask the peer for a sign of life, which shows in `last_heard` and `delivered` while somebody receives.
+        """Ask the peer for a sign of life, which shows while somebody receives: `last_heard`, `watch_delivery`.
 
         Does not wait for it.
 
@@ -200,6 +206,10 @@ class Transport(ABC):
     @abstractmethod
     async def abort(self) -> None:
         """Close at once, without a word. Wakes whoever waits in another operation."""
+
+
+def nobody_watches(_frames: int) -> None:
+    """What `Transport.watch_delivery` replaces."""
 
 
 def cut_reason(reason: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from .._errors import HandshakeError
-from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Transport, cut_reason
+from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Transport, cut_reason, nobody_watches
 from .framing import CloseFrame, Framing, FramingError, Ping, Pong
 from .pump import pump_of_this_run
 from .refusal import HEAD_SIZE, hide_secrets, not_upgraded, read_refusal
@@ -104,7 +104,7 @@ class DirectTransport(Transport):
         self._is_reading = False
         self._is_writing = False
         self._sent = 0
-        self._delivered = 0
+        self._note_delivery: Callable[[int], None] = nobody_watches
         self._last_heard = trio.current_time()
         self._ending: ConnectionClosed | None = None
         self._has_said_close = False
@@ -127,20 +127,23 @@ class DirectTransport(Transport):
     def last_heard(self) -> float:
         return self._last_heard
 
-    @property
-    def delivered(self) -> int:
-        return self._delivered
+    def watch_delivery(self, note: Callable[[int], None]) -> None:
+        self._note_delivery = note
 
     # Sending
 
-    def send_nowait(self, frame: bytes) -> bool:
-        wire = self._wire
-        if self._ending is not None or wire.unsent or wire.is_broken:
+    def send_nowait(self, frame: bytes, *, ping: bool = False) -> bool:
+        if not self._can_write_now:
             return False
-        wire.send(self._framing.text(frame))
+        data = self._framing.text(frame)
         self._sent += 1
-        if wire.unsent:
-            self._rearm()
+        self._write(data + self._ping() if ping else data)
+        return True
+
+    def ping_nowait(self) -> bool:
+        if not self._can_write_now:
+            return False
+        self._write(self._ping())
         return True
 
     async def send(self, frame: bytes) -> None:
@@ -151,8 +154,22 @@ class DirectTransport(Transport):
 
     async def ping(self) -> None:
         await self._until_writable()
-        self._wire.send(self._framing.ping(b"%d" % self._sent))
+        self._wire.send(self._ping())
         await self._drain()
+
+    @property
+    def _can_write_now(self) -> bool:
+        wire = self._wire
+        return not (self._ending is not None or wire.unsent or wire.is_broken)
+
+    def _ping(self) -> bytes:
+        """Its answer says how much of what was sent has been read."""
+        return self._framing.ping(b"%d" % self._sent)
+
+    def _write(self, data: bytes) -> None:
+        self._wire.send(data)
+        if self._wire.unsent:
+            self._rearm()
 
     async def _until_writable(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -289,7 +306,7 @@ class DirectTransport(Transport):
                 self._answer(payload)
             case Pong(payload=payload):
                 if payload.isdigit():  # else it is none of ours
-                    self._delivered = min(self._sent, max(self._delivered, int(payload)))
+                    self._note_delivery(min(self._sent, int(payload)))
             case CloseFrame(code=code, reason=reason):
                 self._has_heard_close = True
                 if not self._has_said_close:
@@ -306,9 +323,7 @@ class DirectTransport(Transport):
         if self._wire.unsent:
             self._owed = payload
             return
-        self._wire.send(self._framing.pong(payload))
-        if self._wire.unsent:
-            self._rearm()
+        self._write(self._framing.pong(payload))
 
     # Ending
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
-from .base import ConnectionClosed, Transport, cut_reason
+from .base import ConnectionClosed, Transport, cut_reason, nobody_watches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _CAPACITY: Final = 64  # frames in flight one way, before a sender waits
 _ABNORMAL: Final = 1006
@@ -31,7 +34,7 @@ class _Line:
         self.entry, self.exit = trio.open_memory_channel(_CAPACITY)
         self.last_used: float = trio.current_time()
         self.frames_out: int = 0
-        self.frames_confirmed: int = 0
+        self.note_delivery: Callable[[int], None] = nobody_watches
         self.goodbye: tuple[int, str] | None = None
 
 
@@ -57,9 +60,8 @@ class MemoryTransport(Transport):
     def last_heard(self) -> float:
         return self._incoming.last_used
 
-    @property
-    def delivered(self) -> int:
-        return self._outgoing.frames_confirmed
+    def watch_delivery(self, note: Callable[[int], None]) -> None:
+        self._outgoing.note_delivery = note
 
     async def send(self, frame: bytes) -> None:
         await self._put(frame)
@@ -81,7 +83,7 @@ class MemoryTransport(Transport):
             if item is not _Control.PING:
                 self._incoming.frames_out += 1
                 return item
-            self._incoming.frames_confirmed = self._incoming.frames_out  # the pong
+            self._incoming.note_delivery(self._incoming.frames_out)  # the pong
             self._outgoing.last_used = trio.current_time()
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:

@@ -19,7 +19,7 @@ import wsproto.events
 import wsproto.utilities
 
 from .._errors import HandshakeError
-from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Transport, cut_reason
+from .base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Transport, cut_reason, nobody_watches
 from .causes import first_error
 from .refusal import hide_secrets, not_upgraded, refused
 from .watched_stream import WatchedStream
@@ -146,7 +146,7 @@ class TrioWebSocketTransport(Transport):
         self._scope = scope
         self._opcode = opcode
         self._sent = 0
-        self._delivered = 0
+        self._note_delivery: Callable[[int], None] = nobody_watches
         self._ending: ConnectionClosed | None = None
         self._close = b""
         self._peer_must_hang_up = False
@@ -155,13 +155,12 @@ class TrioWebSocketTransport(Transport):
     def last_heard(self) -> float:
         return self._stream.last_heard
 
-    @property
-    def delivered(self) -> int:
-        return self._delivered
+    def watch_delivery(self, note: Callable[[int], None]) -> None:
+        self._note_delivery = note
 
-    def note_delivered(self, frames: int) -> None:
+    def pong_received(self, frames: int) -> None:
         """The peer has answered a ping that went out after so many frames."""
-        self._delivered = frames
+        self._note_delivery(frames)
 
     async def send(self, frame: bytes) -> None:
         if self._opcode == "text":
@@ -261,7 +260,7 @@ class _Pong:
         self._frames = frames
 
     def set(self) -> None:
-        self._transport.note_delivered(self._frames)
+        self._transport.pong_received(self._frames)
 
 
 async def _keep_reading(

@@ -202,10 +202,29 @@ class TestSendingAtOnce:
             heard = [await peer.hear() for _ in range(5)]
         assert heard == [(TEXT, b"one"), (TEXT, b"two"), (TEXT, b"three"), (PING, b"3"), (TEXT, b"four")]
 
+    async def test_takes_a_ping_along_that_asks_about_it_too(self) -> None:
+        async with opened() as (transport, peer):
+            await transport.send(b"one")
+            assert transport.send_nowait(b"two", ping=True)
+            assert transport.ping_nowait()
+            heard = [await peer.hear() for _ in range(4)]
+        assert heard == [(TEXT, b"one"), (TEXT, b"two"), (PING, b"2"), (PING, b"2")]
+
+    async def test_a_ping_that_the_network_takes_in_part_is_written_later(self) -> None:
+        async with bare(Narrow) as (transport, peer), trio.open_nursery() as nursery:
+            nursery.start_soon(transport.deliver, keep_on)
+            await come_to_rest()
+            assert transport.ping_nowait()
+            assert not transport.ping_nowait()
+            assert await peer.hear() == (PING, b"0")
+            await come_to_rest()
+            nursery.cancel_scope.cancel()
+
     async def test_sends_nothing_while_something_is_still_to_be_written(self) -> None:
         async with opened() as (transport, peer), trio.open_nursery() as nursery:
             assert transport.send_nowait(LARGE)
-            assert not transport.send_nowait(b"never")
+            assert not transport.send_nowait(b"never", ping=True)
+            assert not transport.ping_nowait()
             nursery.start_soon(transport.send, b"next")
             assert [await peer.hear(), await peer.hear()] == [(TEXT, LARGE), (TEXT, b"next")]
             assert transport.send_nowait(b"last")
@@ -215,6 +234,7 @@ class TestSendingAtOnce:
         async with opened(encode_close(1001)) as (transport, peer):
             await delivered_by(transport)
             assert not transport.send_nowait(b"never")
+            assert not transport.ping_nowait()
             await transport.abort()
             assert await hear_all(peer) == [(CLOSE, b"\x03\xe9")]
 
@@ -229,6 +249,7 @@ class TestSendingAtOnce:
             await peer.hang_up()
             transport.send_nowait(b"into the void")
             assert not transport.send_nowait(b"never")
+            assert not transport.ping_nowait()
             assert await ending_of(transport.send(b"never")) == (1006, "", "server")
             assert await transport.receive() == b"last words"
 
@@ -526,29 +547,30 @@ class TestPings:
 
     async def test_that_are_answered_tell_how_many_frames_were_read(self, role: Role) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
+            delivered: list[int] = []
+            transport.watch_delivery(delivered.append)
             nursery.start_soon(transport.deliver, keep_on)
             await transport.send(b"one")
             assert transport.send_nowait(b"two")
             await transport.ping()
             *_, (opcode, payload) = [await peer.hear() for _ in range(3)]
             assert opcode == PING
-            assert transport.delivered == 0
+            assert delivered == []
             await peer.say(encode(PONG, payload))
             await come_to_rest()
-            assert transport.delivered == 2
+            assert delivered == [2]
             nursery.cancel_scope.cancel()
 
     @pytest.mark.parametrize("payload", [b"", b"hello", b"-1", b"1.5", b"\xb2", b"\xff", b"7" * 125])
     async def test_that_we_did_not_send_may_be_answered_with_anything(self, payload: bytes) -> None:
         async with opened() as (transport, peer), trio.open_nursery() as nursery:
+            delivered: list[int] = []
+            transport.watch_delivery(delivered.append)
             nursery.start_soon(transport.deliver, keep_on)
             await transport.send(b"one")
             await peer.say(encode(PONG, payload))
             await come_to_rest()
-            assert transport.delivered == (payload.isdigit())  # never more than were sent
-            await peer.say(encode(PONG, b"1"), encode(PONG, b"0"))
-            await come_to_rest()
-            assert transport.delivered == 1
+            assert delivered == [1] * payload.isdigit()  # never more than were sent
             nursery.cancel_scope.cancel()
 
 

@@ -50,7 +50,7 @@ FULL: Final = Plan(
         )
         for tls in (True, False)
     ),
-    paced=tuple(Case(sessions, 20, 250, "paced") for sessions in (50, 75, 100, 200, 300, 400, 500, 600)),
+    paced=tuple(Case(sessions, 20, 250, "paced") for sessions in (50, 100, 200, 300, 400, 500, 600, 700)),
     idle=tuple(Case(500, 20, 1, "idle", tls) for tls in (True, False)),
 )
 SHORT: Final = Plan(

@@ -741,12 +741,13 @@ async def test_media_wait_for_room_and_can_be_cancelled_there() -> None:
     with pytest.raises(SessionClosedError, match="not sent"):
         async with connected(server, **options) as session:
             sent = 0
-            with anyio.move_on_after(0.02) as scope:
-                while True:
+            while True:
+                with anyio.move_on_after(0.1) as scope:
                     await session.send_audio_realtime(bytes(3000))
-                    sent += 1
-            assert scope.cancelled_caught
-            assert sent < 100
+                if scope.cancelled_caught:
+                    break
+                sent += 1
+                assert sent < 100
             await session.send("control has room of its own")
 
 

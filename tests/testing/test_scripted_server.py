@@ -253,6 +253,21 @@ async def test_a_client_that_sends_no_object_fails() -> None:
             await trio.sleep_forever()
 
 
+async def test_a_step_may_forgive_a_client_that_sends_no_object() -> None:
+    async def forgive(server: ServerEnd) -> None:
+        with pytest.raises(ScriptError, match="what is no message"):
+            await server.hear()
+
+    server = ScriptedServer(Connection(forgive))
+    async with server.playing(), trio.open_nursery() as nursery:
+        transport = await server.backend.dial(nursery, Progress())
+        await transport.send(b'{"setup": {}}')
+        await transport.receive()
+        await transport.send(b"[]")
+        await trio.testing.wait_all_tasks_blocked()
+        await transport.abort()
+
+
 # On a real socket
 
 

@@ -76,13 +76,14 @@ class ServerEnd:
         """The client's next message, or None when the connection has ended.
 
         Raises:
-            ScriptError: The client sent what is no message.
+            ScriptError: The client sent what is no message. That is told once, and nothing more is heard.
         """
         try:
             message = await self._waiting.receive()
         except trio.EndOfChannel:
             if self._trouble is not None:
-                raise self._trouble from None
+                trouble, self._trouble = self._trouble, None  # a step that handles it has handled it
+                raise trouble from None
             return None
         self.heard.append(message)
         return message

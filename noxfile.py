@@ -19,26 +19,13 @@ EXTRAS = "cli,local,mcp,proxy,valkey,vertex,web"
 CORE = ",".join(
     f"*/livegen_trio/{path}"
     for path in (
-        "types/*",
-        "_awaiting.py",
-        "_base64.py",
-        "_calls.py",
-        "_codec.py",
-        "_contents.py",
         "_errors.py",
-        "_hints.py",
-        "_history.py",
-        "_ledger.py",
-        "_profiles.py",
-        "_protocol.py",
-        "_resume_state.py",
-        "_resume_store.py",
-        "_shapes.py",
-        "_supervision.py",
-        "_turn_rules.py",
-        "_usage.py",
-        "transports/framing.py",
-        "transports/masking.py",
+        "_protocol/*",
+        "_resumption/*",
+        "_user_code.py",
+        "transports/_direct/framing.py",
+        "transports/_direct/masking.py",
+        "types/*",
     )
 )
 """The modules that know no event loop: nothing in them is hard to test."""
@@ -52,8 +39,8 @@ AWAITED = [
         "_model.py",
         "_tokens.py",
         "_session/session.py",
-        "_session/inbox.py",
-        "_session/outbox.py",
+        "_engine/inbox.py",
+        "_engine/outbox.py",
         "_session/turns.py",
     )
 ]
@@ -97,7 +84,7 @@ def soak(session: nox.Session) -> None:
     examples = os.environ.get("SOAK_EXAMPLES", "60000")
     session.run(
         "pytest",
-        "tests/session/test_any_fault.py",
+        "tests/engine/test_any_fault.py",
         "-o",
         "faulthandler_timeout=3600",
         env={"SOAK_EXAMPLES": examples},

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import trio
 
+from livegen_trio.transports._trio_websocket.transport import serve_websocket_stream
 from livegen_trio.transports.base import ConnectionClosed
-from livegen_trio.transports.trio_websocket import serve_websocket_stream
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator
 
-    from livegen_trio.transports.trio_websocket import TrioWebSocketTransport
+    from livegen_trio.transports._trio_websocket.transport import TrioWebSocketTransport
 
 Cut: TypeAlias = Literal["close", "stall", "abort", "go away"]
 

@@ -16,7 +16,7 @@ import pybase64
 from google import genai
 from google.genai import live, types
 
-from livegen_trio._codec import decode_server_message, encode_media
+from livegen_trio._protocol.codec import decode_server_message, encode_media
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

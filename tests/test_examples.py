@@ -20,8 +20,8 @@ from livegen_trio.audio import Recording, read_wav, speech_end, write_wav
 from livegen_trio.local import LocalServer, text_engines
 from livegen_trio.stores.valkey import ValkeyResumeStore
 from livegen_trio.testing import Connection, Emit, ScriptedServer, ServerEnd
-from valkey_server import valkey_server
-from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
+from support.valkey_server import valkey_server
+from support.voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

@@ -27,7 +27,7 @@ from livegen_trio import (
     get_live_generative_model,
 )
 from livegen_trio.types import FunctionCallingConfig, Setup
-from peer import PeerBackend, model_on
+from support.peer import PeerBackend, model_on
 
 BACKEND = GeminiBackend(api_key="SECRET", base_url="wss://host")
 

@@ -20,7 +20,6 @@ import trio
 import trustme
 from google.oauth2.credentials import Credentials
 
-from google_servers import CLIENT_SECRET, REFRESH_TOKEN, answer, google_server, token, user_at
 from livegen_trio import (
     ConfigError,
     ConnectTimeoutError,
@@ -39,13 +38,14 @@ from livegen_trio import (
     create_auth_token,
     get_live_generative_model,
 )
-from loopback import SETUP_COMPLETE, serving, setups, upgrades
+from support.google_servers import CLIENT_SECRET, REFRESH_TOKEN, answer, google_server, token, user_at
+from support.loopback import SETUP_COMPLETE, serving, setups, upgrades
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 
     from livegen_trio import LiveGenerativeModel, WebSocketBackend
-    from livegen_trio.transports.trio_websocket import TrioWebSocketTransport, UpgradeRequest
+    from livegen_trio.transports._trio_websocket.transport import TrioWebSocketTransport, UpgradeRequest
 
     Make: TypeAlias = Callable[..., WebSocketBackend]
 

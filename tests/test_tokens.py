@@ -14,8 +14,6 @@ import trio
 from google import genai
 from google.genai import types
 
-from authority import client_context, server_context
-from http_peer import HttpPeer, answer, http_peer
 from livegen_trio import (
     AudioTranscriptionConfig,
     AuthToken,
@@ -37,9 +35,11 @@ from livegen_trio import (
     create_auth_token,
     get_live_generative_model,
 )
-from livegen_trio._hints import diagnose_status
+from livegen_trio._protocol.close_hints import diagnose_status
 from livegen_trio.local import LocalBackend
-from peer import PeerBackend
+from support.authority import client_context, server_context
+from support.http_peer import HttpPeer, answer, http_peer
+from support.peer import PeerBackend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

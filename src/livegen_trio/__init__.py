@@ -3,7 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from ._contents import ContentInput as ContentInput
 from ._errors import (
     ConfigError as ConfigError,
     ConnectTimeoutError as ConnectTimeoutError,
@@ -20,15 +19,15 @@ from ._model import (
     LiveGenerativeModel as LiveGenerativeModel,
     get_live_generative_model as get_live_generative_model,
 )
-from ._profiles import ModelProfile as ModelProfile, profile_of as profile_of
-from ._resume_state import ResumeState as ResumeState
-from ._resume_store import ResumeStore as ResumeStore
+from ._protocol.contents import ContentInput as ContentInput
+from ._protocol.model_profiles import ModelProfile as ModelProfile, profile_of as profile_of
+from ._resumption.reconnection import Reconnection as Reconnection
+from ._resumption.store import ResumeStore as ResumeStore
 from ._session.buffering import Buffering as Buffering
 from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession
 from ._session.statistics import SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
-from ._supervision import Reconnection as Reconnection
 from .backends.base import Backend as Backend, WebSocketBackend as WebSocketBackend
 from .backends.gemini import GeminiBackend as GeminiBackend
 from .tools import ToolContext as ToolContext, ToolInput as ToolInput, tool as tool
@@ -118,6 +117,7 @@ from .types import (
     Reconnected as Reconnected,
     Reconnecting as Reconnecting,
     ReplicatedVoiceConfig as ReplicatedVoiceConfig,
+    ResumeState as ResumeState,
     RetrievalConfig as RetrievalConfig,
     RetrievalMetadata as RetrievalMetadata,
     ReviewSnippet as ReviewSnippet,
@@ -182,14 +182,14 @@ from .types import (
 
 if TYPE_CHECKING:
     from ._tokens import AuthToken as AuthToken, create_auth_token as create_auth_token
-    from .backends.certificate import ClientCertificate as ClientCertificate
+    from .backends._certificate import ClientCertificate as ClientCertificate
     from .backends.firebase import FirebaseBackend as FirebaseBackend
     from .backends.vertex import VertexBackend as VertexBackend
     from .local import LocalBackend as LocalBackend
 
 _LATER: Final = {
     "AuthToken": "._tokens",
-    "ClientCertificate": ".backends.certificate",
+    "ClientCertificate": ".backends._certificate",
     "FirebaseBackend": ".backends.firebase",
     "LocalBackend": ".local",
     "VertexBackend": ".backends.vertex",

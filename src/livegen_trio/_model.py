@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
-from ._contents import ContentInput, as_instruction
+from ._engine.connect import open_session
+from ._engine.options import SessionOptions, ToolExecution
 from ._errors import ConfigError, LocalProtocolError
 from ._needs_trio import needs_trio
-from ._profiles import check_responses, check_setup, profile_of
-from ._resume_state import ResumeState
+from ._protocol.contents import ContentInput, as_instruction
+from ._protocol.model_profiles import check_responses, check_setup, profile_of
+from ._resumption.reconnection import Reconnection
 from ._session.buffering import Buffering
-from ._session.connect import open_session
-from ._session.options import SessionOptions, ToolExecution
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
-from ._supervision import Reconnection
 from .tools import declarations, list_tools
 from .types import (
     FunctionResponse,
     LiveGenerationConfig,
+    ResumeState,
     SessionResumptionConfig,
     ToolResponse,
     make_setup,
@@ -29,8 +29,8 @@ from .types import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from ._profiles import ModelProfile
-    from ._session.options import Approve
+    from ._engine.options import Approve
+    from ._protocol.model_profiles import ModelProfile
     from ._session.session import LiveSession
     from .backends.base import Backend
     from .tools import Declared, ToolInput

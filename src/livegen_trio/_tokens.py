@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Final, Literal, TypeGuard, get_args
 
 import msgspec
 
-from ._codec import encode_client_message
 from ._errors import ConfigError, HandshakeError
-from ._hints import diagnose_status
 from ._needs_trio import needs_trio
+from ._protocol.close_hints import diagnose_status
+from ._protocol.codec import encode_client_message
+from .backends._vertex_only import ONLY_VERTEX_IN_SETUP
 from .backends.gemini import AUTH_TOKENS, KEY_HEADER, GeminiBackend
-from .backends.vertex_only import ONLY_VERTEX_IN_SETUP
 from .types import Model, SessionResumptionConfig, Setup, make_setup
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from ._model import LiveGenerativeModel
     from .backends.base import Backend
+    from .transports._https import Response
     from .transports.base import Endpoint
-    from .transports.https import Response
 
 _LONGEST_LIFE: Final = timedelta(hours=20)
 _NOT_FOUND: Final = 'no tokens are made at this URL; check the host, or try api_version="v1alpha"'
@@ -95,7 +95,7 @@ async def create_auth_token(
             token in its answer.
         RuntimeError: This is no Trio task; on asyncio use `livegen_trio.anyio.create_auth_token`.
     """
-    from .transports.https import post_json  # noqa: PLC0415 - few programs ask for tokens
+    from .transports._https import post_json  # noqa: PLC0415 - few programs ask for tokens
 
     needs_trio("create_auth_token()", on_asyncio="use livegen_trio.anyio.create_auth_token()")
     service = _service(model, backend)

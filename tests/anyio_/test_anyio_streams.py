@@ -23,7 +23,7 @@ from livegen_trio import (
     SessionClosedError,
 )
 from livegen_trio.anyio import event_stream, input_stream
-from peer import TURN_COMPLETE, conversation, heard_text, text, words_of
+from support.peer import TURN_COMPLETE, conversation, heard_text, text, words_of
 
 if TYPE_CHECKING:
     from livegen_trio import LiveSession

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from event_loops import on_asyncio, until
 from livegen_trio import ServerContent, SessionClosedError, ToolContext, get_live_generative_model
 from livegen_trio.anyio import connect
 from livegen_trio.testing import Close, Connection, Emit, Expect, ScriptedServer, Stall
+from support.event_loops import on_asyncio, until
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

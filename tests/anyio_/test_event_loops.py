@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sniffio
 
-from event_loops import ON_EVERY_LOOP
+from support.event_loops import ON_EVERY_LOOP
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -12,7 +12,6 @@ import pytest
 import sniffio
 import trio
 
-from event_loops import on_every_loop, until
 from livegen_trio import (
     AutomaticActivityDetection,
     Blob,
@@ -41,6 +40,7 @@ from livegen_trio.anyio import connect, event_stream, input_stream
 from livegen_trio.local import text_engines
 from livegen_trio.stores import MemoryResumeStore
 from livegen_trio.testing import Close, Connection, Emit, Expect, HangUp, Refusal, ScriptedServer, Stall
+from support.event_loops import on_every_loop, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

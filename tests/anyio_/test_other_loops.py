@@ -10,10 +10,10 @@ import anyio.lowlevel
 import pytest
 import trio
 
-from event_loops import on_asyncio
 from livegen_trio import FunctionResponse, LiveSession, get_live_generative_model
 from livegen_trio.anyio import connect, event_stream, input_stream
 from livegen_trio.testing import Connection, Emit, Expect, ScriptedServer
+from support.event_loops import on_asyncio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

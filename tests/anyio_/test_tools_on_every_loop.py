@@ -20,8 +20,6 @@ import trio
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context  # noqa: TC002 - looked at when a tool is declared
 
-from event_loops import on_asyncio, on_every_loop, until
-from live_client import text_engines
 from livegen_trio import (
     FunctionCall,
     GeminiBackend,
@@ -34,6 +32,8 @@ from livegen_trio import (
 from livegen_trio.anyio import connect, create_auth_token
 from livegen_trio.local import CallTool, LocalBackend, Say
 from livegen_trio.testing import Connection, Emit, Expect, ScriptedServer
+from support.event_loops import on_asyncio, on_every_loop, until
+from support.live_client import text_engines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

@@ -17,11 +17,11 @@ import pytest
 import trio
 import trio_websocket
 
-from live_client import sound, speech_engines
 from livegen_trio.local import LocalServer
 from livegen_trio.testing import Connection, ScriptedServer, ServerEnd
+from livegen_trio.transports._opening import open_websocket
 from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress
-from livegen_trio.transports.opening import open_websocket
+from support.live_client import sound, speech_engines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -24,8 +24,8 @@ from livegen_trio.audio import (
     VirtualSpeaker,
 )
 from livegen_trio.audio._conversation import _conversing
-from peer import INTERRUPTED, TURN_COMPLETE, conversation, next_content, text, words_of
-from talking import RATE, SECOND, spoken, talk
+from support.peer import INTERRUPTED, TURN_COMPLETE, conversation, next_content, text, words_of
+from support.talking import RATE, SECOND, spoken, talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -16,8 +16,8 @@ from livegen_trio import (
     SessionClosedError,
 )
 from livegen_trio.audio import AudioConversation, VirtualSpeaker, stream_pcm
-from peer import INTERRUPTED, Peer, conversation
-from talking import SECOND, heard_audio, spoken, talk
+from support.peer import INTERRUPTED, Peer, conversation
+from support.talking import SECOND, heard_audio, spoken, talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -10,14 +10,14 @@ import trio
 import trio.testing
 
 from livegen_trio import FunctionCall, FunctionDeclaration, FunctionResponse, ToolCall, ToolCallCancellation
-from talking import talk
+from support.talking import talk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trio.testing import MockClock
 
-    from talking import Talk
+    from support.talking import Talk
 
 
 def call(*ids: str, name: str = "look", **more: Any) -> dict[str, Any]:

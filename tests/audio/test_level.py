@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from livegen_trio.audio import Recording, speech_end
-from voice import HUMAN_RATE, human_voice
+from support.voice import HUMAN_RATE, human_voice
 
 RATE = 16_000
 

@@ -13,7 +13,7 @@ import trio.testing
 from livegen_trio import Blob, Content, Part, ServerContent
 from livegen_trio.audio import PlaybackOverflowError, Speech, SpeechEnded, SpeechStarted, VirtualSpeaker
 from livegen_trio.audio._playback import Playback, is_pcm
-from talking import RATE, SECOND
+from support.talking import RATE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

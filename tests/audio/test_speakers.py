@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from livegen_trio.audio import AudioSink, Recording, StreamSpeaker, VirtualSpeaker
-from talking import RATE, SECOND
+from support.talking import RATE, SECOND
 
 if TYPE_CHECKING:
     from trio.testing import MockClock

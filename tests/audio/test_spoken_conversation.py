@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from live_client import ScriptedRecognizer, sound, speech_engines
 from livegen_trio import (
     AudioTranscriptionConfig,
     LiveGenerationConfig,
@@ -27,7 +26,8 @@ from livegen_trio.audio import (
     write_wav,
 )
 from livegen_trio.local import speech_available
-from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
+from support.live_client import ScriptedRecognizer, sound, speech_engines
+from support.voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

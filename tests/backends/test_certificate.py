@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from authority import CA, server_context
 from livegen_trio import (
     ClientCertificate,
     ConfigError,
@@ -23,12 +22,13 @@ from livegen_trio import (
     LiveError,
     get_live_generative_model,
 )
-from loopback import SETUP_COMPLETE, setups
+from support.authority import CA, server_context
+from support.loopback import SETUP_COMPLETE, setups
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from livegen_trio.transports.trio_websocket import TrioWebSocketTransport
+    from livegen_trio.transports._trio_websocket.transport import TrioWebSocketTransport
 
 PASSWORD = "the-password-0123456789"
 CERTIFICATE = CA.issue_cert("client.test")

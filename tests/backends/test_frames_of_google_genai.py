@@ -39,7 +39,7 @@ from livegen_trio import (
     VoiceConfig,
     get_live_generative_model,
 )
-from recording_server import recording_server
+from support.recording_server import recording_server
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -12,7 +12,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.genai import types
 from google.genai._live_converters import _LiveConnectParameters_to_vertex
 
-from livegen_trio.backends.gemini_only import fields_in_message, fields_in_setup
+from livegen_trio.backends._gemini_only import fields_in_message, fields_in_setup
 from livegen_trio.types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
 
 MODEL = "publishers/google/models/m"

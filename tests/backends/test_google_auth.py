@@ -19,8 +19,10 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError, RefreshError
 from google.oauth2 import credentials as user_credentials
 
-from authority import server_context
-from google_servers import (
+from livegen_trio import ConfigError, HandshakeError, LiveError
+from livegen_trio.backends._google_auth import SCOPE, GoogleAuthorization, project_of
+from support.authority import server_context
+from support.google_servers import (
     CLIENT_SECRET,
     EMAIL,
     REFRESH_TOKEN,
@@ -34,14 +36,12 @@ from google_servers import (
     token,
     user_at,
 )
-from livegen_trio import ConfigError, HandshakeError, LiveError
-from livegen_trio.backends.google_auth import SCOPE, GoogleAuthorization, project_of
-from uninstalled import uninstall
+from support.uninstalled import uninstall
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from google_servers import GoogleServer
+    from support.google_servers import GoogleServer
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 PROXY_PASSWORD = "SECRET-password"
@@ -435,7 +435,7 @@ async def test_a_server_that_is_out_of_reach_may_be_asked_again() -> None:
 
 
 async def test_a_server_that_says_nothing_is_not_waited_for_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livegen_trio.backends.google_auth._TIMEOUT", 0.05)
+    monkeypatch.setattr("livegen_trio.backends._google_auth._TIMEOUT", 0.05)
     async with google_server(closed=True) as server:
         error = await error_of(user_at(server))
     assert isinstance(error, HandshakeError)

@@ -17,7 +17,7 @@ from livegen_trio import (
     VertexBackend,
     get_live_generative_model,
 )
-from recording_server import recording_server
+from support.recording_server import recording_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable

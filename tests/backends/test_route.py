@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livegen_trio import ConfigError
-from livegen_trio.backends.route import websocket_url
+from livegen_trio.backends._route import websocket_url
 
 
 @pytest.mark.parametrize(

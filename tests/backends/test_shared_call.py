@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from livegen_trio.backends.shared_call import SharedCall
+from livegen_trio.backends._shared_call import SharedCall
 
 if TYPE_CHECKING:
     from collections.abc import Generator

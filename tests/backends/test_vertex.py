@@ -16,7 +16,6 @@ from google.genai import types
 from google.oauth2 import credentials as user_credentials
 from hypothesis import given, strategies as st
 
-from google_servers import TOKEN, answer, google_server, service_account_at, user_at
 from livegen_trio import (
     Blob,
     ClientCertificate,
@@ -41,7 +40,8 @@ from livegen_trio.types import (
     ToolsUpdate,
     make_setup,
 )
-from recording_server import Visit, recording_server
+from support.google_servers import TOKEN, answer, google_server, service_account_at, user_at
+from support.recording_server import Visit, recording_server
 
 if TYPE_CHECKING:
     from pathlib import Path

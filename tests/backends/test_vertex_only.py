@@ -11,7 +11,7 @@ from google import genai
 from google.genai import types
 from google.genai._live_converters import _LiveConnectParameters_to_mldev
 
-from livegen_trio.backends.vertex_only import fields_in_message, fields_in_setup
+from livegen_trio.backends._vertex_only import fields_in_message, fields_in_setup
 from livegen_trio.types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
 
 MODEL = "models/gemini-3.8-live"

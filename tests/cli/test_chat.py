@@ -16,7 +16,7 @@ from livegen_trio.cli import _chat, main
 from livegen_trio.cli._chat import converse
 from livegen_trio.cli._errors import CommandError
 from livegen_trio.cli._running import run
-from peer import TURN_COMPLETE, Peer, conversation, text
+from support.peer import TURN_COMPLETE, Peer, conversation, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

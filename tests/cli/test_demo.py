@@ -21,9 +21,9 @@ from livegen_trio.cli._exchange import Exchange
 from livegen_trio.cli._terminal import Screen
 from livegen_trio.cli._weather import get_weather
 from livegen_trio.tools import declarations
-from peer import TURN_COMPLETE, Peer, conversation
-from tool_calls import outcome
-from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
+from support.peer import TURN_COMPLETE, Peer, conversation
+from support.tool_calls import outcome
+from support.voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from collections.abc import Callable

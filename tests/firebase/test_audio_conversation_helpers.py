@@ -10,8 +10,8 @@ import trio.testing
 
 from livegen_trio import FunctionCall, FunctionDeclaration, FunctionResponse, SessionClosedError, ToolCall
 from livegen_trio.audio import AudioConversation, SpeechEnded, VirtualSpeaker
-from peer import INTERRUPTED, TURN_COMPLETE, conversation, text
-from talking import RATE, SECOND, heard_audio, spoken, talk
+from support.peer import INTERRUPTED, TURN_COMPLETE, conversation, text
+from support.talking import RATE, SECOND, heard_audio, spoken, talk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

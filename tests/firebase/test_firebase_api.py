@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import trio
 
-from firebase_peer import APP, MODEL, ai_of
 from livegen_trio import ConfigError, FirebaseBackend
 from livegen_trio.firebase import (
     AgentPlatformBackend,
@@ -23,7 +22,8 @@ from livegen_trio.firebase import (
     get_ai,
     get_live_generative_model,
 )
-from recording_server import recording_server
+from support.firebase_peer import APP, MODEL, ai_of
+from support.recording_server import recording_server
 
 
 async def give(token: str | None) -> str | None:

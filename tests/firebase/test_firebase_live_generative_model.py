@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import trio
 
-from firebase_peer import MODEL, ai_of, firebase_session, model_of
 from livegen_trio import (
     AudioTranscriptionConfig,
     Blob,
@@ -26,7 +25,8 @@ from livegen_trio import (
 )
 from livegen_trio.firebase import AIError, AIErrorCode, get_live_generative_model
 from livegen_trio.types import FunctionCallingConfig
-from peer import SETUP_COMPLETE, PeerBackend
+from support.firebase_peer import MODEL, ai_of, firebase_session, model_of
+from support.peer import SETUP_COMPLETE, PeerBackend
 
 CONFIG = LiveGenerationConfig(
     response_modalities=["AUDIO"],

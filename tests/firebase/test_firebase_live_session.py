@@ -9,7 +9,6 @@ import pytest
 import trio
 import trio.testing
 
-from firebase_peer import firebase_session, model_of
 from livegen_trio import (
     Blob,
     FunctionResponse,
@@ -28,8 +27,9 @@ from livegen_trio import (
     get_live_generative_model,
 )
 from livegen_trio.firebase import AIError, AIErrorCode, LiveGenerativeModel, LiveSession
-from loopback import SETUP_COMPLETE as ACCEPTED, serving, setups
-from peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, PeerBackend, text, words_of
+from support.firebase_peer import firebase_session, model_of
+from support.loopback import SETUP_COMPLETE as ACCEPTED, serving, setups
+from support.peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, PeerBackend, text, words_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

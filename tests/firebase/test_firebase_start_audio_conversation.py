@@ -8,10 +8,10 @@ import pytest
 import trio
 import trio.testing
 
-from firebase_peer import firebase_session
 from livegen_trio.audio import VirtualSpeaker
 from livegen_trio.firebase import AIError, AIErrorCode, start_audio_conversation
-from peer import text, words_of
+from support.firebase_peer import firebase_session
+from support.peer import text, words_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

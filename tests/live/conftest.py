@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live_findings import Findings
-from live_service import NOBODY, SECRETS, SERVICE, backend_of_environment, used_up
 from livegen_trio.testing import RecordingBackend, Redaction
-from livegen_trio.transports.causes import first_error
-from recorder import redaction, write_recording
+from livegen_trio.transports._causes import first_error
+from support.live_findings import Findings
+from support.live_service import NOBODY, SECRETS, SERVICE, backend_of_environment, used_up
+from support.recorder import redaction, write_recording
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from live_service import conversation, resumed
 from livegen_trio import SetupRejectedError
 from livegen_trio.audio import stream_pcm
-from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
+from support.live_service import conversation, resumed
+from support.voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from livegen_trio import LiveSession

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from live_service import backend_of_environment, conversation
 from livegen_trio import (
     FunctionCallingConfig,
     GeminiBackend,
@@ -14,10 +13,11 @@ from livegen_trio import (
     ToolConfig,
     UsageMetadata,
 )
+from support.live_service import backend_of_environment, conversation
 
 if TYPE_CHECKING:
-    from live_findings import Findings
     from livegen_trio.testing import RecordingBackend
+    from support.live_findings import Findings
 
 
 async def get_time(city: str) -> dict[str, object]:

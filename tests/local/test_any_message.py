@@ -9,14 +9,14 @@ import trio
 import trio.testing
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from live_client import WEATHER, Client, LoudnessDetector, audio, said, setup, sound
-from livegen_trio._codec import encode_client_message
 from livegen_trio._errors import LocalProtocolError
+from livegen_trio._protocol.codec import encode_client_message
 from livegen_trio.local import Dialect, Engines, LocalServer, text_engines
 from livegen_trio.transports.base import ConnectionClosed
 from livegen_trio.transports.memory import memory_transport_pair
 from livegen_trio.types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
-from struct_strategies import JSON, structs
+from support.live_client import WEATHER, Client, LoudnessDetector, audio, said, setup, sound
+from support.struct_strategies import JSON, structs
 
 if TYPE_CHECKING:
     from livegen_trio.transports.base import Transport

@@ -15,7 +15,6 @@ import trio.testing
 from google import genai
 from google.genai import types
 
-from live_client import Client, ScriptedResponder, setup, text_engines
 from livegen_trio import (
     GeminiBackend,
     HandshakeError,
@@ -29,11 +28,12 @@ from livegen_trio import (
 )
 from livegen_trio.local import Address, LocalBackend, LocalServer
 from livegen_trio.local._auth_tokens import TokenStore
+from livegen_trio.transports._https import Response, post_json
+from livegen_trio.transports._opening import open_websocket
+from livegen_trio.transports._trio_websocket.transport import upgrade_client_stream
 from livegen_trio.transports.base import MAX_MESSAGE_SIZE, Endpoint, Progress
-from livegen_trio.transports.https import Response, post_json
-from livegen_trio.transports.opening import open_websocket
-from livegen_trio.transports.trio_websocket import upgrade_client_stream
 from livegen_trio.types import Setup
+from support.live_client import Client, ScriptedResponder, setup, text_engines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -10,7 +10,6 @@ import pytest
 import trio
 import trio.testing
 
-from live_client import ScriptedResponder, speech_engines, text_engines
 from livegen_trio import (
     ConfigError,
     LiveGenerationConfig,
@@ -22,6 +21,7 @@ from livegen_trio import (
     get_live_generative_model,
 )
 from livegen_trio.local import CallTool, EngineError, Engines, LocalBackend, LocalServer, Say
+from support.live_client import ScriptedResponder, speech_engines, text_engines
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

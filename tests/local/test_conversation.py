@@ -10,7 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-from live_client import (
+from livegen_trio.local import CallTool, Dialect, Engines, LocalServer, Say
+from livegen_trio.local._conversation import SETUP_TIMEOUT
+from livegen_trio.transports.memory import memory_transport_pair
+from support.live_client import (
     NEW_MODEL,
     SPEECH_MODEL,
     TEXT_MODEL,
@@ -32,10 +35,7 @@ from live_client import (
     text_of,
     transcript_of,
 )
-from livegen_trio.local import CallTool, Dialect, Engines, LocalServer, Say
-from livegen_trio.local._conversation import SETUP_TIMEOUT
-from livegen_trio.transports.memory import memory_transport_pair
-from recordings import recorded_frames
+from support.recordings import recorded_frames
 
 if TYPE_CHECKING:
     from livegen_trio.transports.base import Transport

@@ -15,9 +15,9 @@ import trustme
 from google import genai
 from google.genai import errors, types
 
-from live_client import speech_engines, text_engines
 from livegen_trio.local import Address, CallTool, Engines, LocalServer, Say, text_engines as rule_engines
-from voice import HUMAN_WORDS, human_voice
+from support.live_client import speech_engines, text_engines
+from support.voice import HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -10,7 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-from live_client import (
+from livegen_trio.local import CallTool, Engines, Say
+from livegen_trio.local._hearing import LONGEST_UTTERANCE, Ears
+from livegen_trio.local._listening import TEXT_GRACE
+from support.live_client import (
     NEW_MODEL,
     SPEECH_MODEL,
     TEXT_MODEL,
@@ -33,12 +36,9 @@ from live_client import (
     text_of,
     transcript_of,
 )
-from livegen_trio.local import CallTool, Engines, Say
-from livegen_trio.local._hearing import LONGEST_UTTERANCE, Ears
-from livegen_trio.local._listening import TEXT_GRACE
 
 if TYPE_CHECKING:
-    from live_client import Client
+    from support.live_client import Client
 
 MANUAL = {"automaticActivityDetection": {"disabled": True}}
 UNINTERRUPTED = {"activityHandling": "NO_INTERRUPTION"}

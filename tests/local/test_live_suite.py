@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from live_client import ScriptedSynthesizer
-from livegen_trio._codec import decode_client_message, decode_server_message
+from livegen_trio._protocol.codec import decode_client_message, decode_server_message
 from livegen_trio.local import Engines, LocalServer, text_engines
-from loopback import SETUP_COMPLETE, setups
-from recordings import load_recording
+from support.live_client import ScriptedSynthesizer
+from support.loopback import SETUP_COMPLETE, setups
+from support.recordings import load_recording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from livegen_trio.local.speech._moonshine import MoonshineRecognizer
     from livegen_trio.local.speech._silero import SileroModel
-    from livegen_trio.transports.trio_websocket import TrioWebSocketTransport
+    from livegen_trio.transports._trio_websocket.transport import TrioWebSocketTransport
 
 TESTS = Path(__file__).parents[1]
 LIVE = TESTS / "live"

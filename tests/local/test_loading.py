@@ -13,7 +13,7 @@ from livegen_trio.local._detector import EnergyDetector
 from livegen_trio.local._engines import EngineError
 from livegen_trio.local._loading import load_engines, speech_available, text_engines
 from livegen_trio.local.rules._responder import RuleResponder
-from uninstalled import SPEECH_MODELS, uninstall
+from support.uninstalled import SPEECH_MODELS, uninstall
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 
 from livegen_trio.local._engines import EngineError
 from livegen_trio.local.speech._packages import is_extra_absent, missing_packages, require
-from uninstalled import SPEECH_MODELS, uninstall
+from support.uninstalled import SPEECH_MODELS, uninstall
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from json_strategies import schema_like
 from livegen_trio.local.rules._schemas import Parameter, parameters_of
 from livegen_trio.types import FunctionDeclaration, Schema
+from support.json_strategies import schema_like
 
 
 def of_json(properties: dict[str, object], **others: object) -> list[Parameter]:

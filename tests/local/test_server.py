@@ -15,13 +15,6 @@ import trio
 import trio.testing
 import trustme
 
-from live_client import (
-    Client,
-    said,
-    setup,
-    text_engines,
-    text_of,
-)
 from livegen_trio import HandshakeError, LiveGenerationConfig, get_live_generative_model
 from livegen_trio.local import (
     Address,
@@ -32,10 +25,17 @@ from livegen_trio.local import (
     text_engines as rule_engines,
 )
 from livegen_trio.local._server import _UPGRADE_TIMEOUT
+from livegen_trio.transports._opening import open_websocket
 from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress
-from livegen_trio.transports.opening import open_websocket
 from livegen_trio.types import AudioTranscriptionConfig, ServerContent
-from voice import HUMAN_WORDS, human_voice
+from support.live_client import (
+    Client,
+    said,
+    setup,
+    text_engines,
+    text_of,
+)
+from support.voice import HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

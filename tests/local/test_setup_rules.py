@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from livegen_trio import RemoteProtocolError
-from livegen_trio._codec import decode_client_message
+from livegen_trio._protocol.codec import decode_client_message
 from livegen_trio.local import Dialect
 from livegen_trio.local._dialect import find_dialect
 from livegen_trio.local._setup_rules import ModelTraits, check_setup

@@ -10,7 +10,7 @@ import pytest
 from livegen_trio.local._endpointing import Endpointer, EndpointRules, SpeechEnded, SpeechStarted
 from livegen_trio.local.speech._samples import resample, to_pcm, to_samples
 from livegen_trio.local.speech._silero import SileroDetector
-from voice import HUMAN_RATE, human_voice
+from support.voice import HUMAN_RATE, human_voice
 
 if TYPE_CHECKING:
     from livegen_trio.local.speech._silero import SileroModel

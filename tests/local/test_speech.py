@@ -13,7 +13,7 @@ from livegen_trio.local._engines import EngineError
 from livegen_trio.local.speech._moonshine import _open_transcriber
 from livegen_trio.local.speech._onnx import open_model
 from livegen_trio.local.speech._samples import resample, to_pcm, to_samples
-from voice import HUMAN_RATE, HUMAN_WORDS, human_voice
+from support.voice import HUMAN_RATE, HUMAN_WORDS, human_voice
 
 if TYPE_CHECKING:
     from pathlib import Path

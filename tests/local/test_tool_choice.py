@@ -7,11 +7,11 @@ from typing import Literal
 import pytest
 from hypothesis import given, strategies as st
 
-from json_strategies import schema_like
 from livegen_trio.local._engines import CallTool, Say
 from livegen_trio.local.rules._tool_choice import choose, is_question
 from livegen_trio.tools._functions import FunctionTool
 from livegen_trio.types import FunctionDeclaration, Schema
+from support.json_strategies import schema_like
 
 
 def get_weather(city: str, unit: Literal["celsius", "fahrenheit"] | None = None) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from json_strategies import objects
 from livegen_trio.local.rules._wording import Answered, in_words
+from support.json_strategies import objects
 
 PARIS: dict[str, object] = {"city": "Paris"}
 

@@ -29,8 +29,8 @@ from livegen_trio import (
     UnknownEvent,
     UsageMetadata,
 )
-from livegen_trio._session.engine import Engine
-from peer import INTERRUPTED, TURN_COMPLETE, Peer, conversation, next_content, text, words_of
+from livegen_trio._engine.engine import Engine
+from support.peer import INTERRUPTED, TURN_COMPLETE, Peer, conversation, next_content, text, words_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

@@ -18,7 +18,7 @@ from livegen_trio import (
     ToolError,
     TurnResult,
 )
-from peer import INTERRUPTED, TURN_COMPLETE, conversation, next_content, text, words_of
+from support.peer import INTERRUPTED, TURN_COMPLETE, conversation, next_content, text, words_of
 
 if TYPE_CHECKING:
     from trio.testing import MockClock

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from valkey_server import valkey_server
+from support.valkey_server import valkey_server
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -20,8 +20,8 @@ from hypothesis import given, strategies as st
 
 from livegen_trio import FunctionDeclaration, Schema, ToolError
 from livegen_trio.tools import FunctionTool
-from struct_strategies import JSON
-from tool_calls import outcome
+from support.struct_strategies import JSON
+from support.tool_calls import outcome
 
 if TYPE_CHECKING:
     from imaginary import Imaginary  # type: ignore[import-not-found]  # there is no such package

@@ -14,7 +14,6 @@ import pytest
 import trio
 import trio.testing
 
-from live_client import text_engines
 from livegen_trio import (
     FunctionDeclaration,
     ModelProfile,
@@ -23,14 +22,15 @@ from livegen_trio import (
     get_live_generative_model,
 )
 from livegen_trio.local import CallTool, LocalBackend, Say
-from peer import Peer, PeerBackend, conversation, model_on
+from support.live_client import text_engines
+from support.peer import Peer, PeerBackend, conversation, model_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from livegen_trio import Content, LiveGenerativeModel
 
-SERVER = str(Path(__file__).parent.parent / "mcp_server.py")
+SERVER = str(Path(__file__).parent.parent / "support" / "mcp_server.py")
 MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
 TEXT_MODEL = "gemini-live-2.5-flash-preview"
 PATIENCE = 30

@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from json_strategies import schema_like
 from livegen_trio import Schema, ToolError
 from livegen_trio.tools import FunctionTool
 from livegen_trio.tools._openapi import openapi_of
+from support.json_strategies import schema_like
 
 ONE = {"type": "integer"}
 INTEGER = Schema(type="INTEGER")

@@ -11,7 +11,7 @@ import trio.testing
 
 from livegen_trio import ToolError, tool
 from livegen_trio.tools import FunctionTool
-from peer import conversation, next_content, text
+from support.peer import conversation, next_content, text
 
 if TYPE_CHECKING:
     from trio.testing import MockClock

@@ -10,12 +10,12 @@ import pytest
 import trio
 import trio.testing
 
+from livegen_trio.transports._dial.wire import Wire
+from livegen_trio.transports._direct.transport import upgrade_wire
+from livegen_trio.transports._trio_websocket.transport import serve_websocket_stream, upgrade_client_stream
 from livegen_trio.transports.base import ConnectionClosed, Transport
-from livegen_trio.transports.direct import upgrade_wire
 from livegen_trio.transports.memory import memory_transport_pair
-from livegen_trio.transports.trio_websocket import serve_websocket_stream, upgrade_client_stream
-from livegen_trio.transports.wire import Wire
-from raw_websocket import (
+from support.raw_websocket import (
     ENDPOINT,
     client_and_raw_server,
     direct_and_raw_server,

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from livegen_trio.transports.base import ConnectionClosed
-from raw_websocket import (
+from support.raw_websocket import (
     BINARY,
     CLOSE,
     PING,
@@ -26,7 +26,7 @@ from raw_websocket import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from livegen_trio.transports.direct import DirectTransport
+    from livegen_trio.transports._direct.transport import DirectTransport
 
 NAME: ContextVar[str] = ContextVar("name")
 BIG = b'{"x": "' + b"y" * 300_000 + b'"}'

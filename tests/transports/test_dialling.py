@@ -15,16 +15,16 @@ import trio
 import trio.testing
 import trustme
 
-from authority import client_context, server_context
 from livegen_trio import HandshakeError
-from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress, Transport, TransportName
-from livegen_trio.transports.dialling import open_stream
-from livegen_trio.transports.opening import open_websocket
-from livegen_trio.transports.trio_websocket import (
+from livegen_trio.transports._dial.dialling import open_stream
+from livegen_trio.transports._opening import open_websocket
+from livegen_trio.transports._trio_websocket.transport import (
     serve_websocket_stream,
 )
-from livegen_trio.transports.watched_stream import WatchedStream
-from raw_websocket import CLOSE, TEXT, RawPeer, accept, encode, encode_close
+from livegen_trio.transports._trio_websocket.watched_stream import WatchedStream
+from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress, Transport, TransportName
+from support.authority import client_context, server_context
+from support.raw_websocket import CLOSE, TEXT, RawPeer, accept, encode, encode_close
 
 if TYPE_CHECKING:
     import ssl

@@ -15,13 +15,13 @@ import trio
 import trio.testing
 from hypothesis import given, settings, strategies as st
 
-from frame_strategies import SIZES, mutated_streams, pieces, valid_streams
+from livegen_trio.transports._dial.wire import Wire
+from livegen_trio.transports._direct.framing import CloseFrame, Framing, FramingError, Ping
+from livegen_trio.transports._direct.masking import mask_in_python
+from livegen_trio.transports._direct.transport import DirectTransport, upgrade_wire
 from livegen_trio.transports.base import MAX_MESSAGE_SIZE, ConnectionClosed
-from livegen_trio.transports.direct import DirectTransport, upgrade_wire
-from livegen_trio.transports.framing import CloseFrame, Framing, FramingError, Ping
-from livegen_trio.transports.masking import mask_in_python
-from livegen_trio.transports.wire import Wire
-from raw_websocket import (
+from support.frame_strategies import SIZES, mutated_streams, pieces, valid_streams
+from support.raw_websocket import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -37,13 +37,13 @@ from raw_websocket import (
     encode_close,
     socket_pair,
 )
-from tls_by_hand import CLIENT, NAME, SERVER, encrypted_by_hand
+from support.tls_by_hand import CLIENT, NAME, SERVER, encrypted_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
-    from frame_strategies import Said
-    from livegen_trio.transports.framing import Event
+    from livegen_trio.transports._direct.framing import Event
+    from support.frame_strategies import Said
 
 Role = Literal["leads", "follows"]
 LARGE: Final = b"x" * 50_000

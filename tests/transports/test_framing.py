@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from frame_strategies import CLOSE_CODES, mutated_streams, pieces, valid_streams
-from livegen_trio.transports import framing
-from livegen_trio.transports.framing import CloseFrame, Framing, FramingError, Ping, Pong
-from raw_websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode, encode_close
+from livegen_trio.transports._direct import framing
+from livegen_trio.transports._direct.framing import CloseFrame, Framing, FramingError, Ping, Pong
+from support.frame_strategies import CLOSE_CODES, mutated_streams, pieces, valid_streams
+from support.raw_websocket import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode, encode_close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import FrameType
 
-    from frame_strategies import Said
-    from livegen_trio.transports.framing import Event
+    from livegen_trio.transports._direct.framing import Event
+    from support.frame_strategies import Said
 
 SIZES: Final = [0, 1, 125, 126, 127, 65535, 65536, 65537]
 LIMIT: Final = 2**20

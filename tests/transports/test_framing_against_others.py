@@ -15,15 +15,15 @@ from websockets.protocol import CLIENT, SERVER, Protocol, Side
 from wsproto import frame_protocol
 from wsproto.frame_protocol import FrameProtocol
 
-from frame_strategies import BLOBS, CLOSE_CODES, TEXTS, mutated_streams, valid_streams
-from livegen_trio.transports.framing import CloseFrame, Framing, FramingError, Ping, Pong
-from raw_websocket import BINARY, CLOSE, PING, TEXT, encode, encode_close
+from livegen_trio.transports._direct.framing import CloseFrame, Framing, FramingError, Ping, Pong
+from support.frame_strategies import BLOBS, CLOSE_CODES, TEXTS, mutated_streams, valid_streams
+from support.raw_websocket import BINARY, CLOSE, PING, TEXT, encode, encode_close
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from frame_strategies import Said
-    from livegen_trio.transports.framing import Event
+    from livegen_trio.transports._direct.framing import Event
+    from support.frame_strategies import Said
 
 LIMIT: Final = 100_000  # bytes; more than a length of two bytes can be
 PADDING: Final = b"\x7f" * (LIMIT + 100)

@@ -12,11 +12,11 @@ import pytest
 import trio
 import trio.testing
 
-from authority import CA, client_context, server_context
-from http_peer import HttpPeer, answer, http_peer
 from livegen_trio import HandshakeError
+from livegen_trio.transports._https import MAX_BODY_SIZE, Response, post_json
 from livegen_trio.transports.base import Endpoint, Progress
-from livegen_trio.transports.https import MAX_BODY_SIZE, Response, post_json
+from support.authority import CA, client_context, server_context
+from support.http_peer import HttpPeer, answer, http_peer
 
 if TYPE_CHECKING:
     from collections.abc import Generator

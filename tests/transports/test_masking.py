@@ -8,9 +8,9 @@ import pytest
 import websockets.speedups
 from hypothesis import given, strategies as st
 
-from livegen_trio.transports import masking
-from livegen_trio.transports.masking import KEY_SIZE, draw_keys, mask, mask_in_python
-from uninstalled import uninstall
+from livegen_trio.transports._direct import masking
+from livegen_trio.transports._direct.masking import KEY_SIZE, draw_keys, mask, mask_in_python
+from support.uninstalled import uninstall
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from livegen_trio import ConfigError, GeminiBackend
-from livegen_trio.transports.proxies import Proxy, check_proxy, parse_proxy, proxy_of_environment
-from uninstalled import uninstall
+from livegen_trio.transports._dial.proxies import Proxy, check_proxy, parse_proxy, proxy_of_environment
+from support.uninstalled import uninstall
 
 SECRET = "the-password-0123456789"
 VARIABLES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy", "ws_proxy", "wss_proxy")
@@ -71,7 +71,7 @@ def test_a_proxy_hides_its_credentials() -> None:
 
 
 def test_socks_needs_a_package_and_http_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livegen_trio.transports.proxies.find_spec", lambda _: None)
+    monkeypatch.setattr("livegen_trio.transports._dial.proxies.find_spec", lambda _: None)
     uninstall(monkeypatch, "python_socks")
     with pytest.raises(ConfigError, match=r'pip install "livegen-trio\[proxy\]"'):
         check_proxy("socks5h://proxy.test")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import trio
 import trio.testing
 
-from livegen_trio.transports.pump import pump_of_this_run
+from livegen_trio.transports._direct.pump import pump_of_this_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from livegen_trio.transports.pump import Pump
+    from livegen_trio.transports._direct.pump import Pump
 
 
 class Bell:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from livegen_trio.transports.refusal import hide_secrets
+from livegen_trio.transports._refusal import hide_secrets
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ import trio.testing
 from hypothesis import given, strategies as st
 
 from livegen_trio import HandshakeError
-from livegen_trio.transports.base import ConnectionClosed, Endpoint
-from livegen_trio.transports.trio_websocket import (
+from livegen_trio.transports._trio_websocket.transport import (
     TrioWebSocketTransport,
     UpgradeRequest,
     serve_websocket_stream,
     upgrade_client_stream,
 )
-from raw_websocket import (
+from livegen_trio.transports.base import ConnectionClosed, Endpoint
+from support.raw_websocket import (
     BINARY,
     CLOSE,
     CONTINUATION,

@@ -13,7 +13,6 @@ import pytest
 import trio
 import trio.testing
 
-from authority import CA, client_context, server_context
 from livegen_trio import (
     ConnectTimeoutError,
     GeminiBackend,
@@ -21,12 +20,13 @@ from livegen_trio import (
     create_auth_token,
     get_live_generative_model,
 )
+from livegen_trio.transports._dial.dialling import open_stream
+from livegen_trio.transports._dial.tls import default_ssl_context
+from livegen_trio.transports._https import post_json
 from livegen_trio.transports.base import Endpoint, Progress
-from livegen_trio.transports.dialling import open_stream
-from livegen_trio.transports.https import post_json
-from livegen_trio.transports.tls import default_ssl_context
-from loopback import SETUP_COMPLETE, serving, setups
-from proxy_servers import PASSWORD, USER, ProxyServer, http_proxy, socks_proxy
+from support.authority import CA, client_context, server_context
+from support.loopback import SETUP_COMPLETE, serving, setups
+from support.proxy_servers import PASSWORD, USER, ProxyServer, http_proxy, socks_proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

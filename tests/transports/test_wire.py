@@ -15,10 +15,10 @@ import trio.testing
 import trustme
 from hypothesis import given, settings, strategies as st
 
-from authority import client_context
-from livegen_trio.transports.wire import Wire
-from raw_websocket import socket_pair
-from tls_by_hand import CLIENT, NAME, SERVER, PeerByHand, encrypted_by_hand
+from livegen_trio.transports._dial.wire import Wire
+from support.authority import client_context
+from support.raw_websocket import socket_pair
+from support.tls_by_hand import CLIENT, NAME, SERVER, PeerByHand, encrypted_by_hand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._errors import LiveError, one_line
-from .._hints import diagnose_close
+from .._protocol.close_hints import diagnose_close
 
 if TYPE_CHECKING:
     from .._errors import Initiator, Phase

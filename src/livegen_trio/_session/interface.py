@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .._codec import MediaKind
-    from .._protocol import LiveProtocol
-    from .._resume_state import ResumeState
+    from .._engine.tool_runner import ToolRunner
+    from .._protocol.codec import MediaKind
+    from .._protocol.session_rules import LiveProtocol
     from ..tools import ToolInput
     from ..types import (
         ClientContent,
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
         ContextUpdate,
         FunctionResponse,
         RealtimeInput,
+        ResumeState,
         ServerEvent,
         SessionResumptionConfig,
         ToolResponse,
     )
     from .statistics import SessionStatistics
-    from .tool_runner import ToolRunner
 
 
 class Earlier(NamedTuple):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from .._contents import ContentInput, as_content, as_instruction
 from .._errors import ToolError
-from .._turn_rules import ends_exchange, ends_turn
+from .._protocol.contents import ContentInput, as_content, as_instruction
+from .._protocol.turn_rules import ends_exchange, ends_turn
 from ..types import (
     ActivityEnd,
     ActivityStart,
@@ -25,11 +25,17 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .._codec import MediaKind
-    from .._resume_state import ResumeState
-    from .._resume_store import ResumeStore
+    from .._protocol.codec import MediaKind
+    from .._resumption.store import ResumeStore
     from ..tools import ToolInput
-    from ..types import FunctionCall, FunctionResponse, ServerEvent, SessionResumptionConfig, UsageMetadata
+    from ..types import (
+        FunctionCall,
+        FunctionResponse,
+        ResumeState,
+        ServerEvent,
+        SessionResumptionConfig,
+        UsageMetadata,
+    )
     from .interface import Earlier, SessionEngine
     from .statistics import SessionStatistics
     from .turns import TurnResult

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import trio
 
-from .._turn_rules import ends_turn, opens_turn
-from .._usage import add_usage
+from .._protocol.turn_rules import ends_turn, opens_turn
+from .._protocol.usage import add_usage
 from ..types import ServerContent, ToolCall, UsageMetadata
 
 if TYPE_CHECKING:

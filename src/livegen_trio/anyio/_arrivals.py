@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
+    from .._engine.inbox import Arrived, Inbox
     from .._session.closed import Ending
-    from .._session.inbox import Arrived, Inbox
     from ..types import ServerEvent
     from ._link import Link
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import trio
 
+from .._resumption.reconnection import Reconnection
 from .._session.buffering import Buffering
 from .._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT
-from .._supervision import Reconnection
 from .._tokens import create_auth_token as create_on_trio
 from ._link import linked
 from ._session import Held
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime, timedelta
 
+    from .._engine.options import Approve
     from .._model import LiveGenerativeModel, Resumption
-    from .._session.options import Approve
     from .._session.session import LiveSession
     from .._tokens import AuthToken
     from ..backends.base import Backend

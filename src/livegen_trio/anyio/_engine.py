@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import anyio.lowlevel
 import trio
 
-from .._ledger import Kind
+from .._resumption.ledger import Kind
 from .._session.interface import Earlier
 from ._arrivals import Arrivals
 
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .._codec import MediaKind
-    from .._protocol import LiveProtocol
-    from .._resume_state import ResumeState
-    from .._session.engine import Engine
+    from .._engine.engine import Engine
+    from .._engine.tool_runner import ToolRunner
+    from .._protocol.codec import MediaKind
+    from .._protocol.session_rules import LiveProtocol
     from .._session.statistics import SessionStatistics
-    from .._session.tool_runner import ToolRunner
     from ..tools import ToolInput
     from ..types import (
         ClientContent,
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
         ContextUpdate,
         FunctionResponse,
         RealtimeInput,
+        ResumeState,
         ServerEvent,
         SessionResumptionConfig,
         ToolResponse,

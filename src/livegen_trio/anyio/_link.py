@@ -7,7 +7,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from .._awaiting import AWAITED_ELSEWHERE
+from .._user_code import AWAITED_ELSEWHERE
 from ._call import Call
 from ._errand import Errands
 from ._host import Host

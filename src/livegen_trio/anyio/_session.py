@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._session.connect import FACE
+from .._engine.connect import FACE
 from .._session.session import LiveSession
 from ._call import Call
 from ._engine import RemoteEngine
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from contextvars import Context
 
-    from .._session.engine import Engine
+    from .._engine.engine import Engine
     from ._link import Link
 
 

@@ -12,7 +12,7 @@ import trio
 
 from .._needs_trio import needs_trio
 from .._session.closed import SessionClosedError
-from .._session.groups import single_exception
+from .._single_exception import single_exception
 from ..types import ServerContent
 from ._calls import HandledCalls
 from ._capture import Capture

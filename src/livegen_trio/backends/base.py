@@ -68,7 +68,7 @@ class WebSocketBackend(Backend):
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
         """Open a WebSocket to `endpoint()`."""
-        from ..transports.opening import open_websocket  # noqa: PLC0415 - for whoever dials
+        from ..transports._opening import open_websocket  # noqa: PLC0415 - for whoever dials
 
         progress.phase = "request"  # for a key or a token, if one has to be asked for
         endpoint = await self.endpoint()

@@ -7,13 +7,13 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from .._awaiting import at_home
 from .._errors import ConfigError, LocalProtocolError
-from ..transports.proxies import ENVIRONMENT
-from . import gemini_only, vertex_only
+from .._user_code import at_home
+from ..transports._dial.proxies import ENVIRONMENT
+from . import _gemini_only as gemini_only, _vertex_only as vertex_only
+from ._route import Route
+from ._secrets import check_secret, reveal
 from .base import WebSocketBackend
-from .route import Route
-from .secrets import check_secret, reveal
 
 if TYPE_CHECKING:
     import ssl
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..transports.base import Endpoint, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
-    from .certificate import ClientCertificate
-    from .secrets import Secret
+    from ._certificate import ClientCertificate
+    from ._secrets import Secret
 
 Provider: TypeAlias = Literal["googleai", "vertexai"]
 """Whose API stands behind Firebase: the Gemini Developer API, or Vertex AI (the Agent Platform)."""

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from .._errors import ConfigError, LocalProtocolError
-from ..transports.proxies import ENVIRONMENT
+from ..transports._dial.proxies import ENVIRONMENT
 from ..types import ToolResponse
+from ._route import Route
+from ._secrets import check_secret, reveal
+from ._vertex_only import fields_in_message, fields_in_setup
 from .base import WebSocketBackend
-from .route import Route
-from .secrets import check_secret, reveal
-from .vertex_only import fields_in_message, fields_in_setup
 
 if TYPE_CHECKING:
     import ssl
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from ..transports.base import Endpoint, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup
-    from .certificate import ClientCertificate
-    from .secrets import Secret
+    from ._certificate import ClientCertificate
+    from ._secrets import Secret
 
 BASE_URL: Final = "wss://generativelanguage.googleapis.com"
 API_KEY_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from .._errors import ConfigError, LocalProtocolError
-from ..transports.proxies import ENVIRONMENT
+from ..transports._dial.proxies import ENVIRONMENT
 from ..types import GenerationConfig
+from ._gemini_only import fields_in_message, fields_in_setup
+from ._google_auth import GoogleAuthorization, project_of
+from ._route import Route
+from ._secrets import check_secret, reveal
 from .base import WebSocketBackend
-from .gemini_only import fields_in_message, fields_in_setup
-from .google_auth import GoogleAuthorization, project_of
-from .route import Route
-from .secrets import check_secret, reveal
 
 if TYPE_CHECKING:
     import ssl
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from ..transports.base import Endpoint, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
-    from .certificate import ClientCertificate
-    from .google_auth import GoogleCredentials
-    from .secrets import Secret
+    from ._certificate import ClientCertificate
+    from ._google_auth import GoogleCredentials
+    from ._secrets import Secret
 
 PROJECT_VARIABLE: Final = "GOOGLE_CLOUD_PROJECT"
 LOCATION_VARIABLE: Final = "GOOGLE_CLOUD_LOCATION"

@@ -11,9 +11,9 @@ import trio
 
 from .._errors import HandshakeError, SetupRejectedError
 from .._model import get_live_generative_model
+from .._protocol.turn_rules import ends_exchange
 from .._session.closed import SessionClosedError
-from .._session.groups import single_exception
-from .._turn_rules import ends_exchange
+from .._single_exception import single_exception
 from ..backends.gemini import API_KEY_VARIABLES, GeminiBackend
 from ..local import LocalBackend, text_engines
 from ..types import AudioTranscriptionConfig, LiveGenerationConfig, ServerContent

@@ -15,7 +15,7 @@ import trio
 
 from .._model import get_live_generative_model
 from .._session.closed import SessionClosedError
-from .._session.groups import single_exception
+from .._single_exception import single_exception
 from ..audio import Recording, read_wav, speech_end, stream_pcm, write_wav
 from ..local import LocalBackend, LocalServer, load_engines, speech_available
 from ..types import OUTPUT_SAMPLE_RATE, AudioTranscriptionConfig, LiveGenerationConfig

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import trio
 
-from .._codec import decode_client_message, decode_server_message
 from .._errors import ConfigError, ProtocolError
+from .._protocol.codec import decode_client_message, decode_server_message
 from ..testing import Recording
 from ..types import (
     ClientContent,

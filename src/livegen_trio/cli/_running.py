@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import trio
 
 from .._errors import LiveError
-from .._session.groups import single_exception
+from .._single_exception import single_exception
 from ._errors import INTERRUPTED
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import trio
 
-from .._session.groups import single_exception
+from .._single_exception import single_exception
 from ..local import LocalServer, load_engines, text_engines
 from . import _arguments
 from ._errors import OK, CommandError

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
+    from ..backends._secrets import Secret
     from ..backends.firebase import TokenOrNone
-    from ..backends.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

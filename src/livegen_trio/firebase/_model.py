@@ -11,7 +11,7 @@ from .._model import (
     get_live_generative_model as get_model,
 )
 from .._needs_trio import needs_trio
-from ..transports.proxies import ENVIRONMENT
+from ..transports._dial.proxies import ENVIRONMENT
 from ._ai import dialled
 from ._errors import AIError, AIErrorCode, code_of, in_firebases_terms
 from ._session import LiveSession
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from .._contents import ContentInput
-    from .._profiles import ModelProfile
+    from .._protocol.contents import ContentInput
+    from .._protocol.model_profiles import ModelProfile
     from ..tools import ToolInput
     from ..types import Content, LiveGenerationConfig, SessionResumptionConfig, Tool, ToolConfig
     from ._ai import AI

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Self
 
 import trio
 
-from .._contents import as_content
+from .._protocol.contents import as_content
 from ._errors import AIError, AIErrorCode, in_firebases_terms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
-    from .._contents import ContentInput
+    from .._protocol.contents import ContentInput
     from .._session.session import LiveSession as Session
     from ..audio import AudioConversation
     from ..types import Blob, FunctionResponse, ServerEvent, SessionResumptionConfig

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import trio
 
-from .._codec import decode_client_message, encode_client_message
 from .._errors import RemoteProtocolError
-from .._shapes import Unknown, fit
+from .._protocol.codec import decode_client_message, encode_client_message
+from .._protocol.lenient_json import Unknown, fit
 from ..types import Setup
 from ._setup_rules import INVALID_ARGUMENT
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from .._codec import decode_client_message
 from .._errors import RemoteProtocolError
+from .._protocol.codec import decode_client_message
 from ..transports.base import ConnectionClosed
 from ..types import (
     ClientContent,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from .._codec import encode_server_message
+from .._protocol.codec import encode_server_message
 from ..types import UnknownEvent, UsageMetadata
 
 if TYPE_CHECKING:

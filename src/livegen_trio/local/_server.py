@@ -11,8 +11,8 @@ import trio
 
 from .._errors import HandshakeError, RemoteProtocolError
 from .._needs_trio import needs_trio
+from ..transports._trio_websocket.transport import serve_websocket_stream
 from ..transports.base import MAX_MESSAGE_SIZE
-from ..transports.trio_websocket import serve_websocket_stream
 from ._auth_tokens import TokenStore, is_for_tokens, token_name
 from ._conversation import Conversation, Service
 from ._dialect import Dialect, find_dialect
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator
 
+    from ..transports._trio_websocket.transport import TrioWebSocketTransport
     from ..transports.base import Transport
-    from ..transports.trio_websocket import TrioWebSocketTransport
     from ._auth_tokens import Token
     from ._engines import Engines
     from ._http import RequestStream

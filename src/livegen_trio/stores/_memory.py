@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio.lowlevel
 
 if TYPE_CHECKING:
-    from .._resume_state import ResumeState
+    from ..types import ResumeState
 
 
 class MemoryResumeStore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .._errors import ConfigError
-from .._resume_state import ResumeState
+from ..types import ResumeState
 
 if TYPE_CHECKING:
     import coredis

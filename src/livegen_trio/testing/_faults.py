@@ -10,8 +10,8 @@ import trio
 
 from .._errors import ConfigError
 from ..backends.base import Backend
-from ..transports.dialling import open_stream
-from ..transports.trio_websocket import upgrade_client_stream
+from ..transports._dial.dialling import open_stream
+from ..transports._trio_websocket.transport import upgrade_client_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

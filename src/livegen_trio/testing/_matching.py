@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from .._codec import encode_client_message
+from .._protocol.codec import encode_client_message
 from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ import trio
 
 from .._errors import HandshakeError
 from .._needs_trio import needs_trio
-from .._session.groups import single_exception
+from .._single_exception import single_exception
 from ..backends.base import Backend
+from ..transports._refusal import refused
+from ..transports._trio_websocket.transport import serve_websocket_stream
 from ..transports.base import ConnectionClosed
 from ..transports.memory import memory_transport_pair
-from ..transports.refusal import refused
-from ..transports.trio_websocket import serve_websocket_stream
 from ._matching import describe
 from ._script import ClientLeftError, Close, Emit, Expect, HangUp, ScriptError, ServerEnd, Step
 

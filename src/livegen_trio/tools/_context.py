@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._awaiting import AWAITED_ELSEWHERE
 from .._errors import ToolError
+from .._user_code import AWAITED_ELSEWHERE
 from ..types import FunctionResponse
 from ._plain import json_object
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 import trio
 
-from .._awaiting import at_home
 from .._errors import ToolError
+from .._user_code import at_home
 from ..types import FunctionDeclaration, FunctionResponse
 from ._callable import CallableTool
 from ._options import ToolOptions, options_of

@@ -9,8 +9,8 @@ import base64
 import sys
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
-from .._awaiting import at_home
 from .._errors import ConfigError, ToolError
+from .._user_code import at_home
 from ..types import Blob, FunctionDeclaration, FunctionResponse, FunctionResponsePart
 from ._callable import CallableTool
 from ._plain import json_object

@@ -135,6 +135,7 @@ from ._media import (
     VideoMetadata as VideoMetadata,
     WordInfo as WordInfo,
 )
+from ._resume_state import ResumeState as ResumeState
 from ._server import (
     GoAway as GoAway,
     ModalityTokenCount as ModalityTokenCount,

@@ -1,0 +1,46 @@
+"""`connect()`: the nursery around a session, and the order in which things begin and end."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from .._session.session import LiveSession
+from .._single_exception import single_exception
+from .engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from ..backends.base import Backend
+    from ..types import Setup
+    from .options import SessionOptions
+
+FACE: Final[ContextVar[Callable[[Engine], LiveSession]]] = ContextVar("FACE", default=LiveSession)
+"""Set around `open_session`, this makes what its user, and the user's tools, have of the engine."""
+
+
+@asynccontextmanager
+async def open_session(
+    backend: Backend, setup: Setup, options: SessionOptions
+) -> AsyncGenerator[LiveSession]:
+    """Open a session; leaving the block closes it.
+
+    The nursery is an implementation detail: the caller's own exception leaves the block bare, and so does the one
+    exception that the engine may raise.
+    """
+    with single_exception():
+        async with trio.open_nursery() as nursery:
+            engine = Engine(backend, setup, options)
+            session = FACE.get()(engine)
+            await engine.start(nursery, session)
+            try:
+                yield session
+            finally:
+                # Bounded by the session's close_timeout, so that a cancelled caller still says goodbye.
+                with trio.CancelScope(shield=True):
+                    await engine.close()
+            engine.raise_unseen_ending()

@@ -1,0 +1,319 @@
+"""What runs behind a session: its rules, its buffers and its tools, and the connection that serves them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import trio
+
+from .._protocol.session_rules import LiveProtocol
+from .._resumption.history import History
+from .._resumption.ledger import Kind
+from .._session.closed import Ending
+from .._session.interface import Earlier
+from .._session.statistics import SessionStatistics
+from ..tools import declarations, list_tools
+from ..types import (
+    ContextUpdate,
+    RealtimeInput,
+    ResumeState,
+    SessionResumptionUpdate,
+    ToolCall,
+    ToolCallCancellation,
+    ToolResponse,
+    ToolsUpdate,
+)
+from .inbox import Inbox
+from .outbox import Outbox
+from .rare_switch import RareSwitch
+from .supervisor import Supervisor
+from .tool_changes import ToolChanges
+from .tool_runner import ToolRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Buffer
+
+    from .._protocol.codec import MediaKind
+    from .._session.session import LiveSession
+    from ..backends.base import Backend
+    from ..tools import Declared, ToolInput
+    from ..types import (
+        ClientContent,
+        Content,
+        FunctionCall,
+        FunctionResponse,
+        ServerEvent,
+        SessionResumptionConfig,
+        Setup,
+    )
+    from .options import SessionOptions
+
+
+_CHANGES: Final = (SessionResumptionUpdate, ToolCall, ToolCallCancellation)
+"""What makes an earlier resume state out of date."""
+
+
+class Engine:
+    """One session's machinery. It starts in a nursery, and `close` leaves nothing of it there.
+
+    Attributes:
+        protocol: What may be sent, and what the events have added up to.
+        inbox: Events that wait for their consumer.
+        outbox: Frames that wait for the sender.
+        tools: The functions that the model can call.
+    """
+
+    def __init__(self, backend: Backend, setup: Setup, options: SessionOptions) -> None:
+        self.protocol: LiveProtocol = LiveProtocol(setup, options.profile)
+        switching = RareSwitch()
+        self.inbox: Inbox = Inbox(options.buffering.event_bytes, switching)
+        self.outbox: Outbox = Outbox(options.buffering, switching)
+        self.tools: ToolRunner = ToolRunner(
+            options.declared,
+            options.tool_execution,
+            answer=self.answer,
+            tell=self._tell,
+            is_pending=self._is_pending,
+        )
+        self._given_tools = options.tools
+        self._openapi = options.openapi
+        self._tool_changes = ToolChanges()
+        earlier = options.taken_over
+        if earlier is not None:
+            self.protocol.take_over(earlier)
+        self._history: History | None = None
+        if options.reconnection.when_forgotten == "fresh":
+            self._history = History(() if earlier is None else earlier.history)
+        self._is_transparent = setup.session_resumption is not None and bool(
+            setup.session_resumption.transparent
+        )
+        self._changing = trio.lowlevel.ParkingLot()
+        self._backend = backend
+        self._close_timeout = options.timing.close_timeout
+        self._supervisor = Supervisor(
+            backend,
+            self.protocol,
+            setup,
+            inbox=self.inbox,
+            outbox=self.outbox,
+            history=self._history,
+            observe=self._observe,
+            end=self._end,
+            timing=options.timing,
+            reconnection=options.reconnection,
+            taken_over=earlier,
+        )
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the session ended, if it did so by itself."""
+        return self.inbox.ending
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is over, whoever ended it."""
+        return self.outbox.is_closed or self.ending is not None
+
+    async def start(self, nursery: trio.Nursery, session: LiveSession) -> None:
+        """Start everything in *nursery*; returns when the server has accepted the setup."""
+        await nursery.start(self.tools.run, session)
+        await nursery.start(self._tool_changes.run, session)
+        await nursery.start(self._supervisor.run)  # the last, since from here on only `close` ends it
+        self._tool_changes.watch(self._given_tools)
+
+    async def resume(self, asked: SessionResumptionConfig | None) -> None:
+        """Go on with another connection."""
+        if self.outbox.is_closed:
+            raise trio.ClosedResourceError("this session has been closed")
+        await self._supervisor.move(asked)
+
+    async def say(self, content: Content, *, turn_complete: bool) -> None:
+        """Have content sent, in the way that suits the model at the time when there is room for it."""
+        await self.outbox.room(Kind.CONTROL)
+        self.put(self.protocol.said(content, turn_complete=turn_complete))
+
+    async def ask(self, content: Content) -> Earlier:
+        """Have content sent that is to be answered; returns what is not the answer to it."""
+        await self.outbox.room(Kind.CONTROL)
+        self.put(self.protocol.question(content))
+        return Earlier(self.inbox.unread_events, self.protocol.in_turn)
+
+    async def send(self, message: RealtimeInput | ContextUpdate) -> None:
+        """Have a message sent, whole or not at all."""
+        await self.outbox.room(_kind(message))
+        self.put(message)
+
+    async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
+        """Have a chunk of media sent, whole or not at all."""
+        await self.outbox.room(Kind.MEDIA)
+        frame = self.media_frame(kind, data, mime_type)
+        if frame is not None:
+            self.outbox.put(frame, Kind.MEDIA)
+
+    def media_frame(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes | None:
+        """What is sent for a chunk of media; nothing for an empty one. Changes nothing, so any thread may ask."""
+        return self.protocol.send_media(kind, data, mime_type)
+
+    async def answer(self, responses: Sequence[FunctionResponse]) -> None:
+        """Have tool calls answered, but for those that the server has cancelled."""
+        await self.outbox.room(Kind.CONTROL)
+        wanted = self.protocol.unanswered(responses)
+        if wanted or not responses:
+            self.put(ToolResponse(function_responses=wanted))
+
+    async def update_context(self, instruction: Content | None, tools: Sequence[ToolInput] | None) -> None:
+        """Have the model go by another instruction or other tools."""
+        if tools is None:
+            await self.send(ContextUpdate(system_instruction=instruction))
+            return
+        declared = await self._declare(tools, instruction)
+        self._given_tools = tools
+        self.tools.replace(declared)
+        self._tool_changes.watch(tools)
+
+    async def refresh_tools(self) -> None:
+        """Tell the model what MCP servers among its tools offer now."""
+        self.tools.replace(await self._declare(self._given_tools))
+
+    def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
+        """Have a message sent, without waiting for room."""
+        self._backend.check_message(message)
+        self.outbox.put(self.protocol.send(message), _kind(message))
+        if self._history is not None:
+            self._history.said(message, self.outbox.ledger.accepted)
+        if isinstance(message, ContextUpdate):
+            self._supervisor.update_setup(message)
+        self._supervisor.stir()
+        if isinstance(message, ToolResponse):
+            self._changing.unpark_all()
+
+    async def receive_or_raise(self) -> ServerEvent:
+        """The next event, for whoever is in the middle of something: there, a normal end is an error as well."""
+        try:
+            return await self.inbox.receive()
+        except trio.EndOfChannel:
+            assert self.ending is not None
+            raise self.ending.error() from None
+
+    def resume_state(self) -> ResumeState | None:
+        """Where the session stands, if there is a handle that it can be resumed with."""
+        protocol, ledger = self.protocol, self.outbox.ledger
+        if protocol.resumption_handle is None:
+            return None
+        history = () if self._history is None else self._history.contents(without=ledger.waiting_numbers)
+        return ResumeState(
+            model=protocol.model,
+            handle=protocol.resumption_handle,
+            transparent=self._is_transparent,
+            taken_at=time.time(),  # two processes share no other clock
+            pending_calls=protocol.pending_calls,
+            unacknowledged=ledger.waiting + ledger.unacknowledged,
+            in_turn=protocol.in_turn,
+            usage=msgspec.structs.replace(protocol.usage, unknown_fields={}),
+            history=tuple(history),
+        )
+
+    async def next_change(self) -> None:
+        """Wait until a handle or a tool call comes or goes, or the session is over."""
+        if self.is_closed:
+            await trio.lowlevel.checkpoint()
+            return
+        await self._changing.park()  # without a checkpoint before it, in which a change could be missed
+
+    async def checkpoint(self) -> None:
+        """What each async function is, at the least."""
+        await trio.lowlevel.checkpoint()
+
+    async def checkpoint_if_cancelled(self) -> None:
+        """The half of that which costs nothing."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+
+    def statistics(self) -> SessionStatistics:
+        """How full the buffers are."""
+        now = trio.current_time()
+        ledger = self.outbox.ledger
+        return SessionStatistics(
+            unread_events=self.inbox.unread_events,
+            unread_bytes=self.inbox.unread_bytes,
+            unread_seconds=_age(self.inbox.unread_since, now),
+            unsent_frames=ledger.waiting,
+            unsent_bytes=self.outbox.unsent_bytes,
+            unsent_seconds=_age(ledger.waiting_since, now),
+            unacknowledged_frames=ledger.unacknowledged,
+            dropped_frames=ledger.dropped,
+            reconnections=self._supervisor.reconnections,
+        )
+
+    async def close(self) -> None:
+        """Send what was accepted, say goodbye, and end everything, within the close time-out."""
+        self.tools.cancel()
+        self._tool_changes.cancel()
+        self.inbox.close()
+        self.outbox.close()
+        self._supervisor.close()
+        self._changing.unpark_all()
+        try:
+            with trio.move_on_after(self._close_timeout):
+                await self._supervisor.finished.wait()
+        finally:
+            self._supervisor.cancel()
+        await self._supervisor.finished.wait()
+
+    def raise_unseen_ending(self) -> None:
+        """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
+        if self.inbox.ending_was_seen or self.outbox.ending_was_seen:
+            return
+        if self.outbox.ledger.waiting:
+            raise _undelivered(self.outbox.ledger.waiting, self.ending).error()
+        if self.ending is not None and self.ending.phase == "open" and not self.ending.is_clean:
+            raise self.ending.error()
+
+    def _end(self, ending: Ending) -> None:
+        if self.outbox.is_closed:
+            ending = replace(ending, phase="closing")
+        self.inbox.end(ending)
+        self.outbox.end(ending)
+        self.tools.cancel_calls()
+        self._changing.unpark_all()
+
+    async def _declare(self, tools: Sequence[ToolInput], instruction: Content | None = None) -> Declared:
+        declared = declarations(await list_tools(tools), openapi=self._openapi)
+        update = ToolsUpdate(tools=declared.tools)
+        await self.send(ContextUpdate(system_instruction=instruction, tools=update))
+        return declared
+
+    def _tell(self, event: ServerEvent) -> None:
+        self.inbox.put([event], 0)
+
+    def _is_pending(self, call: FunctionCall) -> bool:
+        return call in self.protocol.pending_calls
+
+    def _observe(self, events: Sequence[ServerEvent]) -> None:
+        for event in events:
+            if isinstance(event, _CHANGES):
+                self.tools.observe(event)
+                self._changing.unpark_all()
+
+
+def _age(since: float | None, now: float) -> float:
+    return 0.0 if since is None else now - since
+
+
+def _kind(message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> Kind:
+    if isinstance(message, ToolResponse):
+        return Kind.ANSWER
+    if not isinstance(message, RealtimeInput):
+        return Kind.CONTROL
+    return Kind.MARK if message.audio is None and message.video is None else Kind.MEDIA
+
+
+def _undelivered(frames: int, ending: Ending | None) -> Ending:
+    if ending is None or ending.initiator == "local":
+        ending = Ending(1006, "", "server")
+    words = f"{frames} accepted message{'s were' if frames > 1 else ' was'} not sent"
+    return replace(ending, reason=f"{ending.reason}; {words}" if ending.reason else words, phase="closing")

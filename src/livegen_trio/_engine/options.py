@@ -1,0 +1,63 @@
+"""What a session goes by, beside its setup."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..types import FunctionCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .._protocol.model_profiles import ModelProfile
+    from .._resumption.reconnection import Reconnection
+    from .._session.buffering import Buffering
+    from .._session.timing import Timing
+    from ..tools import Declared, ToolInput
+    from ..types import ResumeState
+
+
+Approve: TypeAlias = Callable[[FunctionCall], Awaitable[bool]]
+"""Asks a human, say, whether a call may be carried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolExecution:
+    """Who carries out tool calls.
+
+    Attributes:
+        is_manual: Whether all of them are the caller's to answer.
+        approve: Asked before each call that the session carries out.
+    """
+
+    is_manual: bool = False
+    approve: Approve | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOptions:
+    """What `connect` and the model were given.
+
+    Attributes:
+        profile: What the model takes.
+        tools: What the model was given.
+        declared: The same, declared.
+        openapi: Whether functions are declared in the subset of OpenAPI.
+        tool_execution: Who carries out what the model calls.
+        timing: How long is waited for what.
+        buffering: How much waits.
+        reconnection: How the session outlives its connections.
+        taken_over: Where another process has left it, if one has.
+    """
+
+    profile: ModelProfile
+    tools: Sequence[ToolInput]
+    declared: Declared
+    openapi: bool
+    tool_execution: ToolExecution
+    timing: Timing
+    buffering: Buffering
+    reconnection: Reconnection
+    taken_over: ResumeState | None = None

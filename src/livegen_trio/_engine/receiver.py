@@ -1,0 +1,70 @@
+"""The receiver: frames in, events out, without ever waiting for user code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .._errors import RemoteProtocolError
+from .._session.closed import Ending
+from ..transports.base import ConnectionClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .._protocol.session_rules import LiveProtocol
+    from ..transports.base import Transport
+    from ..types import ServerEvent
+    from .inbox import Inbox
+
+
+async def receive_frames(
+    transport: Transport,
+    protocol: LiveProtocol,
+    inbox: Inbox,
+    observe: Callable[[Sequence[ServerEvent]], None],
+) -> Ending:
+    """Receive until the connection ends; returns how it did.
+
+    *observe* sees the events at once, before any consumer, and must not block.
+    """
+    receiver = _Receiver(transport, protocol, inbox, observe)
+    try:
+        await transport.deliver(receiver.take)
+    except ConnectionClosed as closed:
+        return Ending(closed.code, closed.reason, closed.initiator)
+    assert receiver.ending is not None  # it has said so
+    return receiver.ending
+
+
+class _Receiver:
+    """What becomes of each frame. It is in one piece in memory, since hundreds of these take turns."""
+
+    __slots__ = ("_inbox", "_observe", "_protocol", "_transport", "ending")
+
+    def __init__(
+        self,
+        transport: Transport,
+        protocol: LiveProtocol,
+        inbox: Inbox,
+        observe: Callable[[Sequence[ServerEvent]], None],
+    ) -> None:
+        self._transport = transport
+        self._protocol = protocol
+        self._inbox = inbox
+        self._observe = observe
+        self.ending: Ending | None = None
+
+    def take(self, frame: bytes | str) -> bool:
+        """Whether there may be more of them; else `ending` tells why not."""
+        try:
+            events = self._protocol.receive(frame)
+        except RemoteProtocolError as exc:
+            self.ending = Ending(exc.code, str(exc), "local", cause=exc)
+            return False
+        self._observe(events)
+        if not self._inbox.put(events, len(frame), self._transport.last_heard):
+            self.ending = Ending(
+                1008, "too many events wait unread: the session was not received from", "local"
+            )
+            return False
+        return True

@@ -1,0 +1,62 @@
+"""What users may write where the wire wants a `Content`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
+
+import msgspec
+
+from .._errors import LocalProtocolError
+from ..types import Content, Part
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+ContentInput: TypeAlias = str | Part | Content | Sequence[str | Part]
+"""Text, a part, several of these, or a whole `Content` with its role."""
+
+_EMPTY_PARTS: Final = (Part(), Part(text=""))
+
+
+def as_content(value: ContentInput, *, role: Literal["user", "model", "system"] = "user") -> Content:
+    """*value* as a `Content`, of *role* unless it has one of its own.
+
+    Raises:
+        LocalProtocolError: There is nothing in it, or in one of its parts.
+    """
+    parts = value.parts if isinstance(value, Content) else _as_parts(value)
+    if not parts:
+        raise LocalProtocolError("there is nothing in this content; give text or parts")
+    for index, part in enumerate(parts):
+        if part in _EMPTY_PARTS:
+            raise LocalProtocolError(f"there is nothing in parts[{index}] of this content; leave it out")
+    if isinstance(value, Content):
+        return value if value.role else msgspec.structs.replace(value, role=role)
+    return Content(role=role, parts=parts)
+
+
+def as_instruction(value: ContentInput) -> Content:
+    """*value* as a system instruction; the service reads its text parts, each as a paragraph."""
+    return as_content(value, role="system")
+
+
+def _as_parts(value: object) -> Sequence[Part]:
+    if isinstance(value, (str, Part)):
+        value = (value,)
+    if not isinstance(value, Sequence):
+        raise _no_content(value)
+    # isinstance leaves the type of the items unknown
+    return tuple(_as_part(item) for item in cast("Sequence[object]", value) if item != "")
+
+
+def _as_part(item: object) -> Part:
+    if isinstance(item, str):
+        return Part(text=item)
+    if isinstance(item, Part):
+        return item
+    raise _no_content(item)
+
+
+def _no_content(value: object) -> TypeError:
+    return TypeError(f"content is text, a Part, several of these, or a Content, not {type(value).__name__}")

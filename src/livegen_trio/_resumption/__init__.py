@@ -1,0 +1,1 @@
+"""What survives a connection: inputs, history, and the decision to dial again. Pure."""

@@ -1,0 +1,28 @@
+"""Where resume states are kept, so that any process of a fleet can take up a conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from ..types import ResumeState
+
+
+@runtime_checkable
+class ResumeStore(Protocol):
+    """A place that outlives a process; `livegen_trio.stores` has two. Keys are yours: a call's or a user's name, say.
+
+    A store may raise what it likes: whoever calls it gets that.
+    """
+
+    async def save(self, key: str, state: ResumeState) -> None:
+        """Keep *state* in place of what was kept for *key*. Cancelled, it may have been kept or not, never in part."""
+        ...
+
+    async def load(self, key: str) -> ResumeState | None:
+        """What is kept for *key*, or None."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Keep nothing for *key* any more, if anything was."""
+        ...

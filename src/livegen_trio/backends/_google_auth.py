@@ -1,0 +1,257 @@
+"""Google's credentials, by google-auth: found, renewed in time, and turned into headers.
+
+The only module that imports google-auth, and not before it is needed: the import alone takes a while, so it happens
+in the thread where google-auth works.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import msgspec
+
+from .._errors import ConfigError, HandshakeError, LiveError
+from ..transports._dial.proxies import ENVIRONMENT
+from ._shared_call import SharedCall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import requests
+
+SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
+INSTALL: Final = 'pip install "livegen-trio[vertex]"'
+
+_CA_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # which requests knows
+_OPAQUE: Final = re.compile(r"[\w-]{32,}")
+"""What may be a token or a key. Names of projects and service accounts have at most 30 characters."""
+_LONGEST_REASON: Final = 300  # characters
+_TIMEOUT: Final = 20
+"""Seconds that a server may be silent. By google-auth's own 120 a lost packet would keep all sessions waiting."""
+
+_MakeError: TypeAlias = "Callable[[], LiveError]"
+"""For one error each: an error that is raised by several tasks would gather the tracebacks of all of them."""
+
+
+class GoogleCredentials(Protocol):
+    """What is used of a `google.auth.credentials.Credentials`, whatever its kind."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is a token, and it lasts for a while: 3 minutes and 45 seconds."""
+        ...
+
+    @property
+    def refresh(self) -> Callable[..., object]:
+        """The method that gets a new token. *Blocking*."""
+        ...
+
+    @property
+    def apply(self) -> Callable[..., object]:
+        """The method that puts the token, and the project for quotas, into headers."""
+        ...
+
+
+class GoogleAuthorization:
+    """The headers that say who we are, with a token that outlasts the handshake.
+
+    google-auth renews a token when it has less than 3 minutes and 45 seconds left, and so does this. Renewing blocks
+    and can't be interrupted, since it may read files, run programs and ask servers. So it is done in a thread, once
+    for all sessions that wait for it; one that is cancelled doesn't wait, and the token is there for the next.
+
+    Args:
+        credentials: google-auth's; None for the application's default credentials, which are looked up once.
+        quota_project: What the default credentials are looked up with.
+        proxy: For asking servers; as in `Route`. An `https://` URL is reached through it, and not, say, the metadata
+            server of a virtual machine.
+
+    Raises:
+        ConfigError: The credentials aren't google-auth's, or are those that work by coroutines.
+    """
+
+    def __init__(
+        self, credentials: GoogleCredentials | None, *, quota_project: str | None, proxy: str | None
+    ) -> None:
+        self._credentials = None if credentials is None else _with_scope(_check(credentials))
+        self._quota_project = quota_project
+        self._proxy = proxy
+        self._renewal: SharedCall[_MakeError | None] = SharedCall(self._renew)
+
+    async def headers(self) -> dict[str, str]:
+        """The headers for a request that is made now, by their names in lower case.
+
+        Raises:
+            ConfigError: There are no credentials, they can't be used, or google-auth isn't installed.
+            HandshakeError: No token was to be had, in phase "request".
+        """
+        if (self._credentials is None or not self._credentials.valid) and (
+            make_error := await self._renewal.join()
+        ):
+            raise make_error()
+        headers: dict[str, str] = {}
+        assert self._credentials is not None, "found by now"
+        self._credentials.apply(headers)
+        return {name.lower(): value for name, value in headers.items()}
+
+    def _renew(self) -> _MakeError | None:
+        """Find the credentials and renew their token, if need be. *Blocking*.
+
+        What goes wrong is told by a new error, which has no trace of google-auth's: those carry what servers said,
+        which may be a secret.
+        """
+        try:
+            import requests  # noqa: PLC0415 - takes a while, and may be missing
+            from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError  # noqa: PLC0415
+            from google.auth.transport.requests import Request  # noqa: PLC0415
+        except ImportError as exc:
+            return partial(ConfigError, _not_installed(exc))
+        try:
+            with requests.Session() as session:
+                _use_proxy(session, self._proxy)
+                self._find_and_refresh(partial(Request(session), timeout=_TIMEOUT))
+        except DefaultCredentialsError as exc:
+            return partial(ConfigError, _unusable(exc))
+        except (GoogleAuthError, OSError) as exc:  # OSError: authorities' certificates that aren't there
+            return _no_token(exc)
+        return None
+
+    def _find_and_refresh(self, request: object) -> None:
+        if self._credentials is None:
+            self._credentials = _default_credentials(request, self._quota_project)
+        if not self._credentials.valid:
+            self._credentials.refresh(request)
+
+
+def project_of(credentials: object) -> str | None:
+    """The project that credentials belong to, where they say so."""
+    project: object = getattr(credentials, "project_id", None)
+    return project if isinstance(project, str) else None
+
+
+def _check(credentials: GoogleCredentials) -> GoogleCredentials:
+    methods: list[object] = [getattr(credentials, name, None) for name in ("refresh", "apply")]
+    if not all(map(callable, methods)) or any(map(inspect.iscoroutinefunction, methods)):
+        kind = type(credentials)
+        raise ConfigError(
+            "credentials are those of google-auth that do without asyncio, or a token, or an async function for one; "
+            f"not a {kind.__module__}.{kind.__qualname__}"
+        )
+    return credentials
+
+
+def _with_scope(credentials: GoogleCredentials) -> GoogleCredentials:
+    """Credentials that go without a scope, such as users', stay as they are."""
+    if not getattr(credentials, "requires_scopes", False):
+        return credentials
+    with_scopes: Callable[[list[str]], GoogleCredentials] = getattr(credentials, "with_scopes")  # noqa: B009
+    return with_scopes([SCOPE])
+
+
+def _default_credentials(request: object, quota_project: str | None) -> GoogleCredentials:
+    # Checkers can't follow the types of its own that it has.
+    find: Callable[..., tuple[GoogleCredentials, object]] = import_module("google.auth").default
+    credentials, _project = find(scopes=[SCOPE], request=request, quota_project_id=quota_project)
+    return credentials
+
+
+def _use_proxy(session: requests.Session, proxy: str | None) -> None:
+    if proxy == ENVIRONMENT:
+        return
+    session.trust_env = False  # its proxies would go before ours
+    session.verify = next(filter(None, map(os.environ.get, _CA_BUNDLES)), True)
+    if proxy is not None:
+        session.proxies["https"] = proxy
+
+
+def _not_installed(exc: ImportError) -> str:
+    return (
+        f"Google's credentials need packages that are missing ({exc.name}): {INSTALL}; "
+        "or give an async function for a token as credentials, or an api_key"
+    )
+
+
+def _unusable(exc: Exception) -> str:
+    return (
+        f"there are no usable credentials: {_reason(exc)} - run `gcloud auth application-default login`, "
+        "set GOOGLE_APPLICATION_CREDENTIALS to the path of a key, or give credentials or an api_key"
+    )
+
+
+def _no_token(exc: Exception) -> _MakeError:
+    reason = _reason(exc)
+    return partial(
+        HandshakeError,
+        f"Google gave no access token: {reason}",
+        phase="request",
+        retryable=_may_pass(exc),
+        hint=_hint(reason),
+    )
+
+
+def _hint(reason: str) -> str | None:
+    reason = reason.lower()
+    if "invalid_grant" in reason or "reauth" in reason:
+        return (
+            "the credentials have expired or were revoked: run `gcloud auth application-default login`, "
+            "or renew the key; check the machine's clock, too"
+        )
+    if "socks" in reason:
+        return 'through a SOCKS proxy, tokens need another package: pip install "requests[socks]"'
+    return None
+
+
+def _reason(exc: BaseException) -> str:
+    """google-auth's words and, of what a server answered, its message and no more: an answer may have a token."""
+    exc = _innermost(exc)
+    words, answer = (*exc.args, "", "")[:2]
+    reason = str(words) or type(exc).__name__
+    if details := _message_of_server(answer):
+        reason += f" ({details})"
+    return _OPAQUE.sub("...", reason)[:_LONGEST_REASON]
+
+
+def _innermost(exc: BaseException) -> BaseException:
+    """google-auth wraps errors in errors, and gives those as the only word."""
+    while exc.args and isinstance(exc.args[0], BaseException):
+        exc = exc.args[0]
+    return exc
+
+
+def _message_of_server(answer: object) -> str:
+    if isinstance(answer, str):
+        try:
+            answer = msgspec.json.decode(answer)
+        except msgspec.DecodeError:
+            return ""
+    match answer:
+        case {"error": {"message": str(message)}}:
+            return message
+        case _:
+            return ""
+
+
+def _may_pass(exc: BaseException) -> bool:
+    """Whether a server was out of reach or out of order, rather than of another mind."""
+    import requests  # noqa: PLC0415
+    from google.auth.exceptions import TransportError  # noqa: PLC0415
+
+    retryable = False
+    for link in _chain(exc):
+        # ValueError: a URL or a proxy that can be none, in requests
+        if isinstance(link, (requests.exceptions.SSLError, ValueError)):
+            return False
+        # A second word is an answer that retrying doesn't change, such as 404.
+        is_transient = isinstance(link, TransportError) and len(link.args) == 1
+        retryable |= is_transient or getattr(link, "retryable", False) is True
+    return retryable
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__

@@ -1,0 +1,91 @@
+"""From an endpoint to an open stream, or a wire: name look-up, proxy, TCP, TLS. Knows nothing of WebSocket."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..._errors import HandshakeError
+from .._causes import may_pass, root_cause
+from .tls import default_ssl_context, start_tls
+from .wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from ..._errors import Phase
+    from ..base import Endpoint, Progress
+
+
+async def open_stream(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream:
+    """Open a stream to *endpoint*, with TLS if its URL says so.
+
+    Raises:
+        HandshakeError: With the phase that failed: "dns", "tcp" or "tls"; with a proxy, that is "proxy" up to the TLS.
+    """
+    return await _with_tls(await _open_plain(endpoint, progress), endpoint, progress)
+
+
+async def open_wire(endpoint: Endpoint, progress: Progress) -> Wire | trio.abc.Stream:
+    """The same, as a wire; but as a stream if the proxy that leads there is spoken to in TLS of its own.
+
+    Raises:
+        HandshakeError: As from `open_stream`.
+    """
+    stream = await _open_plain(endpoint, progress)
+    if not isinstance(stream, trio.SocketStream):
+        return await _with_tls(stream, endpoint, progress)
+    wire = Wire(socket.socket(fileno=stream.socket.detach()))
+    if not endpoint.uses_tls:
+        return wire
+    progress.phase = "tls"
+    try:
+        with _unreachable("tls", endpoint.host, endpoint.port):
+            await wire.start_tls(endpoint.ssl_context or default_ssl_context(), endpoint.host)
+    except BaseException:
+        wire.close()
+        raise
+    return wire
+
+
+async def _open_plain(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream:
+    if endpoint.proxy is None:
+        return await _open_tcp(endpoint.host, endpoint.port, progress)
+    from .tunnel import open_tunnel  # noqa: PLC0415 - few go through a proxy
+
+    progress.phase = "proxy"
+    return await open_tunnel(endpoint.proxy, endpoint.host, endpoint.port)
+
+
+async def _with_tls(stream: trio.abc.Stream, endpoint: Endpoint, progress: Progress) -> trio.abc.Stream:
+    if not endpoint.uses_tls:
+        return stream
+    progress.phase = "tls"
+    with _unreachable("tls", endpoint.host, endpoint.port):
+        return await start_tls(stream, endpoint.ssl_context or default_ssl_context(), endpoint.host)
+
+
+async def _open_tcp(host: str, port: int, progress: Progress) -> trio.abc.Stream:
+    # Trio looks the name up once more when it dials, but does not say when it is through with that; a time-out
+    # has to name the name or the host. The resolver has the answer at hand by then.
+    with _unreachable("dns", host, port):
+        await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
+    progress.phase = "tcp"
+    with _unreachable("tcp", host, port):
+        return await trio.open_tcp_stream(host, port)
+
+
+@contextmanager
+def _unreachable(phase: Phase, host: str, port: int) -> Generator[None]:
+    try:
+        yield
+    except (OSError, trio.BrokenResourceError) as exc:
+        cause = root_cause(exc)
+        raise HandshakeError(
+            f"{host}:{port} can't be reached, {phase} failed: {str(cause) or 'the peer hung up'}",
+            phase=phase,
+            retryable=may_pass(cause),
+        ) from exc

@@ -1,0 +1,197 @@
+"""A stream through a proxy: HTTP's CONNECT, or SOCKS. What goes through it, such as TLS, the proxy can't see."""
+
+from __future__ import annotations
+
+import base64
+import math
+import socket
+import ssl
+from http.client import responses
+from typing import TYPE_CHECKING, Final
+
+import h11
+import trio
+
+from ..._errors import HandshakeError
+from .._causes import may_pass, root_cause
+from .proxies import parse_proxy
+from .tls import default_ssl_context, start_tls
+
+if TYPE_CHECKING:
+    from .proxies import Proxy
+
+_MAX_HEAD_SIZE: Final = 64 * 2**10  # bytes
+_READ_SIZE: Final = 4096
+_FIRST_ERROR: Final = 400
+_UNAUTHORIZED: Final = 407
+_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
+_SOCKS_PASSING: Final = frozenset({1, 3, 4, 5, 6})
+"""General failure, network or host unreachable, refused, expired (RFC 1928, 6)."""
+
+_HUNG_UP: Final = "hung up before it answered"
+_WHERE: Final = "check the proxy's host and port, or go without one by proxy=None"
+_TLS: Final = (
+    "write http:// in place of https:// unless there is TLS up to the proxy, "
+    "which has to prove its name to the system's authorities"
+)
+_SOCKS_CREDENTIALS: Final = (
+    "check the user name and the password in the proxy's URL, and that it is one of a SOCKS 5 proxy"
+)
+_CREDENTIALS: Final = (
+    "write a user name and a password into the proxy's URL, as in http://user:password@host:port"
+)
+
+
+async def open_tunnel(url: str, host: str, port: int) -> trio.abc.Stream:
+    """Open a stream to *host* through the proxy at *url*. If that fails or is cancelled, nothing is left open.
+
+    Raises:
+        HandshakeError: The proxy can't be reached, or refuses, in phase "proxy"; in phase "dns" it is *host* that
+            can't be looked up, for a proxy that leaves this to us.
+        ConfigError: The URL is none of a proxy.
+    """
+    proxy = parse_proxy(url)
+    return await (_open_socks if proxy.is_socks else _open_http)(proxy, host, port)
+
+
+# HTTP
+
+
+async def _open_http(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
+    stream = await _reach(proxy)
+    try:
+        await _ask(stream, proxy, _authority(host, port))
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
+async def _reach(proxy: Proxy) -> trio.abc.Stream:
+    try:
+        stream: trio.abc.Stream = await trio.open_tcp_stream(proxy.host, proxy.port)
+        return (
+            stream if proxy.scheme == "http" else await start_tls(stream, default_ssl_context(), proxy.host)
+        )
+    except (OSError, trio.BrokenResourceError) as exc:
+        raise _unreachable(proxy, root_cause(exc)) from exc
+
+
+async def _ask(stream: trio.abc.Stream, proxy: Proxy, target: str) -> None:
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_SIZE)
+    headers = [("Host", target)]
+    if proxy.user or proxy.password:
+        credentials = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
+        headers.append(("Proxy-Authorization", f"Basic {credentials}"))
+    request = h11.Request(method="CONNECT", target=target, headers=headers)
+    try:
+        await stream.send_all(
+            (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
+        )
+        response = await _receive_response(stream, connection)
+    except trio.BrokenResourceError as exc:
+        raise _failed(proxy, _HUNG_UP, retryable=True) from exc
+    if response is None and connection.trailing_data[1]:
+        raise _failed(proxy, _HUNG_UP, retryable=True)
+    if response is None:
+        raise _failed(proxy, "did not answer in HTTP; is its URL's scheme right?")
+    if response.status_code >= _FIRST_ERROR or connection.their_state is not h11.SWITCHED_PROTOCOL:
+        raise _refused(proxy, response)
+
+
+async def _receive_response(stream: trio.abc.Stream, connection: h11.Connection) -> h11.Response | None:
+    """The proxy's answer, or None if it isn't HTTP or breaks off."""
+    while True:
+        try:
+            event = connection.next_event()
+        except h11.RemoteProtocolError:
+            # It must not be part of another error: it repeats the proxy's words, which may be an echo of ours, and
+            # those hold a password.
+            return None
+        if isinstance(event, h11.Response):
+            return event
+        if event is h11.NEED_DATA:
+            connection.receive_data(bytes(await stream.receive_some(_READ_SIZE)))
+
+
+def _refused(proxy: Proxy, response: h11.Response) -> HandshakeError:
+    status = response.status_code
+    return _failed(
+        proxy,
+        # Not in its own words, which may be an echo of ours.
+        f"refused to connect us: {status} {responses.get(status, '')}".rstrip(),
+        status=status,
+        retryable=status in _PASSING,
+        hint=_CREDENTIALS if status == _UNAUTHORIZED else None,
+    )
+
+
+# SOCKS
+
+
+async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
+    # In an extra, whose presence parse_proxy has made sure of.
+    from python_socks import ProxyConnectionError, ProxyError, ProxyType  # noqa: PLC0415
+    from python_socks.async_.trio.v2 import Proxy as SocksProxy  # noqa: PLC0415
+
+    socks = SocksProxy(
+        ProxyType.SOCKS5,
+        proxy.host,
+        proxy.port,
+        username=proxy.user or None,
+        password=proxy.password or None,
+        rdns=proxy.scheme == "socks5h",
+    )
+    try:
+        # The time is limited by connect_timeout, and without end where its user wants that.
+        opened = await socks.connect(host, port, timeout=math.inf)
+    except ProxyError as exc:
+        passes = exc.error_code in _SOCKS_PASSING
+        hint = None if exc.error_code else _SOCKS_CREDENTIALS
+        raise _failed(proxy, f"refused to connect us: {exc}", retryable=passes, hint=hint) from exc
+    except ProxyConnectionError as exc:
+        raise _unreachable(proxy, root_cause(exc.__cause__ or exc)) from exc
+    except socket.gaierror as exc:
+        raise _unknown(host, exc) from exc
+    except (
+        OSError,
+        ValueError,
+        trio.BrokenResourceError,
+    ) as exc:  # ValueError: an answer that makes no sense
+        raise _failed(proxy, f"could not connect us: {exc}", retryable=True) from exc
+    # It leaves out what its SSLStream is made of.
+    return opened.trio_stream  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+# Failures
+
+
+def _unreachable(proxy: Proxy, cause: BaseException) -> HandshakeError:
+    words = f"can't be reached: {str(cause) or 'it hung up'}"
+    hint = _TLS if isinstance(cause, ssl.SSLError) else _WHERE
+    return _failed(proxy, words, retryable=may_pass(cause), hint=hint)
+
+
+def _unknown(host: str, cause: OSError) -> HandshakeError:
+    return HandshakeError(
+        f"{host} can't be looked up here: {cause}",
+        phase="dns",
+        retryable=True,
+        hint='"socks5h://" in place of "socks5://" leaves that to the proxy',
+    )
+
+
+def _failed(
+    proxy: Proxy, words: str, *, status: int | None = None, retryable: bool = False, hint: str | None = None
+) -> HandshakeError:
+    return HandshakeError(
+        f"the proxy {_authority(proxy.host, proxy.port)} {words}",
+        phase="proxy",
+        status_code=status,
+        retryable=retryable,
+        hint=hint,
+    )
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

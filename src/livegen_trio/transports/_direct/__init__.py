@@ -1,0 +1,1 @@
+"""WebSocket straight on a socket."""

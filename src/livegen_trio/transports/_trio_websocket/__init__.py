@@ -1,0 +1,1 @@
+"""WebSocket by trio-websocket, the reference."""

@@ -1,0 +1,316 @@
+"""What each model is known to take: refused with the field, the model and what to do, before anything is dialled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+
+from livegen_trio import (
+    ConfigError,
+    Content,
+    FunctionDeclaration,
+    FunctionResponse,
+    HistoryConfig,
+    LiveGenerationConfig,
+    LocalProtocolError,
+    ModelProfile,
+    Part,
+    ProactivityConfig,
+    SessionResumptionConfig,
+    ThinkingConfig,
+    Tool,
+    get_live_generative_model,
+    profile_of,
+)
+from livegen_trio._protocol.model_profiles import ANY_MODEL, check_setup
+from livegen_trio.types import CodeExecution, GoogleMaps, GoogleSearch, Setup, UrlContext
+from support.peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, PeerBackend, text
+
+NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
+OLD = "gemini-3.1-flash-live-preview"
+NEW = "gemini-3.8-live"
+THINKER = "gemini-3.8-live-extended-thinking"
+KNOWN = [NATIVE, OLD, NEW, THINKER]
+HISTORY = LiveGenerationConfig(history_config=HistoryConfig(initial_history_in_client_content=True))
+
+
+def waiting(behavior: str) -> dict[str, Any]:
+    return {"tools": [FunctionDeclaration(name="look_up", behavior=behavior)]}
+
+
+def configured(**config: Any) -> dict[str, Any]:
+    return {"generation_config": LiveGenerationConfig(**config)}
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    ("name", "same_as"),
+    [
+        ("gemini-live-2.5-flash-native-audio", NATIVE),
+        ("gemini-2.5-flash-native-audio-latest", NATIVE),
+        ("models/gemini-3.8-live", NEW),
+        ("gemini-3.8-live-001", NEW),
+        ("projects/p/locations/us-central1/publishers/google/models/gemini-3.8-live", NEW),
+        ("models/gemini-3.8-live-extended-thinking-preview", THINKER),
+    ],
+)
+def test_a_model_is_known_by_all_its_names(name: str, same_as: str) -> None:
+    assert profile_of(name) is profile_of(same_as)
+    assert profile_of(name) is not ANY_MODEL
+
+
+@pytest.mark.parametrize(
+    "name", ["gemini-live-2.5-flash-preview", "gemini-4-live", "tunedModels/mine", "gemini-3x8-live"]
+)
+def test_a_model_that_is_not_known_takes_everything(name: str) -> None:
+    assert profile_of(name) is ANY_MODEL
+    options = {
+        **waiting("BLOCKING"),
+        **configured(response_modalities=["TEXT"], enable_affective_dialog=True),
+    }
+    get_live_generative_model(name, backend=PeerBackend(), **options)
+
+
+def test_models_differ() -> None:
+    assert len({profile_of(name) for name in KNOWN}) == len(KNOWN)
+
+
+# What a setup may ask for
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "words"),
+    [
+        (
+            NATIVE,
+            configured(response_modalities=["TEXT"]),
+            "set response_modalities to AUDIO; for the words, ask for output_audio_transcription",
+        ),
+        (OLD, configured(response_modalities=["TEXT"]), "doesn't answer in TEXT"),
+        (NEW, configured(response_modalities=["TEXT"]), "set response_modalities to AUDIO or VIDEO"),
+        (THINKER, configured(response_modalities=["VIDEO"]), "doesn't answer in VIDEO"),
+        (
+            NEW,
+            configured(thinking_config=ThinkingConfig(include_thoughts=True)),
+            "takes no thinking_config; leave it out, or use gemini-3.8-live-extended-thinking",
+        ),
+        (OLD, configured(thinking_config=ThinkingConfig(thinking_budget=0)), "takes no thinking_budget"),
+        (
+            THINKER,
+            configured(thinking_config=ThinkingConfig(thinking_budget=9)),
+            "set a thinking_level in its place",
+        ),
+        (
+            THINKER,
+            configured(thinking_config=ThinkingConfig(thinking_level="MINIMAL")),
+            "takes no thinking_level MINIMAL; set it to HIGH or LOW or MEDIUM",
+        ),
+        (NEW, configured(enable_affective_dialog=True), "takes no enable_affective_dialog; leave it out"),
+        (THINKER, configured(enable_affective_dialog=True), "takes no enable_affective_dialog"),
+        (
+            OLD,
+            configured(proactivity=ProactivityConfig(proactive_audio=True)),
+            "has no proactive_audio; leave it out",
+        ),
+        (
+            NEW,
+            configured(proactivity=ProactivityConfig(proactive_audio=False)),
+            "is always proactive, and refuses proactive_audio=False; leave it out",
+        ),
+        (
+            OLD,
+            waiting("NON_BLOCKING"),
+            "waits for every function: leave out behavior=\"NON_BLOCKING\" of 'look_up'",
+        ),
+        (
+            THINKER,
+            waiting("BLOCKING"),
+            "never waits for a function: leave out behavior=\"BLOCKING\" of 'look_up'",
+        ),
+        (NEW, {"tools": [Tool(code_execution=CodeExecution())]}, "takes no code_execution among its tools"),
+        (NATIVE, {"tools": [Tool(url_context=UrlContext())]}, "takes no url_context among its tools"),
+        (OLD, {"tools": [Tool(google_maps=GoogleMaps())]}, "takes no google_maps among its tools"),
+        (NEW, {"tools": [Tool()]}, "takes no empty Tool, which tools[0] is; leave it out"),
+    ],
+)
+def test_what_a_model_does_not_take_is_refused_before_it_is_dialled(
+    model: str, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        get_live_generative_model(model, backend=PeerBackend(), **options)
+    assert str(caught.value).startswith(f"{model} ")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        (NATIVE, configured(enable_affective_dialog=True, thinking_config=ThinkingConfig(thinking_budget=0))),
+        (NATIVE, configured(proactivity=ProactivityConfig(proactive_audio=True))),
+        (NATIVE, waiting("NON_BLOCKING")),
+        (OLD, waiting("BLOCKING")),
+        (OLD, configured(thinking_config=ThinkingConfig(thinking_level="LOW"))),
+        (NEW, waiting("BLOCKING")),
+        (NEW, configured(proactivity=ProactivityConfig(proactive_audio=True))),
+        (THINKER, configured(thinking_config=ThinkingConfig(thinking_level="HIGH"))),
+        (THINKER, configured(thinking_config=ThinkingConfig(thinking_level="THINKING_LEVEL_UNSPECIFIED"))),
+        (THINKER, configured(response_modalities=["MODALITY_UNSPECIFIED"])),
+        (THINKER, {}),
+        (NATIVE, {"tools": [Tool(google_maps=GoogleMaps())]}),
+        *[(model, {"tools": [Tool(google_search=GoogleSearch())]}) for model in KNOWN],
+    ],
+)
+def test_what_a_model_takes_passes(model: str, options: dict[str, Any]) -> None:
+    get_live_generative_model(model, backend=PeerBackend(), **options)
+
+
+@pytest.mark.parametrize("model", KNOWN)
+def test_the_least_setup_passes(model: str) -> None:
+    check_setup(profile_of(model), Setup(model=model))
+
+
+def test_a_profile_of_ones_own_overrides_what_is_known() -> None:
+    model = get_live_generative_model(
+        NEW, backend=PeerBackend(), profile=ModelProfile(), **configured(enable_affective_dialog=True)
+    )
+    assert model.profile == ModelProfile()
+    with pytest.raises(ConfigError, match="unknown-model takes no thinking_config"):
+        get_live_generative_model(
+            "unknown-model",
+            backend=PeerBackend(),
+            profile=ModelProfile(thinking=False),
+            **configured(thinking_config=ThinkingConfig(thinking_budget=0)),
+        )
+
+
+# What may be sent
+
+
+@pytest.mark.parametrize("model", [NATIVE, NEW, THINKER, "gemini-4-live"])
+async def test_text_is_sent_as_content(model: str) -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(model, backend=backend).connect() as session:
+        await session.send("Hello")
+        assert (await backend.peer.hear())["clientContent"]["turnComplete"] is True
+
+
+async def test_text_is_sent_in_real_time_to_a_model_that_takes_content_only_before() -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(OLD, backend=backend).connect() as session:
+        await session.send("Hello")
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "Hello"}}
+        await session.send(["Two", Part(text="lines")])
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "Two\nlines"}}
+
+
+async def test_such_a_model_can_be_asked() -> None:
+    backend = PeerBackend()
+
+    async def answer() -> None:
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "What time is it?"}}
+        await backend.peer.say(text("Noon."), TURN_COMPLETE)
+
+    async with (
+        get_live_generative_model(OLD, backend=backend).connect() as session,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(answer)
+        assert (await session.ask("What time is it?")).text == "Noon."
+
+
+@pytest.mark.parametrize(
+    ("content", "turn_complete", "words"),
+    [
+        ("And then", False, "say the whole at once, with turn_complete=True"),
+        (Content(role="model", parts=[Part(text="I said")]), True, "now it takes the user's text"),
+        ([Part(text="Look:"), Part(thought=True)], True, "now it takes the user's text"),
+    ],
+)
+async def test_what_such_a_model_cant_take_is_refused_and_the_session_goes_on(
+    content: Any, *, turn_complete: bool, words: str
+) -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(OLD, backend=backend).connect() as session:
+        with pytest.raises(LocalProtocolError, match="only as the history before the conversation") as caught:
+            await session.send(content, turn_complete=turn_complete)
+        assert words in str(caught.value)
+        await session.send("Hello")
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "Hello"}}
+
+
+@pytest.mark.parametrize("model", [OLD, NEW])
+async def test_history_comes_first_whole_and_is_not_answered(model: str) -> None:
+    backend = PeerBackend()
+    live_model = get_live_generative_model(model, backend=backend, generation_config=HISTORY)
+    async with live_model.connect() as session:
+        with pytest.raises(LocalProtocolError, match="the history comes first"):
+            await session.send_audio_realtime(b"\0\0")
+        with pytest.raises(LocalProtocolError, match="the history comes first"):
+            await session.send_text_realtime("Hello")
+        with pytest.raises(LocalProtocolError, match="nothing is answered before the history is complete"):
+            await session.ask("Well?")
+        await session.send("I am Ann.", turn_complete=False)
+        await session.send(Content(role="model", parts=[Part(text="Hello Ann!")]))
+        assert "turnComplete" not in (await backend.peer.hear())["clientContent"]
+        assert (await backend.peer.hear())["clientContent"]["turnComplete"] is True
+        await session.send_audio_realtime(b"\0\0")
+        assert "audio" in (await backend.peer.hear())["realtimeInput"]
+        await session.send("Who am I?")
+        assert ("realtimeInput" in await backend.peer.hear()) is (model == OLD)
+
+
+async def test_a_session_that_is_resumed_does_not_wait_for_a_history_again() -> None:
+    backend = PeerBackend(SETUP_COMPLETE, HANDLE)
+    live_model = get_live_generative_model(OLD, backend=backend, generation_config=HISTORY)
+    async with live_model.connect(session_resumption=SessionResumptionConfig(handle="earlier")) as session:
+        assert "historyConfig" not in backend.setup["setup"]
+        await session.send("Hello again")
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "Hello again"}}
+        await session.receive()
+        await session.resume_session()
+        assert "historyConfig" not in backend.setup["setup"]
+        await session.send("And again")
+        assert await backend.peer.hear() == {"realtimeInput": {"text": "And again"}}
+
+
+async def test_what_waited_for_the_end_of_the_history_is_sent_as_the_model_takes_it_then() -> None:
+    backend = PeerBackend()
+    live_model = get_live_generative_model(OLD, backend=backend, generation_config=HISTORY)
+    async with live_model.connect() as session, trio.open_nursery() as nursery:
+        nursery.start_soon(session.send, "I am Ann.")
+        nursery.start_soon(session.send, "I am Ann.")
+        first, second = await backend.peer.hear(), await backend.peer.hear()
+    assert "clientContent" in first
+    assert second == {"realtimeInput": {"text": "I am Ann."}}
+
+
+@pytest.mark.parametrize(("model", "is_taken"), [(NATIVE, True), (NEW, True), (OLD, False), (THINKER, False)])
+async def test_an_answers_scheduling_is_refused_where_it_means_nothing(model: str, *, is_taken: bool) -> None:
+    backend = PeerBackend(SETUP_COMPLETE, HANDLE)
+    response = FunctionResponse(id="1", name="look_up", response={}, scheduling="SILENT")
+    async with get_live_generative_model(model, backend=backend).connect() as session:
+        if not is_taken:
+            with pytest.raises(LocalProtocolError, match=f"{model} takes no scheduling"):
+                await session.send_function_responses([response])
+            response = FunctionResponse(id="1", name="look_up", response={})
+        await session.send_function_responses([response])
+        assert "toolResponse" in await backend.peer.hear()
+
+
+async def test_tools_that_come_later_are_checked_as_well() -> None:
+    async with get_live_generative_model(THINKER, backend=PeerBackend()).connect() as session:
+        with pytest.raises(LocalProtocolError, match="never waits for a function"):
+            await session.update_context(**waiting("BLOCKING"))
+
+
+async def test_nothing_is_sent_of_an_empty_chunk() -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(NEW, backend=backend).connect() as session:
+        await session.send_audio_realtime(b"")
+        await session.send_video_realtime(b"")
+        await session.send("something")
+        assert "clientContent" in await backend.peer.hear()

@@ -1,0 +1,88 @@
+"""What is known in words of a session, for a new one to begin with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from livegen_trio import Blob, Content, Part, ServerContent, UsageMetadata
+from livegen_trio._resumption.history import History
+from livegen_trio.types import ClientContent, RealtimeInput, ToolResponse, Transcription
+
+
+def said(words: str, role: str = "user") -> ClientContent:
+    return ClientContent(turns=[Content(role=role, parts=[Part(text=words)])], turn_complete=True)
+
+
+def answer(words: str, **more: Any) -> ServerContent:
+    return ServerContent(model_turn=Content(role="model", parts=[Part(text=words)]), **more)
+
+
+def lines(history: History, *waiting: int) -> list[tuple[str | None, list[str | None]]]:
+    contents = history.contents(without=frozenset(waiting))
+    return [(content.role, [part.text for part in content.parts or ()]) for content in contents]
+
+
+def test_both_sides_are_told_in_order() -> None:
+    history = History()
+    history.said(said("What is the time?"), 1)
+    history.observe([answer("It is "), answer("noon."), ServerContent(turn_complete=True)])
+    history.said(RealtimeInput(text="Already?"), 2)
+    assert lines(history) == [
+        ("user", ["What is the time?"]),
+        ("model", ["It is noon."]),
+        ("user", ["Already?"]),
+    ]
+
+
+def test_speech_is_known_by_its_transcripts_in_whatever_order_they_come() -> None:
+    history = History()
+    history.observe(
+        [
+            ServerContent(input_transcription=Transcription(text="What is ")),
+            ServerContent(output_transcription=Transcription(text="It is noon.")),
+            ServerContent(input_transcription=Transcription(text="the time?")),
+            ServerContent(input_transcription=Transcription(), output_transcription=Transcription()),
+            UsageMetadata(),
+        ]
+    )
+    assert lines(history) == [("user", ["What is the time?"]), ("model", ["It is noon."])]
+
+
+def test_what_one_side_says_in_a_row_is_one_content() -> None:
+    history = History()
+    history.said(said("I am Ann."), 1)
+    history.said(said("I live in Rome."), 2)
+    history.said(said("Hello Ann.", role="model"), 3)
+    assert lines(history) == [("user", ["I am Ann.", "I live in Rome."]), ("model", ["Hello Ann."])]
+
+
+def test_what_is_still_to_be_sent_is_not_told_as_well() -> None:
+    history = History()
+    for number, words in enumerate(["one", "two", "three"], start=1):
+        history.said(said(words), number)
+    assert lines(history, 2, 3) == [("user", ["one"])]
+    assert lines(history, 1, 2, 3) == []
+
+
+def test_thoughts_pictures_and_silence_are_not_kept() -> None:
+    history = History()
+    picture = Part(inline_data=Blob(mime_type="image/jpeg", data=b"\xff"))
+    history.said(ClientContent(turns=[Content(role="user", parts=[picture])]), 1)
+    history.said(ClientContent(turn_complete=True), 2)
+    history.said(RealtimeInput(audio=Blob(mime_type="audio/pcm", data=b"\0\0")), 3)
+    history.said(ToolResponse(), 4)
+    history.observe([ServerContent(model_turn=Content(role="model", parts=[Part(text="Hm.", thought=True)]))])
+    assert lines(history) == []
+
+
+def test_the_oldest_words_make_room() -> None:
+    history = History(max_characters=10)
+    for number, words in enumerate(["12345", "67890", "abc"], start=1):
+        history.said(said(words), number)
+    assert lines(history) == [("user", ["67890", "abc"])]
+
+
+def test_content_without_a_role_is_the_users() -> None:
+    history = History()
+    history.said(ClientContent(turns=[Content(parts=[Part(text="Hello")])]), 1)
+    assert lines(history) == [("user", ["Hello"])]

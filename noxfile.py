@@ -20,6 +20,7 @@ CORE = ",".join(
     f"*/livegen_trio/{path}"
     for path in (
         "_errors.py",
+        "_inputs.py",
         "_protocol/*",
         "_resumption/*",
         "_user_code.py",

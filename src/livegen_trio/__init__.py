@@ -14,12 +14,12 @@ from ._errors import (
     SetupRejectedError as SetupRejectedError,
     ToolError as ToolError,
 )
+from ._inputs import ContentInput as ContentInput, ToolInput as ToolInput
 from ._model import (
     AIModel as AIModel,
     LiveGenerativeModel as LiveGenerativeModel,
     get_live_generative_model as get_live_generative_model,
 )
-from ._protocol.contents import ContentInput as ContentInput
 from ._protocol.model_profiles import ModelProfile as ModelProfile, profile_of as profile_of
 from ._resumption.reconnection import Reconnection as Reconnection
 from ._resumption.store import ResumeStore as ResumeStore
@@ -30,7 +30,7 @@ from ._session.statistics import SessionStatistics as SessionStatistics
 from ._session.turns import Turn as Turn, TurnResult as TurnResult
 from .backends.base import Backend as Backend, WebSocketBackend as WebSocketBackend
 from .backends.gemini import GeminiBackend as GeminiBackend
-from .tools import ToolContext as ToolContext, ToolInput as ToolInput, tool as tool
+from .tools import ToolContext as ToolContext, tool as tool
 from .types import (
     OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
     ActivityHandling as ActivityHandling,

@@ -11,7 +11,7 @@ from ._engine.connect import open_session
 from ._engine.options import SessionOptions, ToolExecution
 from ._errors import ConfigError, LocalProtocolError
 from ._needs_trio import needs_trio
-from ._protocol.contents import ContentInput, as_instruction
+from ._protocol.contents import as_instruction
 from ._protocol.model_profiles import check_responses, check_setup, profile_of
 from ._resumption.reconnection import Reconnection
 from ._session.buffering import Buffering
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from ._engine.options import Approve
+    from ._inputs import ContentInput, ToolInput
     from ._protocol.model_profiles import ModelProfile
     from ._session.session import LiveSession
     from .backends.base import Backend
-    from .tools import Declared, ToolInput
+    from .tools import Declared
     from .types import Content, Setup, Tool, ToolConfig
 
 Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | ResumeState | None

@@ -9,8 +9,8 @@ import pytest
 import trio
 import trio.testing
 
-from livegen_trio._engine.acknowledgement import AFTERTHOUGHT, INTERVAL, ask_for_the_last
-from livegen_trio._engine.keepalive import watch_for_silence
+from livegen_trio._engine.acknowledgement import INTERVAL
+from livegen_trio._engine.keepalive import AFTERTHOUGHT, ask_for_the_last, watch_for_silence
 from livegen_trio._engine.outbox import Outbox
 from livegen_trio._engine.rare_switch import RareSwitch
 from livegen_trio._engine.sender import send_inputs

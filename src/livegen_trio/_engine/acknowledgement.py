@@ -7,19 +7,11 @@ the message. So there is a task only for what no later input asks about.
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Final
-
-import trio
-
-if TYPE_CHECKING:
-    from .outbox import Outbox
+from typing import Final
 
 INTERVAL: Final = 0.5
 """Seconds from one ping to the next, while media flow. As much is repeated, at the most, when a connection breaks and
 the next one restores its session."""
-
-AFTERTHOUGHT: Final = 2.0
-"""Seconds until the last inputs are asked about that no ping has followed."""
 
 SETUP: Final = 1
 """The frame before the inputs, which counts as well."""
@@ -50,14 +42,6 @@ class Asking:
     def has_asked(self, now: float) -> None:
         """It has been asked about all that was sent."""
         self._again_at = now + spread(INTERVAL)
-
-
-async def ask_for_the_last(outbox: Outbox) -> None:
-    """Ask about inputs that no ping has followed, and ask again about those of which none was answered."""
-    while True:
-        await outbox.wait_for_doubt()
-        await trio.sleep(spread(AFTERTHOUGHT))
-        outbox.ask_again()
 
 
 def spread(seconds: float) -> float:

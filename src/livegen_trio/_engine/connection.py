@@ -16,8 +16,7 @@ from .._protocol.close_hints import diagnose_close
 from .._session.closed import Ending
 from .._single_exception import single_exception
 from ..transports.base import ConnectionClosed, Progress
-from .acknowledgement import ask_for_the_last
-from .keepalive import watch_for_silence
+from .keepalive import ask_for_the_last, watch_for_silence
 from .receiver import receive_frames
 from .sender import send_inputs
 

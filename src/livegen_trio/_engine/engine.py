@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from .._inputs import ToolInput
     from .._protocol.codec import MediaKind
     from .._session.session import LiveSession
     from ..backends.base import Backend
-    from ..tools import Declared, ToolInput
+    from ..tools import Declared
     from ..types import (
         ClientContent,
         Content,
@@ -224,6 +225,10 @@ class Engine:
             await trio.lowlevel.checkpoint()
             return
         await self._changing.park()  # without a checkpoint before it, in which a change could be missed
+
+    def leaves_to_caller(self, call: FunctionCall) -> bool:
+        """Whether *call* is the caller's to answer; from any thread."""
+        return self.tools.leaves_to_caller(call)
 
     async def checkpoint(self) -> None:
         """What each async function is, at the least."""

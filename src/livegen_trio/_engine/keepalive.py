@@ -1,4 +1,4 @@
-"""The keepalive task: tells a dead peer from a quiet one."""
+"""Tasks that ping: for a quiet peer, which may be dead, and for the inputs that no ping has followed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from .acknowledgement import spread
+
 if TYPE_CHECKING:
     from ..transports.base import Transport
     from .outbox import Outbox
+
+AFTERTHOUGHT: Final = 2.0
+"""Seconds until the last inputs are asked about that no ping has followed."""
 
 LATE: Final = 1.0
 """Seconds. A timer that fires later than this tells of a busy event loop, which has kept the reader waiting, too."""
@@ -30,3 +35,11 @@ async def watch_for_silence(transport: Transport, outbox: Outbox, *, interval: f
         since = transport.last_heard
         if trio.current_time() > due + LATE:
             since = max(since, trio.current_time() - interval)
+
+
+async def ask_for_the_last(outbox: Outbox) -> None:
+    """Ask about inputs that no ping has followed, and ask again about those of which none was answered."""
+    while True:
+        await outbox.wait_for_doubt()
+        await trio.sleep(spread(AFTERTHOUGHT))
+        outbox.ask_again()

@@ -11,11 +11,12 @@ from ..types import FunctionCall
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .._inputs import ToolInput
     from .._protocol.model_profiles import ModelProfile
     from .._resumption.reconnection import Reconnection
     from .._session.buffering import Buffering
     from .._session.timing import Timing
-    from ..tools import Declared, ToolInput
+    from ..tools import Declared
     from ..types import ResumeState
 
 

@@ -14,8 +14,8 @@ from ..tools import is_mcp_client, watch_mcp_tools
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .._inputs import McpClient, ToolInput
     from .._session.session import LiveSession
-    from ..tools import McpClient, ToolInput
 
 _logger: Final = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -13,8 +13,7 @@ from ..types import Content, Part
 if TYPE_CHECKING:
     from typing import Literal
 
-ContentInput: TypeAlias = str | Part | Content | Sequence[str | Part]
-"""Text, a part, several of these, or a whole `Content` with its role."""
+    from .._inputs import ContentInput
 
 _EMPTY_PARTS: Final = (Part(), Part(text=""))
 

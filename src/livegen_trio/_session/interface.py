@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from .._engine.tool_runner import ToolRunner
+    from .._inputs import ToolInput
     from .._protocol.codec import MediaKind
     from .._protocol.session_rules import LiveProtocol
-    from ..tools import ToolInput
     from ..types import (
         ClientContent,
         Content,
         ContextUpdate,
+        FunctionCall,
         FunctionResponse,
         RealtimeInput,
         ResumeState,
@@ -50,7 +50,7 @@ class Events(Protocol):
 class SessionEngine(Protocol):
     """What `LiveSession` is a face of. `Engine` tells what each member does.
 
-    Another thread may look at `protocol` and `tools`, but has nothing changed there by itself.
+    Another thread may look at `protocol`, and ask `leaves_to_caller`, but has nothing changed there by itself.
     """
 
     @property
@@ -60,10 +60,9 @@ class SessionEngine(Protocol):
     def inbox(self) -> Events: ...
 
     @property
-    def tools(self) -> ToolRunner: ...
-
-    @property
     def is_closed(self) -> bool: ...
+
+    def leaves_to_caller(self, call: FunctionCall) -> bool: ...
 
     async def say(self, content: Content, *, turn_complete: bool) -> None: ...
 

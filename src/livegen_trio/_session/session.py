@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from .._errors import ToolError
-from .._protocol.contents import ContentInput, as_content, as_instruction
+from .._protocol.contents import as_content, as_instruction
 from .._protocol.turn_rules import ends_exchange, ends_turn
 from ..types import (
     ActivityEnd,
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from .._inputs import ContentInput, ToolInput
     from .._protocol.codec import MediaKind
     from .._resumption.store import ResumeStore
-    from ..tools import ToolInput
     from ..types import (
         FunctionCall,
         FunctionResponse,
@@ -346,7 +346,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         if not isinstance(event, ToolCall):
             return
         for call in event.function_calls:
-            if self._engine.tools.leaves_to_caller(call):
+            if self._engine.leaves_to_caller(call):
                 raise ToolError(f"the model called {call.name!r}, which no tool of this session carries out")
 
 

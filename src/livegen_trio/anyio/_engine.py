@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._engine.engine import Engine
-    from .._engine.tool_runner import ToolRunner
+    from .._inputs import ToolInput
     from .._protocol.codec import MediaKind
     from .._protocol.session_rules import LiveProtocol
     from .._session.statistics import SessionStatistics
-    from ..tools import ToolInput
     from ..types import (
         ClientContent,
         Content,
         ContextUpdate,
+        FunctionCall,
         FunctionResponse,
         RealtimeInput,
         ResumeState,
@@ -69,14 +69,13 @@ class RemoteEngine:
         return self._engine.protocol
 
     @property
-    def tools(self) -> ToolRunner:
-        """The functions that the model can call; only to be looked at."""
-        return self._engine.tools
-
-    @property
     def is_closed(self) -> bool:
         """Whether the session is over, whoever ended it."""
         return self._engine.is_closed
+
+    def leaves_to_caller(self, call: FunctionCall) -> bool:
+        """Whether *call* is the caller's to answer."""
+        return self._engine.leaves_to_caller(call)
 
     def statistics(self) -> SessionStatistics:
         """How full the buffers are, on both sides."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import anyio.abc
 
-from .._protocol.contents import ContentInput
+from .._inputs import ContentInput
 from ..types import Blob, FunctionResponse, ServerEvent
 from ._view import View
 

@@ -120,4 +120,4 @@ def _error(call: FunctionCall, words: str) -> FunctionResponse:
 def _carries_out(session: LiveSession, call: FunctionCall) -> bool:
     """Whether the session answers *call* by itself, with one of its tools."""
     engine = session._engine  # pyright: ignore[reportPrivateUsage] - the session doesn't say it yet
-    return not engine.tools.leaves_to_caller(call)
+    return not engine.leaves_to_caller(call)

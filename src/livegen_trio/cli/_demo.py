@@ -30,10 +30,10 @@ from ._weather import get_weather
 if TYPE_CHECKING:
     import argparse
 
+    from .._inputs import ToolInput
     from .._model import LiveGenerativeModel
     from .._session.session import LiveSession
     from ..local import Engines
-    from ..tools import ToolInput
 
 SUMMARY: Final = "ask the embedded server a spoken question, and hear its answer"
 DESCRIPTION: Final = (

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from .._protocol.contents import ContentInput
+    from .._inputs import ContentInput, ToolInput
     from .._protocol.model_profiles import ModelProfile
-    from ..tools import ToolInput
     from ..types import Content, LiveGenerationConfig, SessionResumptionConfig, Tool, ToolConfig
     from ._ai import AI
 

@@ -12,7 +12,7 @@ from ._errors import AIError, AIErrorCode, in_firebases_terms
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
-    from .._protocol.contents import ContentInput
+    from .._inputs import ContentInput
     from .._session.session import LiveSession as Session
     from ..audio import AudioConversation
     from ..types import Blob, FunctionResponse, ServerEvent, SessionResumptionConfig

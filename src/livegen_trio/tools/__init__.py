@@ -4,13 +4,11 @@ from ._callable import CallableTool as CallableTool
 from ._context import ToolContext as ToolContext
 from ._declarations import (
     Declared as Declared,
-    ToolInput as ToolInput,
     declarations as declarations,
     list_tools as list_tools,
 )
 from ._functions import FunctionTool as FunctionTool
 from ._mcp import (
-    McpClient as McpClient,
     is_mcp_client as is_mcp_client,
     watch_mcp_tools as watch_mcp_tools,
 )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 from .._errors import ToolError
 from ..types import FunctionDeclaration, Tool
 from ._callable import CallableTool
 from ._functions import FunctionTool
-from ._mcp import McpClient, is_mcp_client, list_mcp_tools
+from ._mcp import is_mcp_client, list_mcp_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-ToolInput: TypeAlias = Callable[..., object] | FunctionDeclaration | Tool | McpClient
-"""A function, or an MCP client, whose calls the session carries out; or a declaration, whose calls you answer; or a
-whole `Tool`."""
+    from .._inputs import ToolInput
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from .._errors import ConfigError, ToolError
 from .._user_code import at_home
@@ -21,14 +21,8 @@ if TYPE_CHECKING:
     import mcp
     from mcp.types import CallToolResult, ContentBlock, Tool
 
+    from .._inputs import McpClient
     from ._context import ToolContext
-
-
-class McpClient(Protocol):
-    """An `mcp.Client` or an `mcp.ClientSession` that is open."""
-
-    async def call_tool(self, name: str, arguments: dict[str, object] | None = None) -> object:
-        """Call one of the server's tools."""
 
 
 def is_mcp_client(tool: object) -> TypeGuard[McpClient]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, get_args, overload
 
 from .._errors import ToolError
-from ._signatures import checked_name, without_partial
+from ._names import checked_name, without_partial
 
 if TYPE_CHECKING:
     import trio

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ import msgspec
 from .._errors import ToolError
 from ._context import ToolContext
 from ._docstrings import parse_docstring
+from ._names import checked_name, without_partial
 from ._plain import plain
 from ._schemas import described, schemas_of
 
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from ._docstrings import Docstring
     from ._schemas import Schema
-
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-"""What the service takes, of what Python does."""
 
 _NAMED_KINDS: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -71,17 +68,6 @@ def name_of(function: object, given: str | None = None) -> str:
             "one by tool(name=...)"
         )
     return checked_name(name)
-
-
-def checked_name(name: str) -> str:
-    """*name*, if the service takes it.
-
-    Raises:
-        ToolError: It doesn't.
-    """
-    if not _NAME.fullmatch(name):
-        raise ToolError(f"{name!r} can't be a tool's name; write up to 128 letters of ASCII, digits and _")
-    return name
 
 
 def docstring_of(function: object) -> Docstring:
@@ -157,12 +143,6 @@ def _takes_context(parameter: inspect.Parameter) -> bool:
 
 def _given_to(function: object) -> Container[str]:
     return function.keywords if isinstance(function, partial) else ()
-
-
-def without_partial(function: object) -> object:
-    while isinstance(function, partial):
-        function = function.func
-    return function
 
 
 def _parameters(function: Callable[..., object], name: str) -> Sequence[inspect.Parameter]:

@@ -12,7 +12,8 @@ from ._engine.options import SessionOptions, ToolExecution
 from ._errors import ConfigError, LocalProtocolError
 from ._needs_trio import needs_trio
 from ._protocol.contents import as_instruction
-from ._protocol.model_profiles import check_responses, check_setup, profile_of
+from ._protocol.model_profiles import profile_of
+from ._protocol.profile_checks import check_responses, check_setup, complete_setup
 from ._resumption.reconnection import Reconnection
 from ._session.buffering import Buffering
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
@@ -221,7 +222,7 @@ class LiveGenerativeModel(AIModel):
         if session_resumption is not None and session_resumption.handle is not None:
             # The server has the history; asked to wait for it, it might wait for ever.
             config = msgspec.structs.replace(config, history_config=None)
-        return make_setup(
+        setup = make_setup(
             self.model,
             config,
             system_instruction=self._system_instruction,
@@ -229,6 +230,7 @@ class LiveGenerativeModel(AIModel):
             tool_config=self._tool_config,
             session_resumption=session_resumption,
         )
+        return complete_setup(self._profile, setup)
 
     def _resumption(self, asked: object) -> SessionResumptionConfig | None:
         if asked == "auto":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -24,7 +26,8 @@ from livegen_trio import (
     get_live_generative_model,
     profile_of,
 )
-from livegen_trio._protocol.model_profiles import ANY_MODEL, check_setup
+from livegen_trio._protocol.model_profiles import ANY_MODEL
+from livegen_trio._protocol.profile_checks import check_setup
 from livegen_trio.types import CodeExecution, GoogleMaps, GoogleSearch, Setup, UrlContext
 from support.peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, PeerBackend, text
 
@@ -32,7 +35,11 @@ NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
 OLD = "gemini-3.1-flash-live-preview"
 NEW = "gemini-3.8-live"
 THINKER = "gemini-3.8-live-extended-thinking"
-KNOWN = [NATIVE, OLD, NEW, THINKER]
+HALF_CASCADE = "gemini-live-2.5-flash"
+ROBOTICS = "gemini-robotics-er-2-streaming-preview"
+TRANSCRIBER = "gemini-3.5-transcribe-live"
+TRANSLATOR = "gemini-3.5-live-translate-preview"
+KNOWN = [NATIVE, HALF_CASCADE, OLD, NEW, THINKER, ROBOTICS, TRANSCRIBER, TRANSLATOR]
 HISTORY = LiveGenerationConfig(history_config=HistoryConfig(initial_history_in_client_content=True))
 
 
@@ -56,6 +63,8 @@ def configured(**config: Any) -> dict[str, Any]:
         ("gemini-3.8-live-001", NEW),
         ("projects/p/locations/us-central1/publishers/google/models/gemini-3.8-live", NEW),
         ("models/gemini-3.8-live-extended-thinking-preview", THINKER),
+        ("gemini-live-2.5-flash-001", HALF_CASCADE),
+        ("gemini-robotics-er-2-streaming", ROBOTICS),
     ],
 )
 def test_a_model_is_known_by_all_its_names(name: str, same_as: str) -> None:
@@ -77,6 +86,19 @@ def test_a_model_that_is_not_known_takes_everything(name: str) -> None:
 
 def test_models_differ() -> None:
     assert len({profile_of(name) for name in KNOWN}) == len(KNOWN)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_each_fact_of_a_row_says_its_source_and_its_date(name: str) -> None:
+    profile = profile_of(name)
+    facts = {
+        field.name
+        for field in dataclasses.fields(ModelProfile)
+        if field.name != "sources" and getattr(profile, field.name) != getattr(ANY_MODEL, field.name)
+    }
+    assert set(profile.sources) == facts
+    undated = [source for source in profile.sources.values() if not re.search(r"20\d\d-\d\d", source)]
+    assert undated == []
 
 
 # What a setup may ask for
@@ -135,6 +157,22 @@ def test_models_differ() -> None:
         (NATIVE, {"tools": [Tool(url_context=UrlContext())]}, "takes no url_context among its tools"),
         (OLD, {"tools": [Tool(google_maps=GoogleMaps())]}, "takes no google_maps among its tools"),
         (NEW, {"tools": [Tool()]}, "takes no empty Tool, which tools[0] is; leave it out"),
+        (
+            HALF_CASCADE,
+            configured(thinking_config=ThinkingConfig(thinking_level="LOW")),
+            "takes no thinking_config",
+        ),
+        (ROBOTICS, configured(response_modalities=["AUDIO"]), "set response_modalities to TEXT"),
+        (TRANSCRIBER, configured(response_modalities=["AUDIO"]), "set response_modalities to TEXT"),
+        (TRANSLATOR, configured(response_modalities=["TEXT"]), "set response_modalities to AUDIO"),
+        *[
+            (
+                model,
+                configured(response_modalities=["AUDIO", "TEXT"]),
+                "answers in text or in audio, not in both",
+            )
+            for model in (HALF_CASCADE, "gemini-4-live")
+        ],
     ],
 )
 def test_what_a_model_does_not_take_is_refused_before_it_is_dialled(
@@ -160,6 +198,9 @@ def test_what_a_model_does_not_take_is_refused_before_it_is_dialled(
         (THINKER, configured(thinking_config=ThinkingConfig(thinking_level="THINKING_LEVEL_UNSPECIFIED"))),
         (THINKER, configured(response_modalities=["MODALITY_UNSPECIFIED"])),
         (THINKER, {}),
+        (HALF_CASCADE, configured(response_modalities=["TEXT"], enable_affective_dialog=True)),
+        (HALF_CASCADE, configured(response_modalities=["AUDIO"])),
+        (ROBOTICS, configured(response_modalities=["TEXT"])),
         (NATIVE, {"tools": [Tool(google_maps=GoogleMaps())]}),
         *[(model, {"tools": [Tool(google_search=GoogleSearch())]}) for model in KNOWN],
     ],
@@ -185,6 +226,25 @@ def test_a_profile_of_ones_own_overrides_what_is_known() -> None:
             profile=ModelProfile(thinking=False),
             **configured(thinking_config=ThinkingConfig(thinking_budget=0)),
         )
+
+
+@pytest.mark.parametrize(
+    ("config", "sent"),
+    [
+        ({}, {"thinkingLevel": "LOW"}),
+        (
+            {"thinking_config": ThinkingConfig(include_thoughts=True)},
+            {"includeThoughts": True, "thinkingLevel": "LOW"},
+        ),
+        ({"thinking_config": ThinkingConfig(thinking_level="HIGH")}, {"thinkingLevel": "HIGH"}),
+    ],
+)
+async def test_a_model_that_refuses_a_setup_without_a_thinking_level_gets_one(
+    config: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(THINKER, backend=backend, **configured(**config)).connect():
+        assert backend.setup["setup"]["generationConfig"]["thinkingConfig"] == sent
 
 
 # What may be sent

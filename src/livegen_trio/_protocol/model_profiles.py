@@ -1,247 +1,303 @@
-"""What each model is known to take, as data, so that a mistake is told before anything is dialled.
+"""The known models, as data: what each takes and how it behaves, with the source and date of each fact.
 
-The rows are what Google documents for its models, and what users have found where it documents nothing (as of October
-2026). A model without a row takes everything: the service has the last word, and new models come faster than releases.
+The rows are what Google documents for its models, and what others have measured where it documents nothing. A model
+without a row takes everything: the service has the last word, and new models come faster than releases.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from .._errors import ConfigError, LocalProtocolError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping
 
-    from ..types import (
-        Behavior,
-        FunctionResponse,
-        GenerationConfig,
-        ProactivityConfig,
-        Setup,
-        ThinkingConfig,
-        Tool,
-        TurnCoverage,
-    )
+    from ..types import Behavior, ThinkingLevel, TurnCoverage
 
 Choice: TypeAlias = Literal["free", "always", "never"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelProfile:
-    """What a model takes. Everything is allowed that isn't ruled out here.
+    """What a model takes, and how it behaves. Everything is allowed that isn't ruled out here.
 
-    Give one of your own to `get_live_generative_model` for a model that this version knows wrongly, or not at all:
+    Pass your own to `get_live_generative_model` for a model that this version knows wrongly, or not at all:
     `dataclasses.replace(profile_of("gemini-3.8-live"), scheduling=False)`.
 
     Attributes:
         response_modalities: What it can answer in; None is not known.
         thinking: Whether it takes a `ThinkingConfig` at all.
         thinking_budget: Whether that may have a budget in tokens.
-        thinking_levels: Which levels that may have; None is not known.
+        thinking_levels: Levels that it may have; None is not known.
+        required_thinking_level: Level that is sent if you set none, for a model that refuses a setup without one.
+        ignored_settings: Fields of `GenerationConfig` that the model reads over. Setting one logs a warning.
         blocking_functions: Whether it can wait for a function's answer.
         non_blocking_functions: Whether it can go on speaking meanwhile.
-        default_behavior: What it does with a function that doesn't say; None is not known. Nothing is checked by it.
+        default_behavior: Behavior of a function that doesn't set one; None is not known. Nothing is checked by it.
         json_schema: Whether it reads functions' parameters as JSON schemas, or only in the service's subset of OpenAPI.
-        scheduling: Whether an answer may say when it is to be spoken of.
+        scheduling: Whether an answer may say when the model speaks of it.
+        response_media: MIME types that it reads in `FunctionResponse.parts`; None is not known.
         client_content: Whether content may be sent at any time, or only as the history before the conversation. Then
             `LiveSession.send` sends text as real-time input.
+        refused_history: Fields of `Part` that close the connection if a history has them. They are left out of it.
+        history_audio: Whether a history may have audio, which has to be of 16 kHz.
+        history_ends_with_user: Whether a history has to end with a turn of the user's.
+        typed_turns_see_video: Whether a typed turn sees the video frames sent before it.
+        text_interrupts: Whether text that is sent while the model speaks cuts its answer off; None is not known.
         proactive_audio: Whether it may keep silent where it has nothing to say: your choice, always, or never.
         affective_dialog: Whether it knows the setting for answering the tone of voice.
         refused_tools: Fields of `Tool` that it doesn't take.
-        default_turn_coverage: What belongs to a turn unless it is configured; None is not known. Nothing is checked
-            by it.
+        default_turn_coverage: Input that belongs to a turn unless it is configured; None is not known. Nothing is
+            checked by it.
+        transcribes_unasked: Whether it transcribes the user without `input_audio_transcription`.
+        whole_transcripts: Whether each transcription replaces the one before it, in place of continuing it.
+        vertex_locations: Locations of Vertex AI that serve it; None is not known.
+        sources: Where each of these is from, and when it was written or measured, by the field's name.
     """
 
     response_modalities: frozenset[str] | None = None
     thinking: bool = True
     thinking_budget: bool = True
     thinking_levels: frozenset[str] | None = None
+    required_thinking_level: ThinkingLevel | None = None
+    ignored_settings: frozenset[str] = frozenset()
     blocking_functions: bool = True
     non_blocking_functions: bool = True
     default_behavior: Behavior | None = None
     json_schema: bool = True
     scheduling: bool = True
+    response_media: frozenset[str] | None = None
     client_content: Literal["always", "history"] = "always"
+    refused_history: frozenset[str] = frozenset()
+    history_audio: bool = True
+    history_ends_with_user: bool = False
+    typed_turns_see_video: bool = True
+    text_interrupts: bool | None = None
     proactive_audio: Choice = "free"
     affective_dialog: bool = True
     refused_tools: frozenset[str] = frozenset()
     default_turn_coverage: TurnCoverage | None = None
+    transcribes_unasked: bool = False
+    whole_transcripts: bool = False
+    vertex_locations: frozenset[str] | None = None
+    sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
 
 
 ANY_MODEL: Final = ModelProfile()
-"""For a model that nothing is known of."""
+"""Profile of a model of which nothing is known."""
+
+# Sources. "Measured" is the date that the authors state for their observation of the real service.
+_LIVE_GUIDE: Final = "Google's guides to the Live API, 2026-10"
+_MODEL_PAGE: Final = "Google's page of the model, 2026-10"
+_PYDANTIC: Final = "measured by pydantic-ai 2.68.0"
+_PIPECAT: Final = "pipecat-ai 1.14.0, 2026-10"
+_LIVEKIT: Final = "livekit-plugins-google 1.8.9, 2026-10"
+_GENAI_TESTS: Final = "tests of google-genai 3.6.1, 2026-11-18"
+_ADK: Final = "google-adk 2.13.0, 2026-10"
+_FIREBASE: Final = "@firebase/ai 3.0.0, 2026-10-07"
 
 _NO_CODE_AND_PAGES: Final = frozenset({"code_execution", "url_context"})
+# As the pages of the Gemini 3 models say. Of Gemini 2.5 Firebase says that it takes Maps, so the service decides.
 _NO_MAPS_EITHER: Final = _NO_CODE_AND_PAGES | {"google_maps"}
-"""As the pages of the Gemini 3 models say. Of Gemini 2.5 Firebase says that it takes Maps, so the service decides."""
 
 _ALL_VIDEO: Final = "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"
+_IMAGES_AND_TEXT: Final = frozenset({"image/png", "image/jpeg", "image/webp", "text/plain"})
+# The settings that Gemini 3 "ignores"; the two penalties "will fail with a 400", but whether they do so in a Live
+# session is uncertain, so they are left to the service.
+_SAMPLING: Final = frozenset({"candidate_count", "temperature", "top_p", "top_k"})
 
 _NATIVE_AUDIO: Final = ModelProfile(
-    # Google's guides to the Live API, and of the service itself: TEXT ends the connection with 1007.
     response_modalities=frozenset({"AUDIO"}),
     default_behavior="BLOCKING",
+    response_media=frozenset(),
+    refused_history=frozenset({"function_call", "function_response"}),
+    history_audio=False,
+    history_ends_with_user=True,
+    typed_turns_see_video=False,
+    text_interrupts=False,
     refused_tools=_NO_CODE_AND_PAGES,
     default_turn_coverage="TURN_INCLUDES_ONLY_ACTIVITY",
+    vertex_locations=frozenset({"us-central1", "us-east5", "europe-west4"}),
+    sources={
+        "response_modalities": f"{_LIVE_GUIDE}; {_PYDANTIC}, 2026-09-28: TEXT closes the connection with 1007",
+        "default_behavior": _LIVE_GUIDE,
+        "response_media": f"{_PYDANTIC}, 2026-09-28: it guesses what is in them",
+        "refused_history": f"{_PYDANTIC}, 2026-09-28: 1007",
+        "history_audio": f"{_PYDANTIC}, 2026-09-28: 1007",
+        "history_ends_with_user": _PIPECAT,
+        "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
+        "text_interrupts": f"{_PYDANTIC}, 2026-10-20, with the edition 09-2025",
+        "refused_tools": f"{_LIVE_GUIDE}; {_PYDANTIC}, 2026-09: code execution closes the connection with 1007",
+        "default_turn_coverage": _LIVE_GUIDE,
+        "vertex_locations": f"{_GENAI_TESTS}: global closes the connection with 1008, publisher model not found",
+    },
+)
+
+_FLASH_2_5: Final = ModelProfile(
+    # Half-cascade, on Vertex AI: speech is synthesised from text.
+    response_modalities=frozenset({"AUDIO", "TEXT"}),
+    thinking=False,
+    typed_turns_see_video=False,
+    text_interrupts=True,
+    sources={
+        "response_modalities": f"{_PYDANTIC}, 2026-09-28",
+        "thinking": f"{_PYDANTIC}, 2026-09-28: a level or a budget closes the connection with 1007",
+        "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
+        "text_interrupts": f"{_PYDANTIC}, 2026-10-20; without a voiceActivity",
+    },
 )
 
 _FLASH_LIVE_3_1: Final = ModelProfile(
-    # Its page has "text and audio" for output, as that of 3.8 has; the service refuses TEXT of both
-    # (google-genai's own tests).
     response_modalities=frozenset({"AUDIO"}),
-    # All of this is in its page's advice on migrating from Gemini 2.5: levels in place of budgets, functions that it
-    # waits for, neither proactive audio nor affective dialog.
     thinking_budget=False,
+    ignored_settings=_SAMPLING,
     non_blocking_functions=False,
     default_behavior="BLOCKING",
     scheduling=False,
+    response_media=_IMAGES_AND_TEXT,
+    client_content="history",
+    typed_turns_see_video=False,
+    text_interrupts=True,
     proactive_audio="never",
     affective_dialog=False,
-    # The guide to capabilities, and users: 1007 for content later on (livekit/agents#5262, google/adk-python#5018).
-    client_content="history",
     refused_tools=_NO_MAPS_EITHER,
     default_turn_coverage=_ALL_VIDEO,
+    transcribes_unasked=True,
+    sources={
+        "response_modalities": f"{_PYDANTIC}, 2026-09-28, and {_GENAI_TESTS}; its page has text as well",
+        "thinking_budget": f"{_MODEL_PAGE}, on migrating from Gemini 2.5",
+        "ignored_settings": _FIREBASE,
+        "non_blocking_functions": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: taken, and silent until the answer",
+        "default_behavior": _MODEL_PAGE,
+        "scheduling": _MODEL_PAGE,
+        "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
+        "client_content": f"{_LIVE_GUIDE}; livekit/agents#5262, google/adk-python#5018: 1007 for content later on",
+        "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
+        "text_interrupts": f"{_PYDANTIC}, 2026-10-19",
+        "proactive_audio": _MODEL_PAGE,
+        "affective_dialog": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-25: the setup is refused with 1007",
+        "refused_tools": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09: takes code and URL context, and does nothing",
+        "default_turn_coverage": _LIVE_GUIDE,
+        "transcribes_unasked": f"{_PYDANTIC}, 2026-10",
+    },
 )
 
 _LIVE_3_8: Final = ModelProfile(
-    # All of this is in its page's advice on migrating from Gemini 3.1.
     response_modalities=frozenset({"AUDIO", "VIDEO"}),  # video is the avatar, on Vertex AI
     thinking=False,
+    ignored_settings=_SAMPLING,
     default_behavior="NON_BLOCKING",
+    response_media=_IMAGES_AND_TEXT,
+    typed_turns_see_video=False,
+    text_interrupts=True,
     proactive_audio="always",
     affective_dialog=False,  # "removed": on Vertex AI it is always on
     refused_tools=_NO_MAPS_EITHER,
     default_turn_coverage=_ALL_VIDEO,
+    transcribes_unasked=True,
+    sources={
+        "response_modalities": f"{_MODEL_PAGE}; {_GENAI_TESTS}: TEXT is refused",
+        "thinking": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: any level closes the connection with 1007",
+        "ignored_settings": _FIREBASE,
+        "default_behavior": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16",
+        "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
+        "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
+        "text_interrupts": f"{_PYDANTIC}, 2026-10-19",
+        "proactive_audio": f"{_MODEL_PAGE}, on migrating from Gemini 3.1",
+        "affective_dialog": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-25: 1007 on the first message after the setup",
+        "refused_tools": _MODEL_PAGE,
+        "default_turn_coverage": _MODEL_PAGE,
+        "transcribes_unasked": f"{_PYDANTIC}, 2026-10",
+    },
 )
 
 _LIVE_3_8_THINKING: Final = ModelProfile(
-    # Its page, and the guide to thinking.
     response_modalities=frozenset({"AUDIO"}),
     thinking_budget=False,
     thinking_levels=frozenset({"LOW", "MEDIUM", "HIGH"}),
+    required_thinking_level="LOW",  # the least, as Pipecat has it
+    ignored_settings=_SAMPLING,
     blocking_functions=False,
     default_behavior="NON_BLOCKING",
     scheduling=False,
+    response_media=_IMAGES_AND_TEXT,
+    typed_turns_see_video=False,
     proactive_audio="always",
     affective_dialog=False,
     refused_tools=_NO_MAPS_EITHER,
     default_turn_coverage=_ALL_VIDEO,
+    transcribes_unasked=True,
+    sources={
+        "response_modalities": _MODEL_PAGE,
+        "thinking_budget": f"{_PYDANTIC}, 2026-09-16: 1007, as if there were no level",
+        "thinking_levels": f"Google's guide to thinking, 2026-10; {_PYDANTIC}, 2026-09-16",
+        "required_thinking_level": f"{_PYDANTIC}, 2026-09-16: 1007, thinking level must be specified; {_PIPECAT}",
+        "ignored_settings": _FIREBASE,
+        "blocking_functions": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: 1007",
+        "default_behavior": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16",
+        "scheduling": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: 1007",
+        "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
+        "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
+        "proactive_audio": _MODEL_PAGE,
+        "affective_dialog": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-25: 1007 on the first message after the setup",
+        "refused_tools": _MODEL_PAGE,
+        "default_turn_coverage": _MODEL_PAGE,
+        "transcribes_unasked": f"{_PYDANTIC}, 2026-10",
+    },
 )
 
+_ROBOTICS_ER_2: Final = ModelProfile(
+    response_modalities=frozenset({"TEXT"}),
+    typed_turns_see_video=False,
+    sources={
+        "response_modalities": f"{_PYDANTIC}, 2026-10-22: AUDIO closes the connection with 1007",
+        "typed_turns_see_video": f"{_PYDANTIC}, 2026-10-27",
+    },
+)
+
+_TRANSCRIBE_3_5: Final = ModelProfile(
+    # A session lasts ten minutes; then come goAway and 1008.
+    response_modalities=frozenset({"TEXT"}),
+    transcribes_unasked=True,
+    whole_transcripts=True,
+    sources={
+        "response_modalities": _LIVEKIT,
+        "transcribes_unasked": _LIVEKIT,
+        "whole_transcripts": f"{_LIVEKIT}; {_PIPECAT}; {_ADK}",
+    },
+)
+
+_TRANSLATE_3_5: Final = ModelProfile(
+    response_modalities=frozenset({"AUDIO"}),
+    sources={"response_modalities": f"{_ADK}: it speaks the language of the TranslationConfig"},
+)
+
+# What may follow a model's name: a date, a version, "preview". Another word makes it another model.
 _EDITION: Final = r"(?:-(?:preview|latest|exp|\d+))*"
-"""What may follow a model's name: a date, a version, "preview". With another word behind it is another model."""
 
 _PROFILES: Final = tuple(
-    (re.compile(name + _EDITION), profile)
+    (re.compile(name), profile)
     for name, profile in (
-        (r"gemini-(?:live-)?2\.5-flash(?:-preview)?-native-audio(?:-dialog)?", _NATIVE_AUDIO),
-        (r"gemini-3\.1-flash-live", _FLASH_LIVE_3_1),
-        (r"gemini-3\.8-live", _LIVE_3_8),
-        (r"gemini-3\.8-live-extended-thinking", _LIVE_3_8_THINKING),
+        (r"gemini-(?:live-)?2\.5-flash(?:-preview)?-native-audio(?:-dialog)?" + _EDITION, _NATIVE_AUDIO),
+        # "gemini-live-2.5-flash-preview" was another model, of the Gemini API's.
+        (r"gemini-live-2\.5-flash(?:-\d{3}|@.+)?", _FLASH_2_5),
+        (r"gemini-3\.1-flash-live" + _EDITION, _FLASH_LIVE_3_1),
+        (r"gemini-3\.8-live" + _EDITION, _LIVE_3_8),
+        (r"gemini-3\.8-live-extended-thinking" + _EDITION, _LIVE_3_8_THINKING),
+        (r"gemini-robotics-er-2-streaming" + _EDITION, _ROBOTICS_ER_2),
+        (r"gemini-3\.5-transcribe-live" + _EDITION, _TRANSCRIBE_3_5),
+        (r"gemini-3\.5-live-translate" + _EDITION, _TRANSLATE_3_5),
     )
 )
 
 
 def profile_of(model: str) -> ModelProfile:
-    """What is known of a model, by its short or its full name. Names with a date or "preview" behind count as well."""
+    """Return what is known of a model, by its short or its full name. A date or "preview" may follow the name."""
     name = short_name(model)
     return next((profile for pattern, profile in _PROFILES if pattern.fullmatch(name)), ANY_MODEL)
 
 
 def short_name(model: str) -> str:
-    """The last part of a model's resource name."""
+    """Return the last part of a model's resource name."""
     return model.rpartition("/")[2]
-
-
-def check_setup(profile: ModelProfile, setup: Setup) -> None:
-    """Refuse what the model is known not to take.
-
-    Raises:
-        ConfigError: The message names the field, the model, and what to do.
-    """
-    for words in _refusals(profile, setup):
-        raise ConfigError(f"{short_name(setup.model)} {words}")
-
-
-def check_tools(profile: ModelProfile, model: str, tools: Sequence[Tool]) -> None:
-    """Refuse tools that the model is known not to take.
-
-    Raises:
-        LocalProtocolError: The message names the field, the model, and what to do.
-    """
-    for words in _refused_tools(profile, tools):
-        raise LocalProtocolError(f"{short_name(model)} {words}")
-
-
-def check_responses(profile: ModelProfile, model: str, responses: Sequence[FunctionResponse]) -> None:
-    """Refuse answers of functions that the model is known not to take.
-
-    Raises:
-        LocalProtocolError: The message names the field, the model, and what to do.
-    """
-    if not profile.scheduling and any(response.scheduling is not None for response in responses):
-        raise LocalProtocolError(
-            f"{short_name(model)} takes no scheduling in a FunctionResponse; leave it out"
-        )
-
-
-def _refusals(profile: ModelProfile, setup: Setup) -> Iterator[str]:
-    if setup.generation_config is not None:
-        yield from _refused_generation(profile, setup.generation_config)
-    if setup.proactivity is not None:
-        yield from _refused_proactivity(profile, setup.proactivity)
-    yield from _refused_tools(profile, setup.tools)
-
-
-def _refused_generation(profile: ModelProfile, config: GenerationConfig) -> Iterator[str]:
-    if profile.response_modalities is not None:
-        yield from _refused_modalities(profile.response_modalities, config.response_modalities)
-    if config.enable_affective_dialog is not None and not profile.affective_dialog:
-        yield "takes no enable_affective_dialog; leave it out"
-    if config.thinking_config is not None:
-        yield from _refused_thinking(profile, config.thinking_config)
-
-
-def _refused_modalities(known: frozenset[str], wanted: Sequence[str]) -> Iterator[str]:
-    for modality in wanted:
-        if modality not in {*known, "MODALITY_UNSPECIFIED"}:
-            words = "; for the words, ask for output_audio_transcription" if modality == "TEXT" else ""
-            yield f"doesn't answer in {modality}: set response_modalities to {_either(known)}{words}"
-
-
-def _refused_thinking(profile: ModelProfile, config: ThinkingConfig) -> Iterator[str]:
-    if not profile.thinking:
-        yield "takes no thinking_config; leave it out, or use gemini-3.8-live-extended-thinking"
-    if config.thinking_budget is not None and not profile.thinking_budget:
-        yield "takes no thinking_budget; set a thinking_level in its place"
-    level, levels = config.thinking_level, profile.thinking_levels
-    if levels is not None and level not in (None, "THINKING_LEVEL_UNSPECIFIED", *levels):
-        yield f"takes no thinking_level {level}; set it to {_either(levels)}"
-
-
-def _refused_proactivity(profile: ModelProfile, config: ProactivityConfig) -> Iterator[str]:
-    if config.proactive_audio and profile.proactive_audio == "never":
-        yield "has no proactive_audio; leave it out"
-    if config.proactive_audio is False and profile.proactive_audio == "always":
-        yield "is always proactive, and refuses proactive_audio=False; leave it out"
-
-
-def _refused_tools(profile: ModelProfile, tools: Sequence[Tool]) -> Iterator[str]:
-    for index, tool in enumerate(tools):
-        if all(getattr(tool, name) in (None, [], ()) for name in tool.__struct_fields__):
-            yield f"takes no empty Tool, which tools[{index}] is; leave it out"
-        for name in sorted(profile.refused_tools):
-            if getattr(tool, name) is not None:
-                yield f"takes no {name} among its tools; leave it out"
-        for function in tool.function_declarations:
-            if function.behavior == "BLOCKING" and not profile.blocking_functions:
-                yield f'never waits for a function: leave out behavior="BLOCKING" of {function.name!r}'
-            if function.behavior == "NON_BLOCKING" and not profile.non_blocking_functions:
-                yield f'waits for every function: leave out behavior="NON_BLOCKING" of {function.name!r}'
-
-
-def _either(names: frozenset[str]) -> str:
-    return " or ".join(sorted(names))

@@ -29,7 +29,8 @@ from ..types import (
     UsageMetadata,
 )
 from .codec import decode_server_message, encode_client_message, encode_media
-from .model_profiles import ANY_MODEL, check_responses, check_tools
+from .model_profiles import ANY_MODEL
+from .profile_checks import check_responses, check_tools
 from .tool_calls import CallLedger
 from .turn_rules import ends_turn, has_answer, opens_turn
 from .usage import add_usage

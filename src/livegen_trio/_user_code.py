@@ -1,4 +1,4 @@
-"""Where a user's own code runs: with the session, unless its user lives on another loop."""
+"""Run a user's own code on the user's event loop: Trio's, unless the session was opened from asyncio."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Elsewhere(Protocol):
-    """The loop that a session's user lives on, if that isn't the session's own."""
+class UserLoop(Protocol):
+    """The event loop of a session's user, if it is not the session's own."""
 
-    def awaited(self, awaitable: Awaitable[T], /) -> Awaitable[T]:
-        """*awaitable*, awaited there from beginning to end by one task, which is cancelled if this is."""
+    async def run(self, awaitable: Awaitable[T], /) -> T:
+        """Await *awaitable* there, from beginning to end in one task, which is cancelled if this is."""
         ...
 
     def time(self) -> float:
-        """What its clock says. From any thread."""
+        """The time by its clock. May be called from any thread."""
         ...
 
 
-AWAITED_ELSEWHERE: Final[ContextVar[Elsewhere | None]] = ContextVar("AWAITED_ELSEWHERE", default=None)
-"""Set around a session, this awaits for it what is its user's: tools, `approve`, MCP clients, functions for secrets."""
+USER_LOOP: Final[ContextVar[UserLoop | None]] = ContextVar("USER_LOOP", default=None)
+"""Runs user code on another event loop, if set: tools, `approve`, MCP clients, functions for secrets."""
 
 
-async def at_home(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What the user's *function* comes to, called and awaited on the user's loop."""
-    elsewhere = AWAITED_ELSEWHERE.get()
-    if elsewhere is None:
+async def run_user_code(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call and await the user's *function* on the user's loop, and return its result."""
+    loop = USER_LOOP.get()
+    if loop is None:
         return await function(*args, **kwargs)
-    return await elsewhere.awaited(_called(partial(function, *args, **kwargs)))
+    return await loop.run(_called(partial(function, *args, **kwargs)))
 
 
 async def _called(function: Callable[[], Awaitable[T]]) -> T:

@@ -19,7 +19,7 @@ from livegen_trio.testing import Connection, Emit, ScriptedServer, ServerEnd
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-PROGRAM = Path(__file__).parents[1] / "dying_program.py"
+PROGRAM = Path(__file__).parents[1] / "support" / "dying_program.py"
 PATIENCE = 20.0  # seconds
 PROMPTLY = 10.0  # the start of a process is in it where nothing is sent
 CALL: dict[str, Any] = {"toolCall": {"functionCalls": [{"id": "1", "name": "tool", "args": {}}]}}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from livegen_trio import Content
 
 LANGUAGE: contextvars.ContextVar[str] = contextvars.ContextVar("LANGUAGE", default="none")
-STATION = str(Path(__file__).parent.parent / "mcp_server.py")
+STATION = str(Path(__file__).parent.parent / "support" / "mcp_server.py")
 MODEL = "gemini-2.5-flash-native-audio-preview-12-2025"
 CANCELLATION = {"toolCallCancellation": {"ids": ["1"]}}
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from ..types import Setup
     from .options import SessionOptions
 
-FACE: Final[ContextVar[Callable[[Engine], LiveSession]]] = ContextVar("FACE", default=LiveSession)
-"""Set around `open_session`, this makes what its user, and the user's tools, have of the engine."""
+SESSION_FACTORY: Final[ContextVar[Callable[[Engine], LiveSession]]] = ContextVar(
+    "SESSION_FACTORY", default=LiveSession
+)
+"""Factory for the session object of the user and the user's tools; the asyncio bridge overrides it."""
 
 
 @asynccontextmanager
@@ -35,7 +37,7 @@ async def open_session(
     with single_exception():
         async with trio.open_nursery() as nursery:
             engine = Engine(backend, setup, options)
-            session = FACE.get()(engine)
+            session = SESSION_FACTORY.get()(engine)
             await engine.start(nursery, session)
             try:
                 yield session

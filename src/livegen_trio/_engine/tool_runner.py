@@ -12,7 +12,7 @@ import trio
 from .._errors import LocalProtocolError, ToolError
 from .._session.closed import SessionClosedError
 from .._single_exception import single_exception
-from .._user_code import at_home
+from .._user_code import run_user_code
 from ..tools import ToolContext
 from ..types import FunctionResponse, ToolCall, ToolCallCancellation, ToolCallUnanswered, ToolFailed
 
@@ -167,7 +167,7 @@ class ToolRunner:
         call, tool = running.call, running.tool
         approve = self._execution.approve
         try:
-            if approve is not None and not await at_home(approve, call):
+            if approve is not None and not await run_user_code(approve, call):
                 return _error("the user did not allow this call", tool)
             async with self._limiter:
                 return await tool.call(call.args or {}, running.context)

@@ -1,4 +1,4 @@
-"""Events on their way from Trio to asyncio: in batches, so that one wake-up of the loop brings all that have come."""
+"""Events on their way from Trio to asyncio: in batches, so that one wake-up of the loop delivers all that wait."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from .._engine.inbox import Arrived, Inbox
     from .._session.closed import Ending
     from ..types import ServerEvent
-    from ._link import Link
+    from ._bridge import Bridge
 
+# Bounds of what is on its way to the loop, or waits there. The rest waits in the session's inbox, and counts there.
 _MAX_EVENTS: Final = 128
 _MAX_BYTES: Final = 2**20
-"""What may be on its way to the loop, or wait there. The rest waits in the session's inbox, where its bound counts."""
 
 
 class Arrivals:
-    """Where a session's events wait for their consumer on asyncio. It promises what `Inbox` promises.
+    """Events of a session that wait for their consumer on asyncio. Keeps the promises of `Inbox`.
 
     Attributes:
-        waiting: The events; also looked at from Trio while the loop stands still.
-        received: How many events were received.
-        ending: How the session ended, if it has, and all that came before has crossed.
+        waiting: The events; also read from Trio while the loop is blocked.
+        received: Number of events that were received.
+        ending: How the session ended, once all events before it have crossed.
     """
 
-    def __init__(self, inbox: Inbox, link: Link) -> None:
+    def __init__(self, inbox: Inbox, bridge: Bridge) -> None:
         self._inbox = inbox
-        self._link = link
-        self._forwarding = Forwarding(inbox, self, link)
+        self._bridge = bridge
+        self._forwarding = Forwarding(inbox, self, bridge)
         self._waiter: asyncio.Future[None] | None = None
         self._receiving = False
         self._closed = False
@@ -47,11 +47,11 @@ class Arrivals:
 
     @property
     def forwarding(self) -> Forwarding:
-        """Their way here; Trio's to look at."""
+        """The end on Trio. For Trio only."""
         return self._forwarding
 
     async def receive(self) -> ServerEvent:
-        """The next event. Cancelling this loses none.
+        """Receive the next event. Cancelling this loses none.
 
         Raises:
             trio.BusyResourceError: Another task is receiving.
@@ -60,15 +60,15 @@ class Arrivals:
             SessionClosedError: The session ended otherwise.
             RuntimeError: This is another loop.
         """
-        self._link.host.check_runs_here()
+        self._bridge.host.check_runs_here()
         if self._receiving:
             raise trio.BusyResourceError("another task is already receiving from this session")
         self._receiving = True
         try:
-            if self._has_news():
+            if self._is_ready():
                 await anyio.lowlevel.checkpoint_if_cancelled()
-            while not self._has_news():
-                self._waiter = self._link.host.loop.create_future()
+            while not self._is_ready():
+                self._waiter = self._bridge.host.loop.create_future()
                 await self._waiter
         finally:
             self._receiving = False
@@ -76,7 +76,7 @@ class Arrivals:
         return self._next()
 
     def arrive(self, events: Sequence[Arrived], ending: Ending | None, *, closed: bool) -> None:
-        """Take in what has crossed."""
+        """Take events and the ending that have crossed. Called on the loop."""
         self.waiting.extend(events)
         self.ending = ending
         if closed:
@@ -85,7 +85,7 @@ class Arrivals:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _has_news(self) -> bool:
+    def _is_ready(self) -> bool:
         return bool(self.waiting) or self.ending is not None or self._closed
 
     def _next(self) -> ServerEvent:
@@ -106,38 +106,38 @@ class Arrivals:
         self._taken_events += 1
         self._taken_bytes += size
         if self._taken_events >= _MAX_EVENTS // 2 or self._taken_bytes >= _MAX_BYTES // 2:
-            self._link.post(partial(self._forwarding.go_on, self._taken_events, self._taken_bytes))
+            self._bridge.post(partial(self._forwarding.go_on, self._taken_events, self._taken_bytes))
             self._taken_events = self._taken_bytes = 0
 
 
 class Forwarding:
-    """The other end, on Trio: it takes events out of the inbox as they come, while the loop has room for them.
+    """The end on Trio: takes events out of the inbox as they arrive, while the loop has room for them.
 
     Attributes:
-        forwarded: How many events have crossed, or are about to.
+        forwarded: Number of events that have crossed, or are about to.
     """
 
-    def __init__(self, inbox: Inbox, arrivals: Arrivals, link: Link) -> None:
+    def __init__(self, inbox: Inbox, arrivals: Arrivals, bridge: Bridge) -> None:
         self._inbox = inbox
         self._arrivals = arrivals
-        self._link = link
+        self._bridge = bridge
         self._room_events = _MAX_EVENTS
         self._room_bytes = _MAX_BYTES
-        self._told: tuple[Ending | None, bool] = (None, False)
+        self._last_state: tuple[Ending | None, bool] = (None, False)
         self.forwarded: int = 0
 
     @property
     def arrived(self) -> int:
-        """How many events have come in all, from the server or of the session's own."""
+        """Number of events that have arrived in all, from the server or of the session's own."""
         return self.forwarded + self._inbox.unread_events
 
     def begin(self) -> None:
-        """Forward what has come, and what comes from now on."""
+        """Forward what has arrived, and what arrives from now on."""
         self._inbox.listener = self._forward
         self._forward()
 
     def go_on(self, events: int, size: int) -> None:
-        """The consumer has taken so many events, of so many bytes."""
+        """Forward more: the consumer has taken so many events, of so many bytes."""
         self._room_events += events
         self._room_bytes += size
         self._forward()
@@ -150,6 +150,8 @@ class Forwarding:
         self.forwarded += len(events)
         ending = None if self._inbox.unread_events else self._inbox.ending
         state = (ending, self._inbox.is_closed)
-        if events or state != self._told:
-            self._told = state
-            self._link.host.post(partial(self._arrivals.arrive, events, ending, closed=self._inbox.is_closed))
+        if events or state != self._last_state:
+            self._last_state = state
+            self._bridge.host.post(
+                partial(self._arrivals.arrive, events, ending, closed=self._inbox.is_closed)
+            )

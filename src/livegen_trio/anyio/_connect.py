@@ -12,8 +12,8 @@ from .._resumption.reconnection import Reconnection
 from .._session.buffering import Buffering
 from .._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT
 from .._tokens import create_auth_token as create_on_trio
-from ._link import linked
-from ._session import Held
+from ._bridge import open_bridge
+from ._session import SessionTask
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -94,19 +94,19 @@ async def connect(
 async def _connect_from_asyncio(
     open_native: Callable[[], AbstractAsyncContextManager[LiveSession]],
 ) -> AsyncGenerator[LiveSession]:
-    with linked() as link:
-        held = Held(link, open_native)
-        session = await held.open()
+    with open_bridge() as bridge:
+        task = SessionTask(bridge, open_native)
+        session = await task.open()
         try:
             yield session
         except GeneratorExit:
             # The task was thrown away, since its loop has stopped for good. Nothing can be awaited any more.
-            held.abandon()
+            task.abandon()
             raise
         except BaseException:
-            await held.cancel()  # noqa: ASYNC102 - shields what it has to
+            await task.cancel()  # noqa: ASYNC102 - shields what it has to
             raise
-        await held.close()
+        await task.close()
 
 
 async def create_auth_token(
@@ -150,5 +150,5 @@ async def create_auth_token(
     )
     if trio.lowlevel.in_trio_task():
         return await create()
-    with linked() as link:
-        return await link.call(create)
+    with open_bridge() as bridge:
+        return await bridge.call(create)

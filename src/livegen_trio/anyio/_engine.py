@@ -1,4 +1,4 @@
-"""The engine of a session on Trio, as a session on asyncio reaches it."""
+"""A session's engine on Trio, as its session on asyncio reaches it."""
 
 from __future__ import annotations
 
@@ -35,31 +35,32 @@ if TYPE_CHECKING:
         SessionResumptionConfig,
         ToolResponse,
     )
-    from ._link import Link
+    from ._bridge import Bridge
 
-_MAX_ON_THE_WAY: Final = 2**18
-"""Bytes of media that nobody waits for, between here and the session's buffer."""
+_MAX_POSTED: Final = (
+    2**18
+)  # bytes of media that are posted without waiting, and not yet in the session's buffer
 
 
 class RemoteEngine:
     """A `SessionEngine` whose tasks wait on asyncio while `engine` works on Trio.
 
-    What takes a decision there is called, and waited for. Events come by themselves; media go without being waited
-    for, as long as there is room. What is only looked at is read across threads: single values that don't depend on
-    one another.
+    Operations are called on Trio, and waited for. Events are forwarded as they arrive; media are posted without
+    waiting, as long as there is room. State that is only read is read across threads: single values that don't depend
+    on one another.
 
     Attributes:
         inbox: Where events wait on this side.
     """
 
-    def __init__(self, engine: Engine, link: Link) -> None:
+    def __init__(self, engine: Engine, bridge: Bridge) -> None:
         self._engine = engine
-        self._link = link
+        self._bridge = bridge
         self._media_posted = 0  # bytes, counted here
         self._media_put = 0  # and on Trio
         self._in_a_row = 0  # chunks that Trio has had no time for in between
-        self._told: ResumeState | None = None
-        self.inbox: Arrivals = Arrivals(engine.inbox, link)
+        self._last_state: ResumeState | None = None
+        self.inbox: Arrivals = Arrivals(engine.inbox, bridge)
 
     # What is known of it
 
@@ -79,16 +80,16 @@ class RemoteEngine:
 
     def statistics(self) -> SessionStatistics:
         """How full the buffers are, on both sides."""
-        return self._link.ask(self._statistics)
+        return self._bridge.call_sync(self._statistics)
 
     def resume_state(self) -> ResumeState | None:
         """Where the session stands, if there is a handle that it can be resumed with."""
-        self._told = self._link.ask(self._engine.resume_state)
-        return self._told
+        self._last_state = self._bridge.call_sync(self._engine.resume_state)
+        return self._last_state
 
     async def next_change(self) -> None:
         """Wait until a handle or a tool call comes or goes that was not in the last `resume_state`."""
-        await self._link.call(self._next_change)
+        await self._bridge.call(self._next_change)
 
     # Receiving
 
@@ -104,20 +105,20 @@ class RemoteEngine:
 
     async def say(self, content: Content, *, turn_complete: bool) -> None:
         """Have content sent."""
-        await self._link.call(partial(self._engine.say, content, turn_complete=turn_complete))
+        await self._bridge.call(partial(self._engine.say, content, turn_complete=turn_complete))
 
     async def ask(self, content: Content) -> Earlier:
         """Have content sent that is to be answered; returns what is not the answer to it."""
-        arrived, in_turn = await self._link.call(partial(self._ask, content))
+        arrived, in_turn = await self._bridge.call(partial(self._ask, content))
         return Earlier(arrived - self.inbox.received, in_turn)
 
     async def send(self, message: RealtimeInput) -> None:
         """Have a message sent, whole or not at all."""
-        await self._link.call(partial(self._engine.send, message))
+        await self._bridge.call(partial(self._engine.send, message))
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all. It waits for Trio only if there is no room."""
-        self._link.host.check_runs_here()
+        self._bridge.host.check_runs_here()
         await anyio.lowlevel.checkpoint_if_cancelled()
         self._engine.outbox.check_open()
         frame = self._engine.media_frame(kind, data, mime_type)
@@ -125,38 +126,38 @@ class RemoteEngine:
             return
         on_the_way = self._media_posted - self._media_put
         self._in_a_row = self._in_a_row + 1 if on_the_way else 0
-        if on_the_way < _MAX_ON_THE_WAY and self._engine.outbox.has_room(Kind.MEDIA, coming=on_the_way):
+        if on_the_way < _MAX_POSTED and self._engine.outbox.has_room(Kind.MEDIA, coming=on_the_way):
             self._media_posted += len(frame)
-            self._link.post(partial(self._put_media, frame))
+            self._bridge.post(partial(self._put_media, frame))
         else:
             after, self._in_a_row = self._in_a_row, 0
-            await self._link.call(partial(self._put_media_when_there_is_room, frame, after=after))
+            await self._bridge.call(partial(self._put_media_when_there_is_room, frame, after=after))
 
     async def update_context(self, instruction: Content | None, tools: Sequence[ToolInput] | None) -> None:
         """Have the model go by another instruction or other tools."""
-        await self._link.call(partial(self._engine.update_context, instruction, tools))
+        await self._bridge.call(partial(self._engine.update_context, instruction, tools))
 
     async def refresh_tools(self) -> None:
         """Tell the model what MCP servers among its tools offer now."""
-        await self._link.call(self._engine.refresh_tools)
+        await self._bridge.call(self._engine.refresh_tools)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Have tool calls answered, but for those that the server has cancelled."""
-        await self._link.call(partial(self._engine.answer, responses))
+        await self._bridge.call(partial(self._engine.answer, responses))
 
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Have a message sent, without waiting for room."""
-        self._link.ask(partial(self._engine.put, message))
+        self._bridge.call_sync(partial(self._engine.put, message))
 
     # Resuming and ending
 
     async def resume(self, asked: SessionResumptionConfig | None) -> None:
         """Go on with another connection."""
-        await self._link.call(partial(self._engine.resume, asked))
+        await self._bridge.call(partial(self._engine.resume, asked))
 
     async def close(self) -> None:
         """Send what was accepted, say goodbye, and end everything, within the close time-out."""
-        await self._link.call(self._engine.close)
+        await self._bridge.call(self._engine.close)
 
     # As a task on asyncio has it
 
@@ -186,7 +187,7 @@ class RemoteEngine:
         self._engine.outbox.put(frame, Kind.MEDIA)
 
     async def _next_change(self) -> None:
-        state, told = self._engine.resume_state(), self._told
+        state, told = self._engine.resume_state(), self._last_state
         if _essence(state) != _essence(told):
             await trio.lowlevel.checkpoint()
             return

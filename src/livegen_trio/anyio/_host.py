@@ -1,4 +1,4 @@
-"""An asyncio loop, as Trio's thread sees it: jobs cross to it in batches, and its end is noticed."""
+"""An asyncio loop as Trio's thread sees it: jobs cross to it in batches, and its end is noticed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 class Dependent(Protocol):
-    """Something on Trio that makes no sense any more when the loop is gone."""
+    """A task on Trio that serves the loop, and has to end with it."""
 
     def host_ended(self) -> None:
-        """Nothing will ever come from the loop. Called on Trio."""
+        """Clean up: the loop has ended. Called on Trio."""
         ...
 
 
 class Waiting(Protocol):
-    """Something on the loop that waits for Trio."""
+    """A task on the loop that waits for Trio."""
 
     def portal_ended(self) -> None:
-        """Nothing will ever come from Trio. Called on the loop."""
+        """Stop waiting: Trio has ended. Called on the loop."""
         ...
 
 
 class Host:
-    """An asyncio loop with all that it has open on Trio.
+    """An asyncio loop with all that it has open on Trio. An `AttachedLoop`.
 
     Attributes:
         loop: The loop.
@@ -53,33 +53,29 @@ class Host:
 
     @classmethod
     def here(cls, portal: Portal) -> Host:
-        """The host for the loop that runs in this thread."""
+        """Return the host of the loop that runs in this thread."""
         loop = asyncio.get_running_loop()
-        return portal.hosts.get(loop) or cls(portal, loop)
+        known = portal.loops.get(loop)
+        return known if isinstance(known, Host) else cls(portal, loop)
 
     @contextmanager
     def in_use(self) -> Generator[None]:
-        """Watch the loop, while something is open."""
+        """Have the portal watch the loop, while something is open."""
         self._users += 1
-        self._portal.hosts[self.loop] = self
+        self._portal.loops[self.loop] = self
         try:
-            self._portal.watch_hosts()
+            self._portal.watch_loops()
             yield
         finally:
             self._users -= 1
             if not self._users:
-                self._portal.hosts.pop(self.loop, None)
-
-    @property
-    def runs_here(self) -> bool:
-        """Whether the caller runs on this loop."""
-        return _running_loop() is self.loop
+                self._portal.loops.pop(self.loop, None)
 
     def check_runs_here(self) -> None:
-        """See that the caller runs on this loop.
+        """Check that the caller runs on this loop.
 
         Raises:
-            RuntimeError: It doesn't; with one line that says what to do.
+            RuntimeError: It doesn't.
         """
         if _running_loop() is not self.loop and not self._has_stopped_here():
             raise RuntimeError(
@@ -88,13 +84,13 @@ class Host:
             )
 
     def portal_ended(self) -> None:
-        """There is no Trio any more; called by its thread, at the very end."""
-        self.post(self._tell_waiting)
+        """Wake what waits for Trio. Called by Trio's thread, at the very end."""
+        self.post(self._end_waiting)
 
     def post(self, job: Callable[[], None]) -> None:
-        """Have *job* done on the loop, after those posted before: one wake-up does all that have come.
+        """Run *job* on the loop, after those posted before; one wake-up runs all that are waiting. On Trio only.
 
-        On Trio only. If the loop has ended, nothing happens, but that this is noticed.
+        If the loop has ended, the job is not run, and the loop's dependents are ended.
         """
         self._jobs.append(job)
         if self._is_woken:
@@ -103,34 +99,34 @@ class Host:
         try:
             self.loop.call_soon_threadsafe(self._work)
         except RuntimeError:  # it is closed
-            self._tell_dependents()
+            self._end_dependents()
 
-    def look(self) -> None:
-        """Notice if the loop has ended: it doesn't tell, and leaves behind what was open on it. On Trio only."""
+    def check_alive(self) -> None:
+        """End the dependents if the loop has ended, of which asyncio gives no notice. On Trio only."""
         if self.loop.is_closed() or not self._thread.is_alive():
-            self._portal.hosts.pop(self.loop, None)
-            self._tell_dependents()
+            self._portal.loops.pop(self.loop, None)
+            self._end_dependents()
 
     def stop_waiting(self) -> None:
-        """The process is ending: a loop that doesn't run now never will. On Trio only."""
+        """End the dependents of a loop that doesn't run: the process is ending, so it never will. On Trio only."""
         if not self.loop.is_running():
-            self._tell_dependents()
+            self._end_dependents()
 
     def _has_stopped_here(self) -> bool:
-        """Whether no loop runs here any more: what is left on this one may be thrown away."""
+        """Whether no loop runs in the host's thread any more: tasks left on it may then be collected as garbage."""
         is_here = threading.current_thread() is self._thread
         return is_here and _running_loop() is None and not trio.lowlevel.in_trio_task()
 
     def _work(self) -> None:
-        self._is_woken = False  # first, so that a job which comes from here on wakes anew
+        self._is_woken = False  # first, so that a job that is posted from here on wakes the loop again
         while self._jobs:
             self._jobs.popleft()()
 
-    def _tell_dependents(self) -> None:
+    def _end_dependents(self) -> None:
         for dependent in tuple(self.dependents):
             dependent.host_ended()
 
-    def _tell_waiting(self) -> None:
+    def _end_waiting(self) -> None:
         for waiting in tuple(self.waiting):
             waiting.portal_ended()
 

@@ -1,4 +1,4 @@
-"""The thread in which Trio runs for all asyncio loops of this process, and which is gone when the process ends."""
+"""The thread in which Trio runs for all asyncio loops of this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -15,35 +15,47 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextvars import Context
 
-    from ._host import Host
-
-_LAST_GOODBYE: Final = 10.0
-"""Seconds that the end of the process waits for sessions to close; each has a `close_timeout` of its own."""
-
-_LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at whether a loop has been closed."""
+# Seconds that the end of the process waits for sessions to close; each has a `close_timeout` of its own.
+_EXIT_TIMEOUT: Final = 10.0
+_CHECK_INTERVAL: Final = 1.0  # seconds between two looks at whether a loop has been closed
 
 
 class PortalEndedError(RuntimeError):
     """There is no Trio to reach any more: the process is ending."""
 
 
+class AttachedLoop(Protocol):
+    """An event loop that has something open on the portal."""
+
+    def check_alive(self) -> None:
+        """Clean up if the loop has ended. Called on Trio, once a second."""
+        ...
+
+    def stop_waiting(self) -> None:
+        """Clean up if the loop doesn't run now, since the process is ending. Called on Trio."""
+        ...
+
+    def portal_ended(self) -> None:
+        """Wake what waits for Trio, which has ended. Called by Trio's thread, at the very end."""
+        ...
+
+
 class Portal:
     """A thread with Trio in it. It starts at once, and takes jobs from any thread even before it is ready.
 
     Attributes:
-        hosts: The asyncio loops with something open here; each adds and removes itself.
+        loops: The asyncio loops with something open here; each adds and removes itself.
     """
 
     def __init__(self) -> None:
         self._jobs: deque[Callable[[], None]] = deque()
         self._is_woken = True  # until Trio runs, nobody has to wake it
         self._stopping = trio.CancelScope()
-        self._hosts_came = trio.lowlevel.ParkingLot()
+        self._loops_came = trio.lowlevel.ParkingLot()
         self._token: trio.lowlevel.TrioToken
         self._nursery: trio.Nursery
-        self.hosts: dict[asyncio.AbstractEventLoop, Host] = {}
-        # A daemon, since the interpreter waits for other threads before it has told anybody that it ends.
+        self.loops: dict[asyncio.AbstractEventLoop, AttachedLoop] = {}
+        # A daemon, since the interpreter waits for other threads before it runs `atexit` hooks.
         self._thread = threading.Thread(target=self._run, name="livegen-trio", daemon=True)
         self._thread.start()
 
@@ -58,7 +70,7 @@ class Portal:
         return self.has_ended and not self._stopping.cancel_called
 
     def post(self, job: Callable[[], None]) -> None:
-        """Have *job* done on Trio, after those posted before: one wake-up does all that have come. It must not raise.
+        """Run *job* on Trio, after those posted before; one wake-up runs all that are waiting. It must not raise.
 
         Raises:
             PortalEndedError: There is no Trio any more.
@@ -83,28 +95,28 @@ class Portal:
             raise PortalEndedError("the process is ending")
         context.run(self._nursery.start_soon, function)
 
-    def watch_hosts(self) -> None:
-        """See to it that `hosts` are looked at from time to time.
+    def watch_loops(self) -> None:
+        """Have `loops` checked from time to time.
 
         Raises:
             PortalEndedError: There is no Trio any more.
         """
-        self.post(self._look_at_hosts)
+        self.post(self._wake_watch)
 
     def stop(self) -> None:
-        """Cancel everything, so that sessions say goodbye, and wait for the thread's end."""
+        """Cancel everything, so that sessions close their connections, and wait for the thread's end."""
         try:
             self.post(self._stop)
         except PortalEndedError:
             return
-        self._thread.join(_LAST_GOODBYE)
+        self._thread.join(_EXIT_TIMEOUT)
 
     def _run(self) -> None:
         try:
             trio.run(self._main)
         finally:
-            for host in self.hosts.copy().values():
-                host.portal_ended()
+            for loop in self.loops.copy().values():
+                loop.portal_ended()
 
     async def _main(self) -> None:
         self._token = trio.lowlevel.current_trio_token()
@@ -115,33 +127,32 @@ class Portal:
 
     async def _watch(self) -> None:
         while True:
-            if not self.hosts:
-                await self._hosts_came.park()
-            await trio.sleep(_LOOK_EVERY)
-            for host in self.hosts.copy().values():
-                host.look()
+            if not self.loops:
+                await self._loops_came.park()
+            await trio.sleep(_CHECK_INTERVAL)
+            for loop in self.loops.copy().values():
+                loop.check_alive()
 
     def _work(self) -> None:
-        self._is_woken = False  # first, so that a job which comes from here on wakes anew
+        self._is_woken = False  # first, so that a job that is posted from here on wakes Trio again
         while self._jobs:
             self._jobs.popleft()()
 
-    def _look_at_hosts(self) -> None:
-        self._hosts_came.unpark_all()
+    def _wake_watch(self) -> None:
+        self._loops_came.unpark_all()
 
     def _stop(self) -> None:
-        for host in self.hosts.copy().values():
-            host.stop_waiting()
+        for loop in self.loops.copy().values():
+            loop.stop_waiting()
         self._stopping.cancel(reason="the process is ending")
 
 
 _starting: Final = threading.Lock()
-_portals: Final[list[Portal]] = []
-"""The newest last; a second one only in the place of one that has failed."""
+_portals: Final[list[Portal]] = []  # one, or none before the first session
 
 
 def the_portal() -> Portal:
-    """The process's portal, started if need be.
+    """Return the process's portal, started if need be.
 
     Raises:
         PortalEndedError: The process is ending.
@@ -159,14 +170,14 @@ def _stop_at_exit() -> None:
         portal.stop()
 
 
-def _begin_anew() -> None:
-    """A child process has none of its parent's threads; it starts one of its own, if it needs one."""
+def _forget_portal() -> None:
+    """Forget the parent's portal: a child process has none of its threads, and starts one of its own if it needs it."""
     _portals.clear()
     _starting.release()
 
 
 if hasattr(os, "register_at_fork"):
-    # Held meanwhile, so that no other thread holds it when it is copied.
+    # SessionTask meanwhile, so that no other thread holds it when it is copied.
     os.register_at_fork(
-        before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_begin_anew
+        before=_starting.acquire, after_in_parent=_starting.release, after_in_child=_forget_portal
     )

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._engine.connect import FACE
+from .._engine.connect import SESSION_FACTORY
 from .._session.session import LiveSession
-from ._call import Call
 from ._engine import RemoteEngine
 from ._portal import PortalEndedError
+from ._trio_call import TrioCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from .._engine.engine import Engine
-    from ._link import Link
+    from ._bridge import Bridge
 
 
 class AsyncioSession(LiveSession):
@@ -28,29 +28,31 @@ class AsyncioSession(LiveSession):
     Everything is as it is there, exceptions included. For tasks of the asyncio loop that it was opened on.
     """
 
-    def __init__(self, engine: Engine, link: Link) -> None:
-        self._remote = RemoteEngine(engine, link)
+    def __init__(self, engine: Engine, bridge: Bridge) -> None:
+        self._remote = RemoteEngine(engine, bridge)
         super().__init__(self._remote)
 
     def begin(self) -> None:
-        """Have events come from now on. On Trio only."""
+        """Forward events from now on. On Trio only."""
         self._remote.inbox.forwarding.begin()
 
 
-class Held:
-    """A session that is held open by one task on Trio, from `open` to `close`, for a block on asyncio.
+class SessionTask:
+    """The task on Trio that holds a session open, from `open` to `close`, for a block on asyncio.
 
     Args:
-        link: From the block's loop.
-        connect: Opens it there.
+        bridge: From the block's loop.
+        connect: Opens the session on Trio.
     """
 
-    def __init__(self, link: Link, connect: Callable[[], AbstractAsyncContextManager[LiveSession]]) -> None:
-        self._link = link
+    def __init__(
+        self, bridge: Bridge, connect: Callable[[], AbstractAsyncContextManager[LiveSession]]
+    ) -> None:
+        self._bridge = bridge
         self._connect = connect
         self._leaving = trio.Event()
         self._session: AsyncioSession | None = None
-        self._call = Call(link.portal, link.host, self._hold, _context_for(link))
+        self._call = TrioCall(bridge.portal, bridge.host, self._hold, _context_for(bridge))
 
     async def open(self) -> LiveSession:
         """Open the session; if that fails or is cancelled, nothing is left of it.
@@ -69,9 +71,9 @@ class Held:
         """Leave the session's block, and wait until nothing is left of it.
 
         Raises:
-            SessionClosedError: The session broke, and nobody has been told so far.
+            SessionClosedError: The session broke, and no call has raised that so far.
         """
-        self._link.post(self._leaving.set)
+        self._bridge.post(self._leaving.set)
         await self._call.wait()
 
     async def cancel(self) -> None:
@@ -80,7 +82,7 @@ class Held:
         await self._call.wait_until(lambda: False)
 
     def abandon(self) -> None:
-        """Leave the session's block when nothing can be waited for."""
+        """Cancel the session's block without waiting, from a task that cannot wait."""
         try:
             self._call.cancel()
         except PortalEndedError:
@@ -90,16 +92,16 @@ class Held:
         async with self._connect() as session:
             assert isinstance(session, AsyncioSession)  # `_context_for` sees to it
             session.begin()
-            self._link.host.post(partial(self._opened, session))
+            self._bridge.host.post(partial(self._opened, session))
             await self._leaving.wait()
 
     def _opened(self, session: AsyncioSession) -> None:
         self._session = session
-        self._call.stir()
+        self._call.notify()
 
 
-def _context_for(link: Link) -> Context:
-    """The caller's context, in which a session is made for the caller's loop."""
-    context = link.context()
-    context.run(FACE.set, partial(AsyncioSession, link=link))
+def _context_for(bridge: Bridge) -> Context:
+    """Copy the caller's context, with a factory that makes sessions for the caller's loop."""
+    context = bridge.context()
+    context.run(SESSION_FACTORY.set, partial(AsyncioSession, bridge=bridge))
     return context

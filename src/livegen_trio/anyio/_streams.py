@@ -1,4 +1,4 @@
-"""A session as a pair of AnyIO's object streams, for code that knows streams and no sessions."""
+"""A session as a pair of AnyIO's object streams, for code that works with any stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SessionInput: TypeAlias = (
     ContentInput | Blob | bytes | bytearray | memoryview | FunctionResponse | Sequence[FunctionResponse]
 )
-"""What `input_stream` sends: content, media, or answers of tools."""
+"""Items that `input_stream` sends: content, media, or responses of tools."""
 
 
 class EventStream(View, anyio.abc.ObjectReceiveStream[ServerEvent]):
@@ -61,10 +61,10 @@ class InputStream(View, anyio.abc.ObjectSendStream[SessionInput]):
             case FunctionResponse():
                 await session.send_function_responses([item])
             case _ if _are_responses(item):
-                # The first one tells of what kind they are; the codec finds another.
+                # The first one decides for all; the codec refuses others.
                 await session.send_function_responses(cast("Sequence[FunctionResponse]", item))
             case _:
-                await session.send(cast("ContentInput", item))  # whatever else it is, `send` says
+                await session.send(cast("ContentInput", item))  # `send` refuses what it doesn't know
 
 
 def event_stream(session: LiveSession) -> EventStream:

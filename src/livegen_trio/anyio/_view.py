@@ -1,4 +1,4 @@
-"""What both views of a session are: closable by themselves, and failing as AnyIO's streams do."""
+"""The base of both views of a session: closable by itself, and failing as AnyIO's streams do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class View:
         self._waiting: set[anyio.CancelScope] = set()
 
     async def aclose(self) -> None:
-        """Close this view: whoever waits in it, or uses it from now on, gets `ClosedResourceError`.
+        """Close this view: tasks that wait in it, or use it from now on, get `ClosedResourceError`.
 
         The session goes on.
         """

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from .._errors import ConfigError
-from .._user_code import at_home
+from .._user_code import run_user_code
 
 Secret: TypeAlias = str | Callable[[], Awaitable[str]]
 """A key or token, or an async function that is called for one on every dial."""
@@ -31,7 +31,7 @@ async def reveal(secret: Secret, *, if_empty: str) -> str:
     Raises:
         ConfigError: With the words *if_empty*, if it is empty.
     """
-    value = secret if isinstance(secret, str) else await at_home(secret)
+    value = secret if isinstance(secret, str) else await run_user_code(secret)
     if not (value := value.strip()):
         raise ConfigError(if_empty)
     return value

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .._errors import ConfigError, LocalProtocolError
-from .._user_code import at_home
+from .._user_code import run_user_code
 from ..transports._dial.proxies import ENVIRONMENT
 from . import _gemini_only as gemini_only, _vertex_only as vertex_only
 from ._route import Route
@@ -197,5 +197,5 @@ def _telemetry(app: str | None, app_version: str | None) -> dict[str, str]:
 
 
 async def _reveal_token(token: TokenOrNone | None) -> str:
-    value = token if token is None or isinstance(token, str) else await at_home(token)
+    value = token if token is None or isinstance(token, str) else await run_user_code(token)
     return (value or "").strip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._errors import ToolError
-from .._user_code import AWAITED_ELSEWHERE
+from .._user_code import USER_LOOP
 from ..types import FunctionResponse
 from ._plain import json_object
 
@@ -40,7 +40,7 @@ class ToolContext:
         self._options = options
         self._answer = answer
         self._clock = trio.lowlevel.current_clock()
-        self._elsewhere = AWAITED_ELSEWHERE.get()
+        self._user_loop = USER_LOOP.get()
         self._deadline = math.inf
         self._cancelled: str | None = None
 
@@ -55,9 +55,9 @@ class ToolContext:
 
         For a tool on asyncio it is in seconds of its loop's `time`.
         """
-        if self._elsewhere is None or trio.lowlevel.in_trio_run():
+        if self._user_loop is None or trio.lowlevel.in_trio_run():
             return self._deadline
-        return self._elsewhere.time() + self._deadline - self._clock.current_time()
+        return self._user_loop.time() + self._deadline - self._clock.current_time()
 
     @property
     def cancelled(self) -> str | None:

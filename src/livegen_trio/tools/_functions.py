@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from .._errors import ToolError
-from .._user_code import at_home
+from .._user_code import run_user_code
 from ..types import FunctionDeclaration, FunctionResponse
 from ._callable import CallableTool
 from ._options import ToolOptions, options_of
@@ -93,9 +93,9 @@ class FunctionTool(CallableTool):
             if isinstance(
                 result, Awaitable | AsyncGenerator
             ):  # by a decorator that makes it look like a sync one
-                result = await at_home(_result_of, lambda: result, context)
+                result = await run_user_code(_result_of, lambda: result, context)
         else:
-            result = await at_home(_result_of, call, context)
+            result = await run_user_code(_result_of, call, context)
         if result is _ALL_IS_SAID:
             return FunctionResponse(scheduling="SILENT")
         if isinstance(result, FunctionResponse):

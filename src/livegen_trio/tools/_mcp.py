@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, TypeGuard
 
 from .._errors import ConfigError, ToolError
-from .._user_code import at_home
+from .._user_code import run_user_code
 from ..types import Blob, FunctionDeclaration, FunctionResponse, FunctionResponsePart
 from ._callable import CallableTool
 from ._plain import json_object
@@ -41,7 +41,7 @@ async def list_mcp_tools(client: McpClient) -> Sequence[McpTool]:
         ToolError: A tool can't be declared.
         Exception: Whatever the client raises.
     """
-    tools = await at_home(_listed, _session_of(client))
+    tools = await run_user_code(_listed, _session_of(client))
     return [McpTool(client, tool) for tool in tools]
 
 
@@ -53,7 +53,7 @@ async def watch_mcp_tools(client: McpClient, changed: Callable[[], Awaitable[Non
     Raises:
         Exception: Whatever the client raises.
     """
-    await at_home(_watched, _session_of(client), changed)
+    await run_user_code(_watched, _session_of(client), changed)
 
 
 class McpTool(CallableTool):
@@ -86,7 +86,7 @@ class McpTool(CallableTool):
         """
         from mcp.types import CallToolResult  # noqa: PLC0415
 
-        result = await at_home(self._client.call_tool, self.name, dict(args))
+        result = await run_user_code(self._client.call_tool, self.name, dict(args))
         assert isinstance(
             result, CallToolResult
         )  # the client answers itself what a server asks back, or raises

@@ -1,4 +1,4 @@
-"""The ways from an asyncio loop to Trio: a call that is waited for, a job that isn't, and a question."""
+"""The ways from an asyncio loop to Trio: an async call, a job that is not waited for, and a sync call."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from .._user_code import AWAITED_ELSEWHERE
-from ._call import Call
-from ._errand import Errands
+from .._user_code import USER_LOOP
+from ._asyncio_call import AsyncioUserLoop
 from ._host import Host
 from ._portal import PortalEndedError, the_portal
+from ._trio_call import TrioCall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LOOK_EVERY: Final = 1.0
-"""Seconds; an answer takes a fraction of a millisecond, unless the thread has ended."""
+# Seconds until it is checked whether the thread has ended; an answer takes a fraction of a millisecond.
+_CHECK_INTERVAL: Final = 1.0
 
 
-class Link:
-    """From the asyncio loop of this thread to Trio's thread. Made by `linked`.
+class Bridge:
+    """From the asyncio loop of this thread to Trio's thread. Made by `open_bridge`.
 
     Attributes:
         portal: Where Trio runs.
@@ -38,60 +38,60 @@ class Link:
         self.host: Host = host
 
     async def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Call *function* on Trio, and wait for what comes of it; see `Call.run`.
+        """TrioCall *function* on Trio, and wait for what comes of it; see `TrioCall.run`.
 
         Raises:
             RuntimeError: This is another loop.
             Exception: Whatever the function raises.
         """
         self.host.check_runs_here()
-        return await Call(self.portal, self.host, function, self.context()).run()
+        return await TrioCall(self.portal, self.host, function, self.context()).run()
 
     def post(self, job: Callable[[], None]) -> None:
-        """Have *job* done on Trio, in order; see `Portal.post`."""
+        """Run *job* on Trio, in order, without waiting for it; see `Portal.post`."""
         self.portal.post(job)
 
-    def ask(self, question: Callable[[], T]) -> T:
-        """What *question* gives on Trio. The loop waits for it, which is for what takes no time there.
+    def call_sync(self, function: Callable[[], T]) -> T:
+        """Call *function* on Trio, and return its result. *Blocking*: only for what takes no time there.
 
         Raises:
-            Exception: Whatever it raises.
+            Exception: Whatever the function raises.
             PortalEndedError: There is no Trio any more.
             RuntimeError: This is another loop.
         """
         self.host.check_runs_here()
         answers: SimpleQueue[tuple[list[T], BaseException | None]] = SimpleQueue()
 
-        def answer() -> None:
+        def call() -> None:
             try:
-                answers.put(([question()], None))
-            except BaseException as exc:  # noqa: ASYNC103, BLE001 - it is raised where the question was asked
+                answers.put(([function()], None))
+            except BaseException as exc:  # noqa: ASYNC103, BLE001 - it is raised in the calling thread
                 answers.put(([], exc))
 
-        self.portal.post(answer)
+        self.portal.post(call)
         results, error = self._first_of(answers)
         if error is not None:
             raise error
         return results[0]
 
     def context(self) -> Context:
-        """The caller's context, for Trio; what is the user's is awaited on this loop from there."""
+        """Copy the caller's context for a task on Trio, with user code sent back to this loop."""
         context = copy_context()
-        context.run(AWAITED_ELSEWHERE.set, Errands(self.portal, self.host, copy_context()))
+        context.run(USER_LOOP.set, AsyncioUserLoop(self.portal, self.host, copy_context()))
         return context
 
     def _first_of(self, answers: SimpleQueue[T]) -> T:
         while True:
             try:
-                return answers.get(timeout=_LOOK_EVERY)
+                return answers.get(timeout=_CHECK_INTERVAL)
             except Empty:
                 if self.portal.has_ended:
                     raise PortalEndedError("the session's thread has ended") from None
 
 
 @contextmanager
-def linked() -> Generator[Link]:
-    """A link from the loop that runs here, for as long as something is open over it.
+def open_bridge() -> Generator[Bridge]:
+    """Open a bridge from the loop that runs in this thread; leaving the block closes it.
 
     Raises:
         PortalEndedError: The process is ending.
@@ -99,4 +99,4 @@ def linked() -> Generator[Link]:
     portal = the_portal()
     host = Host.here(portal)
     with host.in_use():
-        yield Link(portal, host)
+        yield Bridge(portal, host)

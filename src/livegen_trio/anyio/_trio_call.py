@@ -1,4 +1,4 @@
-"""A task on Trio that an asyncio task waits for: what cancels the one cancels the other, and the end is waited for."""
+"""A task on Trio that an asyncio task waits for. Cancelling the one cancels the other, whose end is waited for."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Call(Generic[T]):
-    """*function*, called on Trio by one asyncio task. Its exceptions are raised here, as they are.
+class TrioCall(Generic[T]):
+    """A call of *function* on Trio, for one asyncio task. Its exceptions are raised here, as they are.
 
     Args:
         portal: Where Trio runs.
@@ -52,7 +52,7 @@ class Call(Generic[T]):
     # On the loop
 
     async def run(self) -> T:
-        """Call the function, and wait for what comes of it.
+        """TrioCall the function, and wait for what comes of it.
 
         If this is cancelled, so is the task on Trio, and its end is waited for.
 
@@ -82,48 +82,48 @@ class Call(Generic[T]):
         await self.wait_until(lambda: self._is_done)
         return self.result()
 
-    async def wait_until(self, is_it: Callable[[], bool]) -> None:
-        """Wait until *is_it*, or until the end. `stir` has that looked at."""
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until *condition* holds, or until the end. `notify` has the condition checked."""
         try:
-            while not (self._is_done or is_it()):
-                await self._wait_for_news()
+            while not (self._is_done or condition()):
+                await self._wait_for_notice()
         except asyncio.CancelledError:
             if not self._is_done:
                 self.cancel()
-                await self._wait_to_the_end()  # noqa: ASYNC102 - shields what it has to
+                await self._wait_for_end()  # noqa: ASYNC102 - shields what it has to
             self._raise_error()
             raise
 
     def result(self) -> T:
-        """What came of it, after the end."""
+        """Return the function's result, or raise its exception, after the end."""
         self._raise_error()
         if not self._results:
             raise asyncio.CancelledError("cancelled on Trio")
         return self._results[0]
 
-    def stir(self) -> None:
-        """Have whoever waits look again."""
+    def notify(self) -> None:
+        """Wake the waiting task, to check its condition."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def portal_ended(self) -> None:
-        """Nothing comes from Trio any more."""
+        """Stop waiting: Trio has ended."""
         self._finish([], PortalEndedError("the session's thread has ended"))
 
-    async def _wait_for_news(self) -> None:
+    async def _wait_for_notice(self) -> None:
         self._waiter = self._host.loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
 
-    async def _wait_to_the_end(self) -> None:
-        """Wait, whoever cancels this again: what runs on Trio has been cancelled, and is not left behind."""
-        with anyio.CancelScope(shield=True):  # an AnyIO scope repeats itself until it is heard
+    async def _wait_for_end(self) -> None:
+        """Wait for the end of the cancelled task on Trio, however often this is cancelled again."""
+        with anyio.CancelScope(shield=True):  # an AnyIO scope cancels again and again
             while not self._is_done:
                 try:
-                    await self._wait_for_news()
-                except asyncio.CancelledError:  # noqa: ASYNC103 - it has been heard before
+                    await self._wait_for_notice()
+                except asyncio.CancelledError:  # noqa: ASYNC103 - the cancellation is known already
                     continue  # noqa: ASYNC104
 
     def _raise_error(self) -> None:
@@ -138,12 +138,12 @@ class Call(Generic[T]):
     def _finish(self, results: list[T], error: BaseException | None) -> None:
         self._host.waiting.discard(self)
         self._results, self._error, self._is_done = results, error, True
-        self.stir()
+        self.notify()
 
     # On Trio
 
     def host_ended(self) -> None:
-        """Nobody waits any more."""
+        """Cancel the task: the loop has ended."""
         self._scope.cancel(reason="the asyncio loop has been closed")
 
     def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""A task on an asyncio loop that a task on Trio waits for, such as a tool: the way opposite to `Call`."""
+"""A task on an asyncio loop that a task on Trio waits for, such as a tool: the opposite of `TrioCall`."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Errand(Generic[T]):
-    """*awaitable*, awaited on *host*'s loop in a copy of *context*."""
+class AsyncioCall(Generic[T]):
+    """Await *awaitable* on *host*'s loop, in a copy of *context*, for one task on Trio."""
 
     def __init__(self, portal: Portal, host: Host, awaitable: Awaitable[T], context: Context) -> None:
         self._portal = portal
@@ -36,7 +36,7 @@ class Errand(Generic[T]):
     # On Trio
 
     async def run(self) -> T:
-        """Have it awaited, and wait for what comes of it. If this is cancelled, so is the task on the loop.
+        """Run the task, and return its result. If this is cancelled, so is the task on the loop.
 
         Raises:
             ToolError: It was cancelled on the loop, or the loop has ended.
@@ -46,7 +46,7 @@ class Errand(Generic[T]):
         self._host.post(self._begin)
         try:
             await self._done.wait()
-        except trio.Cancelled:  # noqa: ASYNC103 - what came of the task counts, if it was done all the same
+        except trio.Cancelled:  # noqa: ASYNC103 - a result counts, if the task was done all the same
             self._host.post(self._cancel)
             # As long as it takes, like a Trio task that cleans up.
             with trio.CancelScope(shield=True):
@@ -58,17 +58,17 @@ class Errand(Generic[T]):
         return self._result()
 
     def host_ended(self) -> None:
-        """Nothing comes from the loop any more."""
+        """Stop waiting: the loop has ended."""
         if self._task is None:
             self._forget_coroutine()
         else:
-            # As asyncio itself does with tasks of its own: it is theirs to warn of that somebody else has left.
+            # asyncio does this with its own tasks: it would warn of a task whose loop somebody else has closed.
             setattr(self._task, "_log_destroy_pending", False)  # noqa: B010 - typeshed doesn't know it
         self._done.set()
 
     def _forget_coroutine(self) -> None:
         if inspect.iscoroutine(self._awaitable):
-            self._awaitable.close()  # one that was never begun would be warned of
+            self._awaitable.close()  # otherwise Python warns that it was never awaited
 
     @property
     def _was_cancelled(self) -> bool:
@@ -88,32 +88,32 @@ class Errand(Generic[T]):
 
     def _begin(self) -> None:
         self._task = self._host.loop.create_task(_await(self._awaitable), context=self._context.copy())
-        self._task.add_done_callback(self._tell)
+        self._task.add_done_callback(self._report_done)
 
     def _cancel(self) -> None:
         assert self._task is not None  # it was begun before
         self._task.cancel()
 
-    def _tell(self, _task: object) -> None:
+    def _report_done(self, _task: object) -> None:
         self._forget_coroutine()
         with suppress(PortalEndedError):
             self._portal.post(self._done.set)
 
 
-class Errands:
-    """*host*'s loop as `Elsewhere`: what is the user's is awaited there, in copies of *context*."""
+class AsyncioUserLoop:
+    """A `UserLoop` that runs user code on *host*'s loop, in copies of *context*."""
 
     def __init__(self, portal: Portal, host: Host, context: Context) -> None:
         self._portal = portal
         self._host = host
         self._context = context
 
-    def awaited(self, awaitable: Awaitable[T], /) -> Awaitable[T]:
-        """*awaitable*, awaited on the loop."""
-        return Errand(self._portal, self._host, awaitable, self._context).run()
+    async def run(self, awaitable: Awaitable[T], /) -> T:
+        """Await *awaitable* on the loop."""
+        return await AsyncioCall(self._portal, self._host, awaitable, self._context).run()
 
     def time(self) -> float:
-        """What the loop's clock says."""
+        """Return the time by the loop's clock."""
         return self._host.loop.time()
 
 

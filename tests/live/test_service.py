@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 async def test_a_question_in_text_is_answered_aloud(backend: RecordingBackend) -> None:
     async with conversation(backend) as session:
-        answer = await session.ask("What is the capital of France?")
+        answer = await session.ask("Please say: Paris is the capital of France.")
         assert "paris" in answer.output_transcript.lower()
         assert len(answer.audio) > answer.audio_rate // 10
         assert session.usage.total_token_count

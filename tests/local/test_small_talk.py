@@ -21,21 +21,6 @@ from livegen_trio.local.rules._small_talk import echo, small_talk
         ("Stop!", "All right."),
         ("Please say: Hello, World!", "Hello, World!"),
         ("repeat after me I like Trio.", "I like Trio."),
-        ("Count from one to five.", "1, 2, 3, 4, 5."),
-        ("count to 3", "1, 2, 3."),
-        ("Count from 3 down to 1", "3, 2, 1."),
-        ("What is the capital of France?", "The capital of France is Paris."),
-        ("capital city of the United States", "The capital of the United States is Washington."),
-        ("what is seven times eight", "That is 56."),
-        ("12x7", "That is 84."),
-        ("12 * 7", "That is 84."),
-        ("10 divided by 4?", "That is 2.5."),
-        ("10/4", "That is 2.5."),
-        ("two plus three times four", "That is 14."),
-        ("2+3-1", "That is 4."),
-        ("5 minus minus 3", "That is 8."),
-        ("one divided by zero", "Nothing can be divided by zero."),
-        ("999999999999 times 999999999999", "That is more than I can count."),
         ("...", "Sorry, I did not catch that."),
         ("", "Sorry, I did not catch that."),
     ],
@@ -52,8 +37,6 @@ def test_small_talk_has_its_replies(text: str, reply: str) -> None:
         "Are you a robot?",
         "How are you?",
         "What can you do?",
-        "Tell me a joke",
-        "Tell me a story",
     ],
 )
 def test_questions_about_itself_have_a_reply(text: str) -> None:
@@ -61,16 +44,10 @@ def test_questions_about_itself_have_a_reply(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Count me in", "capital of Narnia", "one two three", "1 plus 2 and 3", "The sky is blue."]
+    "text", ["Count me in", "What is the capital of France?", "1 plus 2", "The sky is blue."]
 )
 def test_what_no_rule_knows_has_none(text: str) -> None:
     assert small_talk(text, []) is None
-
-
-def test_counting_stops_somewhere() -> None:
-    reply = small_talk("count to one million", [])
-    assert reply is not None
-    assert reply.endswith("30, and so on.")
 
 
 def test_a_name_is_remembered() -> None:
@@ -91,7 +68,7 @@ def test_an_echo_says_what_was_heard() -> None:
 @given(
     st.text()
     | st.lists(
-        st.sampled_from(["count", "say", "capital", "of", "my", "name", "is", "5", "minus", "one", "/"])
+        st.sampled_from(["say", "repeat", "after", "me", "my", "name", "is", "what", "did", "i", "5", "/"])
     ).map(" ".join)
 )
 def test_there_is_something_to_say_to_anything(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Answers made of what functions have returned."""
+"""Answers made of the results of functions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,6 @@ def words(response: dict[str, object], args: dict[str, object] | None = None) ->
         (
             {"temperature_celsius": 1, "condition": "sunny", "humidity_percent": 40, "city": "Paris"},
             "In Paris it is sunny, the temperature is 1 degree Celsius, and the humidity is 40 percent.",
-        ),
-        (
-            {"output": {"temperature": 21, "unit": "Celsius"}},
-            "In Paris the temperature is 21 degrees Celsius.",
         ),
         ({"temperature": 21, "unit": "parrots"}, "In Paris the temperature is 21, and the unit is parrots."),
         ({"output": "10:30"}, "In Paris it is 10:30."),
@@ -59,21 +55,21 @@ def test_an_answer_about_a_place_names_it(response: dict[str, object], answer: s
         ({"items": []}, "The items are none."),
         ({"note": ""}, "The note is empty."),
         ({"is_open": True, "is_full": False}, "It is open and not full."),
-        ({"hours": {"from": "9:00"}}, "The hours from is 9:00."),
-        ({"a": {"b": {"c": {"d": {"e": 1}}}}}, "The a b c d is e 1."),
+        ({"hours": {"from": "9:00"}}, "The hours is from 9:00."),
+        ({"a": {"b": {"c": {"d": {"e": 1}}}}}, "The a is b c d more."),
         ({"nothing": None, "some": [None, {}]}, "The some are unknown and none."),
         ({"deep": [[[[1]]]]}, "The deep is more."),
     ],
 )
-def test_any_fields_are_told(response: dict[str, object], answer: str) -> None:
+def test_any_fields_are_worded(response: dict[str, object], answer: str) -> None:
     assert words(response) == answer
 
 
-def test_what_was_asked_is_not_told_again() -> None:
+def test_what_the_user_said_is_not_repeated() -> None:
     assert words({"room": "Kitchen", "on": True}, {"room": "kitchen"}) == "It is on."
 
 
-def test_only_so_many_fields_are_told() -> None:
+def test_only_so_many_fields_are_worded() -> None:
     assert words({f"field{i}": i for i in range(100)}).count(" is ") == 6
 
 

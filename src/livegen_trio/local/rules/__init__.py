@@ -1,1 +1,1 @@
-"""A mind for the embedded server that is none: answers by rules, and picks functions by their words."""
+"""The responder without a language model: chooses functions by their words, and answers by rules."""

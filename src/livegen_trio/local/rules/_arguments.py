@@ -1,4 +1,4 @@
-"""Fills in a function's parameters with what somebody said. Rules, not understanding."""
+"""Fills in a function's parameters from a user's message. Rules, not understanding."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ._vocabulary import (
     TIMES,
     YES_WORDS,
 )
-from ._words import Said, name_words, stem
+from ._words import Utterance, name_words, stem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,29 +34,29 @@ _QUOTED: Final = re.compile(r"[\"\u201c]([^\"\u201d]+)[\"\u201d]")
 _LIST_SEPARATOR: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+")
 
 
-def fill(parameters: Sequence[Parameter], said: Said, *, about: frozenset[str]) -> Mapping[str, object]:
-    """Arguments for a call. One that is required may be missing: then nothing was said about it.
+def fill(parameters: Sequence[Parameter], utterance: Utterance, *, about: frozenset[str]) -> Mapping[str, object]:
+    """Find arguments for a call. A required one is missing if the message has none.
 
     Args:
-        parameters: What the function takes.
-        said: What somebody said.
-        about: The stems of the words that told that the function is meant: they are no values.
+        parameters: The function's.
+        utterance: The user's message.
+        about: The stems of the words that chose the function: they are not values.
     """
-    return _Filling(said, about).arguments(parameters)
+    return _Filling(utterance, about).arguments(parameters)
 
 
 def is_place(name: str) -> bool:
-    """Whether a parameter of this name is where something is."""
+    """Whether a parameter of this name is a place."""
     return not PLACES.isdisjoint(name_words(name))
 
 
 class _Filling:
-    """Arguments in the making: what one parameter has taken, the next does not get."""
+    """Fills parameters one by one; a value is used once."""
 
-    def __init__(self, said: Said, about: frozenset[str]) -> None:
-        self._said = said
+    def __init__(self, utterance: Utterance, about: frozenset[str]) -> None:
+        self._utterance = utterance
         self._about = about
-        self._numbers = list(said.numbers)
+        self._numbers = list(utterance.numbers)
         self._phrases: set[str] = set()
         self._chosen: list[object] = []
         self._by_kind: Mapping[str, Callable[[Parameter], object]] = {
@@ -86,7 +86,7 @@ class _Filling:
 
     def _mentioned(self, choices: Sequence[object]) -> Sequence[object]:
         """The choices in the order of mention; a longer one before a shorter one in the same place."""
-        spoken = f" {' '.join(stem(word.text) for word in self._said.words)} "
+        spoken = f" {' '.join(stem(word.text) for word in self._utterance.words)} "
         places = [
             (spoken.find(f" {' '.join(map(stem, name_words(str(choice))))} "), choice) for choice in choices
         ]
@@ -94,10 +94,10 @@ class _Filling:
         return [choice for _, _, choice in sorted(mentioned, key=lambda one: one[:2])]
 
     def _truth(self, parameter: Parameter) -> object:
-        words = {word.text for word in self._said.words}
+        words = {word.text for word in self._utterance.words}
         if words & NO_WORDS:
             return False
-        if words & YES_WORDS or self._said.stems & set(map(stem, name_words(parameter.name))):
+        if words & YES_WORDS or self._utterance.stems & set(map(stem, name_words(parameter.name))):
             return True
         return True if parameter.is_required else None
 
@@ -115,7 +115,7 @@ class _Filling:
         return next(beside, next(iter(self._numbers), None))
 
     def _stems_beside(self, number: Number) -> set[str]:
-        words = self._said.words
+        words = self._utterance.words
         return {stem(word.text) for word in (*words[: number.first][-1:], *words[number.after :][:1])}
 
     def _list(self, parameter: Parameter) -> object:
@@ -143,11 +143,11 @@ class _Filling:
 
     def _whole_text(self, parameter: Parameter) -> str:
         is_free_text = not FREE_TEXTS.isdisjoint(name_words(parameter.name))
-        return self._said.text.strip() if is_free_text else ""
+        return self._utterance.text.strip() if is_free_text else ""
 
     def _string_by_role(self, parameter: Parameter) -> str:
         names = set(name_words(parameter.name))
-        if quoted := _QUOTED.search(self._said.text):
+        if quoted := _QUOTED.search(self._utterance.text):
             return quoted[1] if not names & (PLACES | TIMES) else ""
         if names & TIMES:
             return self._time()
@@ -156,21 +156,21 @@ class _Filling:
         return self._phrase_after(_prepositions(names), is_place=bool(names & PLACES))
 
     def _time(self) -> str:
-        words = self._said.words
+        words = self._utterance.words
         for index, word in enumerate(words):
             if word.text in TIME_WORDS:
                 begin = index - 1 if index and words[index - 1].text in {"this", "next", "last"} else index
-                return self._said.between(begin, index + 1)
+                return self._utterance.between(begin, index + 1)
         return ""
 
     def _rest_after(self, openers: Sequence[str]) -> str:
-        words = self._said.words
+        words = self._utterance.words
         begins = {word.text: words[index + 1].begin for index, word in enumerate(words[:-1])}
         begin = next((begins[opener] for opener in openers if opener in begins), None)
-        return "" if begin is None else self._said.text[begin:].strip().rstrip(".?!")
+        return "" if begin is None else self._utterance.text[begin:].strip().rstrip(".?!")
 
     def _phrase_after(self, prepositions: frozenset[str], *, is_place: bool) -> str:
-        for index, word in enumerate(self._said.words):
+        for index, word in enumerate(self._utterance.words):
             if word.text in prepositions:
                 phrase = self._phrase(index + 1, is_list=is_place)
                 if phrase and phrase not in self._phrases:
@@ -179,7 +179,7 @@ class _Filling:
 
     def _phrase(self, first: int, *, is_list: bool) -> str:
         """The few words from *first* on that belong together; empty if they are none, or a number or a time."""
-        words = self._said.words
+        words = self._utterance.words
         while first < len(words) and words[first].text in ARTICLES:
             first += 1
         after = first
@@ -187,21 +187,21 @@ class _Filling:
             first, after, is_list=is_list
         ):
             after += 1
-        if after == first or any(number.first == first for number in self._said.numbers):
+        if after == first or any(number.first == first for number in self._utterance.numbers):
             return ""
-        return self._said.between(first, after)
+        return self._utterance.between(first, after)
 
     def _goes_on(self, first: int, index: int, *, is_list: bool) -> bool:
-        word = self._said.words[index].text
+        word = self._utterance.words[index].text
         if word in PHRASE_ENDS or (word == "and" and not is_list):
             return False
-        return index == first or self._said.is_joined(index)
+        return index == first or self._utterance.is_joined(index)
 
     def _remaining(self) -> str:
-        """The words that mean something and have no other part in what was said; of these, names rather than others."""
-        left = [word for word in self._said.words if not self._is_spent(word.text)]
-        names = [word for word in left if self._said.text[word.begin].isupper()]
-        return " ".join(self._said.text[word.begin : word.end] for word in names or left)
+        """The words that no other parameter has used; names rather than others."""
+        left = [word for word in self._utterance.words if not self._is_spent(word.text)]
+        names = [word for word in left if self._utterance.text[word.begin].isupper()]
+        return " ".join(self._utterance.text[word.begin : word.end] for word in names or left)
 
     def _is_spent(self, word: str) -> bool:
         if word in STOP_WORDS | ALL_PREPOSITIONS | TIME_WORDS or word[0].isdecimal():

@@ -1,4 +1,4 @@
-"""The embedded server's mind: a few rules."""
+"""The embedded server's responder: a few rules."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from .._engines import CallTool
 
 
-_LONGEST_TEXT: Final = 2000
-"""Characters that are looked at: nobody else waits for the rules for long."""
+_LONGEST_TEXT: Final = 2000  # characters that are read: other conversations wait meanwhile
 
 
 class RuleResponder:
     """A `Responder` that follows rules; there is no language model in it.
 
-    It calls declared functions whose names, descriptions and parameters share words with what was said, words an
-    answer from what they return, makes small talk, and otherwise says what it has heard. It does not understand, and
-    it takes no instructions. The same history always gets the same reply.
+    It calls declared functions whose names, descriptions and parameters share words with the user's message, makes an
+    answer of what they return, has some small talk, and otherwise repeats what it heard. It ignores the system
+    instruction. The same history always gets the same reply.
     """
 
     def respond(
@@ -35,10 +34,10 @@ class RuleResponder:
         functions: Sequence[FunctionDeclaration],
         system_instruction: Content | None,  # noqa: ARG002 - rules take no instructions
     ) -> Say | Sequence[CallTool]:
-        latest = _since_the_model(history)
+        latest = _since_last_reply(history)
         if responses := _open_responses(latest):
             return Say(in_words(_answered(responses, history)))
-        text = " ".join(filter(_has_words, (content.text for content in latest)))[:_LONGEST_TEXT]
+        text = " ".join(filter(_has_letters, (content.text for content in latest)))[:_LONGEST_TEXT]
         earlier = history[: len(history) - len(latest)]
         return (
             choose(functions, text)
@@ -49,33 +48,33 @@ class RuleResponder:
 
 
 def _chat(text: str, earlier: Sequence[Content]) -> Say | None:
-    reply = small_talk(text, _said(earlier))
+    reply = small_talk(text, _messages(earlier))
     return None if reply is None else Say(reply)
 
 
 def _completed(
     functions: Sequence[FunctionDeclaration], text: str, earlier: Sequence[Content]
 ) -> Say | Sequence[CallTool]:
-    """The calls for which *text* is what was still missing."""
-    said = _said(earlier)
-    if not said or not is_question(earlier[-1].text):
+    """The calls for which *text* is the missing argument."""
+    messages = _messages(earlier)
+    if not messages or not is_question(earlier[-1].text):
         return []
-    return choose(functions, f"{said[-1]} {text}")
+    return choose(functions, f"{messages[-1]} {text}")
 
 
-def _since_the_model(history: Sequence[Content]) -> Sequence[Content]:
-    """What has come since the model had its last say."""
+def _since_last_reply(history: Sequence[Content]) -> Sequence[Content]:
+    """The contents after the model's last one."""
     begin = next((i for i in range(len(history), 0, -1) if history[i - 1].role == "model"), 0)
     return history[begin:]
 
 
 def _open_responses(contents: Sequence[Content]) -> Sequence[FunctionResponse]:
-    """The function responses to be worded: none if something was said after them."""
+    """The function responses that have no reply; none if the user wrote something after them."""
     responses: list[FunctionResponse] = []
     for part in (part for content in contents for part in content.parts):
         if part.function_response is not None:
             responses.append(part.function_response)
-        elif part.text and _has_words(part.text) and not part.thought:
+        elif part.text and _has_letters(part.text) and not part.thought:
             responses.clear()
     return responses
 
@@ -88,16 +87,16 @@ def _answered(responses: Iterable[FunctionResponse], history: Sequence[Content])
 
 
 def _args_of(response: FunctionResponse, calls: Sequence[FunctionCall]) -> Mapping[str, object]:
-    """The arguments of the call that this responds to, which some clients tell by its name only."""
+    """The arguments of the call, which some clients identify by its name only."""
     for call in reversed(calls):
         if call.id == response.id if response.id else call.name == response.name:
             return call.args
     return {}
 
 
-def _said(history: Sequence[Content]) -> Sequence[str]:
-    return [content.text for content in history if content.role != "model" and _has_words(content.text)]
+def _messages(history: Sequence[Content]) -> Sequence[str]:
+    return [content.text for content in history if content.role != "model" and _has_letters(content.text)]
 
 
-def _has_words(text: str) -> bool:
+def _has_letters(text: str) -> bool:
     return any(map(str.isalnum, text))

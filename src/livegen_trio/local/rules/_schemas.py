@@ -1,6 +1,6 @@
-"""One view of a function's parameters, whether they are declared in OpenAPI's spelling or as a JSON schema. Pure.
+"""Reads a function's parameters, in OpenAPI's spelling or as a JSON schema. Pure.
 
-Clients write these schemas, so nothing is taken for granted: what can't be read is a string, or not there.
+Clients write these schemas, so any JSON is accepted: a parameter that can't be read is a string, or is left out.
 """
 
 from __future__ import annotations
@@ -10,33 +10,30 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from ._json import is_array, is_object
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeGuard
 
     from ...types import FunctionDeclaration
 
 _DEEPEST: Final = 6
-_MOST: Final = 64
-"""Parameters, or choices of one: schemas may be large, and those that refer to themselves have no end."""
-_LONGEST: Final = 200
-"""Characters of a description that are read."""
+_MOST: Final = 64  # parameters, or choices of one: schemas may be large, and one that refers to itself has no end
+_LONGEST: Final = 200  # characters of a description that are read
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value that a function takes.
+    """A parameter of a function.
 
     Attributes:
         name: Its name.
         kind: `string`, `number`, `integer`, `boolean`, `array` or `object`.
-        description: What is said about it.
-        choices: The values that it may have; empty if all may be.
-        is_required: Whether there has to be one.
-        default: What it is when it is not given, or None.
-        items: What an array is made of.
-        fields: What an object is made of.
+        description: From its schema.
+        choices: Its possible values; empty if any is possible.
+        is_required: Whether the function needs it.
+        default: Its value when it is not given, or None.
+        items: An array's items.
+        fields: An object's properties.
     """
 
     name: str
@@ -50,7 +47,7 @@ class Parameter:
 
 
 def parameters_of(declaration: FunctionDeclaration) -> Sequence[Parameter]:
-    """The parameters of a function, in order."""
+    """Read the parameters of a function, in order."""
     schema: object = declaration.parameters_json_schema
     if declaration.parameters is not None:
         schema = msgspec.to_builtins(declaration.parameters)
@@ -58,7 +55,7 @@ def parameters_of(declaration: FunctionDeclaration) -> Sequence[Parameter]:
 
 
 class _Reader:
-    """Reads a schema, with the definitions that its parts may refer to."""
+    """Reads a schema with its definitions."""
 
     def __init__(self, root: Mapping[str, object]) -> None:
         self._definitions = {
@@ -96,7 +93,7 @@ class _Reader:
         return depth < _DEEPEST and self._left > 0 and is_object(shape.get(key))
 
     def _resolved(self, shape: Mapping[str, object]) -> Mapping[str, object]:
-        """The shape with what it refers to, and the first of its alternatives that is not null."""
+        """Replace a reference by its target, and alternatives by the first that is not null."""
         for _ in range(_DEEPEST):
             reference = _text(shape.get("$ref", shape.get("ref")))
             other = self._definitions.get(reference.rpartition("/")[2]) if reference else _alternative(shape)
@@ -127,6 +124,21 @@ def _choices(shape: Mapping[str, object]) -> tuple[object, ...]:
     if "const" in shape:
         return (shape["const"],)
     return tuple(choice for choice in _sequence(shape.get("enum"))[:_MOST] if choice is not None)
+
+
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether *value* is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[object]]:
+    """Whether *value* is a JSON array."""
+    return isinstance(value, list)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether *value* is a number; booleans are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Chooses declared functions by the words that they share with what somebody said. Rules, not understanding."""
+"""Chooses declared functions by the words that they share with a user's message. Rules, not understanding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._engines import CallTool, Say
 from ._arguments import fill, is_place
 from ._schemas import parameters_of
 from ._vocabulary import RELATED, STOP_WORDS, WEAK_STEMS
-from ._words import Said, name_words, stem
+from ._words import Utterance, name_words, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 _NAME_WEIGHT: Final = 3
 _CHOICE_WEIGHT: Final = 2
 _OTHER_WEIGHT: Final = 1
-_ENOUGH: Final = 2
-"""A word of the name is enough; of the rest, it takes two."""
+_ENOUGH: Final = 2  # one word of the name, or two others
 
 _RELATED_WEIGHT: Final = 2
 
@@ -30,16 +29,15 @@ _QUESTION: Final = re.compile(r"(?:Which|How many) [\w ]*\?")
 _CLAUSE: Final = re.compile(r"[.?!;]\s+|,?\s+(?:and then|and also|and|then|also)\s+")
 _MOST_CALLS: Final = 4
 _MOST_FUNCTIONS: Final = 128
-_LONGEST_DESCRIPTION: Final = 500
-"""Characters. Clients may declare more, but the other conversations wait for the rules."""
+_LONGEST_DESCRIPTION: Final = 500  # characters that are read: other conversations wait meanwhile
 
 
 def choose(functions: Sequence[FunctionDeclaration], text: str) -> Say | Sequence[CallTool]:
-    """The calls that *text* asks for, none if it asks for none; or a question for what it does not say."""
+    """Choose the calls that *text* asks for, if any; or ask for a required argument that it lacks."""
     calls: list[CallTool] = []
-    for candidate, said in _matches(functions, text):
+    for candidate, utterance in _matches(functions, text):
         parameters = parameters_of(candidate.function)
-        args = fill(parameters, said, about=frozenset(candidate.weights))
+        args = fill(parameters, utterance, about=frozenset(candidate.weights))
         missing = [
             parameter for parameter in parameters if parameter.is_required and parameter.name not in args
         ]
@@ -50,56 +48,55 @@ def choose(functions: Sequence[FunctionDeclaration], text: str) -> Say | Sequenc
 
 
 def is_question(text: str) -> bool:
-    """Whether this is what `choose` asks: its answer belongs to what was said before."""
+    """Whether *text* is a question by `choose`: its answer completes the message before."""
     return _QUESTION.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     function: FunctionDeclaration
-    weights: Mapping[str, int]
-    """How much each stem in the declaration tells."""
+    weights: Mapping[str, int]  # of each stem in the declaration
 
 
-def _matches(functions: Sequence[FunctionDeclaration], text: str) -> Iterable[tuple[_Candidate, Said]]:
-    """The functions meant, each with the part of the text that means it."""
+def _matches(functions: Sequence[FunctionDeclaration], text: str) -> Iterable[tuple[_Candidate, Utterance]]:
+    """Find the functions, each with its part of the text."""
     candidates = [_Candidate(function, _weights(function)) for function in functions[:_MOST_FUNCTIONS]]
-    matches: dict[str, tuple[_Candidate, Said]] = {}
+    matches: dict[str, tuple[_Candidate, Utterance]] = {}
     for clause in _CLAUSE.split(text):
-        candidate = _best(candidates, Said(clause))
+        candidate = _best(candidates, Utterance(clause))
         if candidate is not None:
-            matches.setdefault(candidate.function.name, (candidate, Said(clause)))
+            matches.setdefault(candidate.function.name, (candidate, Utterance(clause)))
     if len(matches) > 1:
         return matches.values()
-    return [(candidate, Said(text)) for candidate, _ in matches.values()]  # the rest may hold an argument
+    return [(candidate, Utterance(text)) for candidate, _ in matches.values()]  # the rest may hold an argument
 
 
-def _best(candidates: Sequence[_Candidate], said: Said) -> _Candidate | None:
-    """The one that fits best; the first of those that fit as well."""
+def _best(candidates: Sequence[_Candidate], utterance: Utterance) -> _Candidate | None:
+    """The candidate with the highest score; the first of equals."""
     best, best_score = None, _ENOUGH - 1
     for candidate in candidates:
-        score = _score(candidate.weights, said)
+        score = _score(candidate.weights, utterance)
         if score > best_score:
             best, best_score = candidate, score
     return best
 
 
-def _score(weights: Mapping[str, int], said: Said) -> int:
-    """What the words shared weigh; words that only have to do with what was said weigh less than those said."""
+def _score(weights: Mapping[str, int], utterance: Utterance) -> int:
+    """Add up the weights of shared words; a related word weighs less than the word itself."""
     related = (
-        frozenset[str]().union(*(group for group in RELATED if not group.isdisjoint(said.stems))) - said.stems
+        frozenset[str]().union(*(group for group in RELATED if not group.isdisjoint(utterance.stems))) - utterance.stems
     )
-    own_weight = sum(weights[stem] for stem in weights.keys() & said.stems)
+    own_weight = sum(weights[stem] for stem in weights.keys() & utterance.stems)
     return own_weight + max(
         (min(weights[stem], _RELATED_WEIGHT) for stem in weights.keys() & related), default=0
     )
 
 
 def _weights(function: FunctionDeclaration) -> Mapping[str, int]:
-    """The heavier weight counts for a stem that stands in two places."""
+    """Weigh the stems of a declaration; of two places the heavier counts."""
     weights: dict[str, int] = {}
     for weight, words in (
-        (_OTHER_WEIGHT, Said((function.description or "")[:_LONGEST_DESCRIPTION]).plain.split()),
+        (_OTHER_WEIGHT, Utterance((function.description or "")[:_LONGEST_DESCRIPTION]).plain.split()),
         (_OTHER_WEIGHT, _parameter_words(parameters_of(function))),
         (_CHOICE_WEIGHT, _choice_words(parameters_of(function))),
         (_NAME_WEIGHT, name_words(function.name)),
@@ -111,7 +108,7 @@ def _weights(function: FunctionDeclaration) -> Mapping[str, int]:
 def _parameter_words(parameters: Sequence[Parameter]) -> Iterable[str]:
     for parameter in parameters:
         yield from name_words(parameter.name)
-        yield from Said(parameter.description).plain.split()
+        yield from Utterance(parameter.description).plain.split()
 
 
 def _choice_words(parameters: Sequence[Parameter]) -> Iterable[str]:
@@ -121,7 +118,7 @@ def _choice_words(parameters: Sequence[Parameter]) -> Iterable[str]:
 
 
 def _for_each_place(args: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-    """The arguments, once for each place if several were named."""
+    """Repeat the arguments for each of several places."""
     several = next((name for name in args if is_place(name) and " and " in str(args[name])), None)
     if several is None:
         return [args]

@@ -1,4 +1,4 @@
-"""The words that the rules of the responder go by, as data."""
+"""The vocabulary of the rules, as data."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ def _stems(words: str) -> frozenset[str]:
     return frozenset(map(stem, words.split()))
 
 
+# Words without a meaning of their own.
 STOP_WORDS: Final = _set(
     "a an and any are at be but by can could do does for from get give has have how i i'd i'm in is it it's its let"
     " like make may me my need no of on or our out please should so some tell that the their them then there these"
     " this those to too up us use want was we what what's when where which who why will with would yes you your"
 )
-"""Words that say nothing of what somebody wants."""
 
+# Stems in the declaration of any function.
 WEAK_STEMS: Final = _stems(
     "api argument ask assistant call caller current false fetch find function get give given if input look lookup"
     " main new null number one optional parameter provide query request response result retrieve return run service"
     " show string thing tool true user value whether"
 )
-"""Stems that stand in the declaration of any function."""
 
+# Words of one subject: one may stand for another.
 RELATED: Final[Sequence[frozenset[str]]] = tuple(
     map(
         _stems,
@@ -51,8 +52,8 @@ RELATED: Final[Sequence[frozenset[str]]] = tuple(
         ),
     )
 )
-"""Words of one subject: whoever uses one may mean another."""
 
+# Kinds of parameters, by a word of their name.
 PLACES: Final = _set(
     "address area city country destination district location place region state town village where zip"
 )
@@ -62,8 +63,8 @@ FREE_TEXTS: Final = _set(
     "body content expression info keyword keywords message note phrase prompt query question search sentence subject"
     " task text title topic"
 )
-"""What a parameter is about, by a word of its name."""
 
+# Words before a value of each kind.
 PREPOSITIONS: Final[Mapping[str, frozenset[str]]] = {
     "origin": _set("from"),
     "destination": _set("to into"),
@@ -71,8 +72,8 @@ PREPOSITIONS: Final[Mapping[str, frozenset[str]]] = {
     "person": _set("to called named for with by call tell invite"),
     "other": _set("of for about in called named with by to from on as"),
 }
-"""What stands before a value of each kind."""
 
+# Words before a text of any kind; the surest first.
 BEFORE_TEXT: Final = (
     "saying",
     "says",
@@ -86,7 +87,6 @@ BEFORE_TEXT: Final = (
     "of",
     "search",
 )
-"""What stands before a text of any kind; the surest first."""
 
 ALL_PREPOSITIONS: Final = frozenset[str]().union(*PREPOSITIONS.values())
 
@@ -95,12 +95,12 @@ TIME_WORDS: Final = _set(
     " monday tuesday wednesday thursday friday saturday sunday"
 )
 
+# Words that end the name of a place, a person or a thing.
 PHRASE_ENDS: Final = (
     TIME_WORDS
     | PREPOSITIONS["place"]
     | _set("about because but by if is next on or please right saying says thanks thank that then when")
 )
-"""Words that no name of a place, a person or a thing goes on with."""
 
 ARTICLES: Final = _set("the a an my our your this that me")
 

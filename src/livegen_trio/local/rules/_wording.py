@@ -1,4 +1,4 @@
-"""Puts into words what functions have answered. Rules, not understanding."""
+"""Puts the results of functions into words. Rules, not understanding."""
 
 from __future__ import annotations
 
@@ -7,91 +7,62 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ._arguments import is_place
-from ._json import is_array, is_number, is_object
+from ._schemas import is_array, is_number, is_object
 from ._words import name_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+# Words of a field's name that say what its number counts: for one, and for many.
 _UNITS: Final[Mapping[str, tuple[str, str]]] = {
     "celsius": ("degree Celsius", "degrees Celsius"),
     "fahrenheit": ("degree Fahrenheit", "degrees Fahrenheit"),
     "percent": ("percent", "percent"),
     "kmh": ("kilometer per hour", "kilometers per hour"),
-    "mph": ("mile per hour", "miles per hour"),
     "seconds": ("second", "seconds"),
     "minutes": ("minute", "minutes"),
     "hours": ("hour", "hours"),
     "days": ("day", "days"),
     "km": ("kilometer", "kilometers"),
-    "meters": ("meter", "meters"),
-    "miles": ("mile", "miles"),
-    "usd": ("dollar", "dollars"),
     "dollars": ("dollar", "dollars"),
     "euros": ("euro", "euros"),
 }
-"""Words of a field's name that say what its number counts: for one, and for many."""
-
 _QUALITIES: Final = frozenset(
-    {
-        "condition",
-        "conditions",
-        "description",
-        "forecast",
-        "outlook",
-        "sky",
-        "status",
-        "state",
-        "summary",
-        "weather",
-    }
-)
-"""Fields whose value tells by itself what something is like."""
-
+    {"condition", "conditions", "description", "forecast", "sky", "status", "state", "summary", "weather"}
+)  # fields whose value follows "it is"
 _OUTCOMES: Final = frozenset({"ok", "success", "succeeded", "done"})
-_MOST: Final = 6
-"""Fields or items: more can't be listened to."""
+
+_MOST: Final = 6  # fields or items: nobody listens to more
 _DEEPEST: Final = 3
 _LARGEST: Final = 1e15
-_LONGEST: Final = 400
-"""Characters of one value."""
+_LONGEST: Final = 400  # characters of one value
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A call, and what came of it."""
+    """A call's arguments, and its function's response."""
 
     args: Mapping[str, object]
     response: Mapping[str, object]
 
 
 def in_words(answers: Sequence[Answered]) -> str:
-    """A reply made of what functions have answered."""
-    return " ".join(_one(answered) for answered in answers)
+    """Make a reply of what functions have answered."""
+    return " ".join(_sentence(_one(answered)) for answered in answers)
 
 
 def _one(answered: Answered) -> str:
-    if error := answered.response.get("error"):
+    response = answered.response
+    if error := response.get("error"):
         return f"That did not work: {_sentence(_value(error))}"
-    result = _result(answered.response)
+    result = response.get("output", response.get("result", response))
     if isinstance(result, str) and _is_sentence(result):
-        return _sentence(_short(result))
+        return _value(result)
     statement = _statement(result, answered.args)
     if not statement:
-        return "That did not work." if _failed(result) else "Done."
-    return _sentence(_place(answered.args) + statement)
-
-
-def _result(response: Mapping[str, object]) -> object:
-    """What the function gave: under a key for it alone, or all of the response."""
-    for key in ("output", "result"):
-        if key in response:
-            return response[key]
-    return response
-
-
-def _failed(result: object) -> bool:
-    return is_object(result) and any(result.get(key) is False for key in _OUTCOMES)
+        has_failed = is_object(result) and any(result.get(key) is False for key in _OUTCOMES)
+        return "That did not work." if has_failed else "Done."
+    return _place(answered.args) + statement
 
 
 def _place(args: Mapping[str, object]) -> str:
@@ -101,47 +72,28 @@ def _place(args: Mapping[str, object]) -> str:
 
 def _statement(result: object, args: Mapping[str, object]) -> str:
     if is_object(result):
-        return _of_fields(result, args)
+        return _fields(result, args)
     if is_array(result):
         return f"there is {_value(result)}" if result else "there is nothing"
     return "" if result is None else f"it is {_value(result)}"
 
 
-def _of_fields(fields: Mapping[str, object], args: Mapping[str, object]) -> str:
+def _fields(fields: Mapping[str, object], args: Mapping[str, object]) -> str:
+    """Name the fields, but for what the user said already."""
     known = {_value(value).casefold() for value in args.values()}
-    told = [
+    new = [
         (name_words(name), value)
-        for name, value in _flat(_with_unit(fields), "", 0)
+        for name, value in fields.items()
         if value is not None and name not in _OUTCOMES and _value(value).casefold() not in known
     ][:_MOST]
-    qualities = [words for name, value in told if (words := _quality(name, value))]
-    others = [_other(name, value) for name, value in told if not _quality(name, value)]
-    statements = [f"it is {_list(qualities)}", *others] if qualities else others
+    qualities = [text for name, value in new if (text := _quality(name, value))]
+    others = [_other(name, value) for name, value in new if not _quality(name, value)]
+    statements = [f"it is {_joined(qualities)}", *others] if qualities else others
     return ", and ".join(filter(None, [", ".join(statements[:-1]), *statements[-1:]]))
 
 
-def _with_unit(fields: Mapping[str, object]) -> Mapping[str, object]:
-    """The fields with the unit in their names, if it has a field of its own."""
-    unit = next((value for name, value in fields.items() if name in {"unit", "units"}), None)
-    if not isinstance(unit, str) or unit.lower() not in _UNITS:
-        return fields
-    return {
-        f"{name} {unit.lower()}" if is_number(value) else name: value
-        for name, value in fields.items()
-        if value is not unit
-    }
-
-
-def _flat(fields: Mapping[str, object], prefix: str, depth: int) -> Iterable[tuple[str, object]]:
-    for name, value in fields.items():
-        if is_object(value) and depth < _DEEPEST:
-            yield from _flat(value, f"{prefix}{name} ", depth + 1)
-        else:
-            yield f"{prefix}{name}", value
-
-
 def _quality(name: Sequence[str], value: object) -> str:
-    """What follows "it is": a number of units, the state of things, or whether something holds."""
+    """The part after "it is": a number of units, a state, or whether something holds."""
     if isinstance(value, bool):
         return f"{'' if value else 'not '}{' '.join(name).removeprefix('is ')}"
     if is_number(value) and len(name) == 1 and name[0] in _UNITS:
@@ -167,10 +119,11 @@ def _value(value: object, depth: int = 0) -> str:
     if isinstance(value, float):
         return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) < _LARGEST else f"{value:g}"
     if not (is_array(value) or is_object(value)):
-        return "unknown" if value is None else _short(str(value))
+        text = "unknown" if value is None else str(value)
+        return textwrap.shorten(text, _LONGEST, placeholder=" and so on") or "empty"
     if depth == _DEEPEST:
         return "more"
-    return _list(_items(value, depth + 1)) or "none"
+    return _joined(_items(value, depth + 1)) or "none"
 
 
 def _items(value: list[object] | dict[str, object], depth: int) -> Sequence[str]:
@@ -180,12 +133,8 @@ def _items(value: list[object] | dict[str, object], depth: int) -> Sequence[str]
     return [_value(item, depth) for item in list(value)[:_MOST]]
 
 
-def _short(text: str) -> str:
-    return textwrap.shorten(text, _LONGEST, placeholder=" and so on") or "empty"
-
-
-def _list(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+def _joined(items: Sequence[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
 def _is_sentence(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What somebody said, as words and numbers. Pure."""
+"""A user's message as words and numbers. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _WORD: Final = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_DIGITS: Final = re.compile(r"\d{1,15}(?:\.\d{1,15})?")
+_DIGITS: Final = re.compile(r"\d{1,15}(?:\.\d{1,15})?", re.ASCII)
 
 _ONES: Final[Mapping[str, int]] = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -22,16 +22,15 @@ _ONES: Final[Mapping[str, int]] = {
 _TENS: Final[Mapping[str, int]] = {
     "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
-_SCALES: Final[Mapping[str, int]] = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 
+# Cut off one after the other, at most one of each group.
 _ENDINGS: Final = (("ing", "ies", "ed", "es", "ly", "s"), ("y", "e"))
-"""Cut off one after the other, at most one of each group."""
 _SHORTEST_STEM: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word in lower case, and where it stands in the text."""
+    """A word in lower case, and its place in the text."""
 
     text: str
     begin: int
@@ -40,7 +39,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, in digits or in words, and the words that it takes: from *first* up to but without *after*."""
+    """A number, in digits or in words, and the words that spell it: from *first* up to but without *after*."""
 
     value: int | float
     first: int
@@ -48,7 +47,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Said:
+class Utterance:
     """A text, with what can be read out of it."""
 
     text: str
@@ -73,7 +72,7 @@ class Said:
 
     @cached_property
     def numbers(self) -> Sequence[Number]:
-        """Its numbers in order."""
+        """Its numbers in order: digits, and words up to "ninety-nine"."""
         return list(_numbers([word.text for word in self.words]))
 
     def between(self, first: int, after: int) -> str:
@@ -87,7 +86,7 @@ class Said:
 
 
 def stem(word: str) -> str:
-    """The word in lower case without its commonest endings: enough to tell that two words are forms of one."""
+    """Reduce a word to lower case without its commonest endings, so that forms of one word are equal."""
     word = word.lower().removesuffix("'s")
     for endings in _ENDINGS:
         ending = next((one for one in endings if word.endswith(one)), "")
@@ -97,82 +96,29 @@ def stem(word: str) -> str:
 
 
 def name_words(name: str) -> Sequence[str]:
-    """The words that an identifier is made of: `getWeather` and `get_weather` are both of two."""
-    return [word.text for word in Said(_CAMEL.sub(" ", name).replace("_", " ")).words]
+    """Split an identifier into its words: `getWeather` and `get_weather` both have two."""
+    return [word.text for word in Utterance(_CAMEL.sub(" ", name).replace("_", " ")).words]
 
 
 def _numbers(words: Sequence[str]) -> Iterable[Number]:
-    position = after = 0
+    position = 0
     while position < len(words):
-        # "five minus three" is a sum, and not a five and a negative number.
-        number = _number_at(words, position, may_be_negative=position == 0 or position != after)
+        number = _number_at(words, position)
         if number is None:
             position += 1
         else:
             yield number
-            position = after = number.after
+            position = number.after
 
 
-def _number_at(words: Sequence[str], first: int, *, may_be_negative: bool) -> Number | None:
-    if words[first][0].isdecimal():
-        return _from_digits(words, first)
-    negative = may_be_negative and words[first] == "minus"
-    value, after = _whole(words, first + negative)
-    if value is None:
-        return _negative_digits(words, first) if negative else None
-    fraction, after = _fraction(words, after)
-    exact: int | float = value + float(f"0.{fraction}") if fraction else value
-    return Number(-exact if negative else exact, first, after)
-
-
-def _from_digits(words: Sequence[str], first: int) -> Number | None:
-    digits = words[first].replace(",", "")
-    if not digits.isascii() or not _DIGITS.fullmatch(digits):
+def _number_at(words: Sequence[str], first: int) -> Number | None:
+    word = words[first]
+    if word in _TENS:
+        ones = _ONES.get(words[first + 1], 0) if first + 1 < len(words) else 0
+        return Number(_TENS[word] + ones, first, first + 2) if 0 < ones < 10 else Number(_TENS[word], first, first + 1)
+    if word in _ONES:
+        return Number(_ONES[word], first, first + 1)
+    digits = word.replace(",", "")
+    if not _DIGITS.fullmatch(digits):
         return None
-    value: int | float = float(digits) if "." in digits else int(digits)
-    after = first + 1
-    if after < len(words) and words[after] in _SCALES:
-        value, after = value * _SCALES[words[after]], after + 1
-    return Number(value, first, after)
-
-
-def _negative_digits(words: Sequence[str], first: int) -> Number | None:
-    if first + 1 == len(words) or not words[first + 1][0].isdecimal():
-        return None
-    number = _from_digits(words, first + 1)
-    return None if number is None else Number(-number.value, first, number.after)
-
-
-def _whole(words: Sequence[str], position: int) -> tuple[int | None, int]:
-    """The whole number in words from *position* on, and where it is over; one like "five six" is over after five."""
-    total, group, open_below = 0, 0, 1_000_000
-    begin = position
-    while position < len(words):
-        word = words[position]
-        if (value := _ONES.get(word, _TENS.get(word))) is not None and value < open_below:
-            group += value
-            open_below = 10 if word in _TENS else 0
-        elif word in _SCALES and position > begin:
-            group, total = (group * 100, total) if word == "hundred" else (0, total + group * _SCALES[word])
-            open_below = 100 if word == "hundred" else 1000
-        elif not _is_and_within(words, position, begin):
-            break
-        position += 1
-    return (None, begin) if position == begin else (total + group, position)
-
-
-def _is_and_within(words: Sequence[str], position: int, begin: int) -> bool:
-    """Whether this is the "and" of "one hundred and five"."""
-    if words[position] != "and" or position == begin or position + 1 == len(words):
-        return False
-    return words[position - 1] in _SCALES and (words[position + 1] in _ONES or words[position + 1] in _TENS)
-
-
-def _fraction(words: Sequence[str], position: int) -> tuple[str, int]:
-    if words[position : position + 1] != ["point"]:
-        return "", position
-    end = position + 1
-    while end < len(words) and _ONES.get(words[end], 10) < 10:
-        end += 1
-    digits = "".join(str(_ONES[word]) for word in words[position + 1 : end])
-    return (digits, end) if digits else ("", position)
+    return Number(float(digits) if "." in digits else int(digits), first, first + 1)

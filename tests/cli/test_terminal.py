@@ -84,11 +84,11 @@ def test_a_terminal_is_given_nothing_to_obey() -> None:
 
 def test_words_grow_on_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     screen = Screen()
-    screen.words("heard", " Good")
-    screen.words("heard", "bye\nthere")
-    screen.words("said", " Good")
+    screen.fragment("heard", " Good")
+    screen.fragment("heard", "bye\nthere")
+    screen.fragment("said", " Good")
     screen.line("tool call", "f()")
-    screen.words("said", " day")
+    screen.fragment("said", " day")
     screen.finish()
     screen.finish()
     assert capsys.readouterr().out.splitlines() == [

@@ -81,13 +81,7 @@ def test_any_text_can_be_read(text: str) -> None:
     assert all(stem(word.text) for word in utterance.words)
 
 
-@given(
-    st.lists(
-        st.sampled_from(
-            ["one", "five", "twenty", "ten", "and", "point", "x", "7", "1.5"]
-        )
-    )
-)
+@given(st.lists(st.sampled_from(["one", "five", "twenty", "ten", "and", "point", "x", "7", "1.5"])))
 def test_numbers_do_not_overlap(words: list[str]) -> None:
     position = 0
     for number in Utterance(" ".join(words)).numbers:

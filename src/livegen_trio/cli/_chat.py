@@ -11,7 +11,6 @@ import trio
 
 from .._errors import HandshakeError, SetupRejectedError
 from .._model import get_live_generative_model
-from .._protocol.turn_rules import ends_exchange
 from .._session.closed import SessionClosedError
 from .._single_exception import single_exception
 from ..backends.gemini import API_KEY_VARIABLES, GeminiBackend
@@ -25,21 +24,21 @@ if TYPE_CHECKING:
 
     from .._model import LiveGenerativeModel
     from .._session.session import LiveSession
-    from ..types import ServerEvent
+    from .._session.turns import Turn
 
+# The model of each backend unless another is named.
 _MODELS: Final = {
     "local": "gemini-live-2.5-flash-preview",
     "gemini": "gemini-2.5-flash-native-audio-preview-12-2025",
 }
-"""What each backend has unless another model is named."""
 
 _WRITTEN: Final = LiveGenerationConfig(response_modalities=["TEXT"])
+# For models that may only speak, as all of the newer ones do: their answers come as a transcription.
 _SPOKEN: Final = LiveGenerationConfig(
     response_modalities=["AUDIO"], output_audio_transcription=AudioTranscriptionConfig()
 )
-"""For models that may only speak, as all of the newer ones do: their words come as a transcription."""
 
-_POLICY_VIOLATION: Final = 1008  # what a service closes with that doesn't have the model
+_POLICY_VIOLATION: Final = 1008  # the close code of a service that doesn't have the model
 
 SUMMARY: Final = "converse in text, with the embedded server or with Gemini"
 DESCRIPTION: Final = (
@@ -61,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--url", help="an embedded server that runs elsewhere, as `livegen-trio serve` prints it"
     )
-    parser.add_argument("--system", metavar="TEXT", help="what the model shall go by")
+    parser.add_argument("--system", metavar="TEXT", help="the system instruction")
 
 
 async def run(arguments: argparse.Namespace) -> int:
@@ -76,28 +75,32 @@ async def run(arguments: argparse.Namespace) -> int:
 
 
 async def converse(session: LiveSession) -> None:
-    """Send each line of standard input, and show what the model answers, until the input ends.
+    """Send each line of standard input, and print the model's answer, until the input ends.
 
     Raises:
         CommandError: The server ended the session first, though normally.
         SessionClosedError: It ended in another way.
     """
-    answers = _Answers()
+    answered = _Answered()
     with single_exception():
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_send_lines, session, answers, nursery.cancel_scope)
-            async for event in session:
-                answers.show(event)
+            nursery.start_soon(_send_lines, session, answered, nursery.cancel_scope)
+            async for turn in session.turns():
+                if await _print(turn):
+                    answered.note()
             raise CommandError("the server ended the session", exit_code=FAILED)
 
 
-async def _send_lines(session: LiveSession, answers: _Answers, conversation: trio.CancelScope) -> None:
+async def _send_lines(session: LiveSession, answered: _Answered, conversation: trio.CancelScope) -> None:
     prompt = "> " if sys.stdin is not None and sys.stdin.isatty() else ""
     try:
         with suppress(SessionClosedError):  # receiving, which goes on meanwhile, raises it as well
             print(prompt, end="", flush=True)
             async for line in StandardInput():
-                await _ask(session, line.strip(), answers)
+                if line.strip():
+                    answered.expect()
+                    await session.send(line.strip())
+                    await answered.event.wait()
                 print(prompt, end="", flush=True)
             conversation.cancel(reason="the input has ended")
     finally:
@@ -105,45 +108,41 @@ async def _send_lines(session: LiveSession, answers: _Answers, conversation: tri
             print(flush=True)  # what comes next on the terminal begins on a line of its own
 
 
-async def _ask(session: LiveSession, line: str, answers: _Answers) -> None:
-    """Send a line, and wait until it is answered."""
-    if not line:
-        return
-    answers.expect()
-    await session.send(line)
-    await answers.complete.wait()
-
-
-class _Answers:
-    """Shows answers as they come, and knows when one is complete."""
+class _Answered:
+    """Whether the line that was sent last has its answer."""
 
     def __init__(self) -> None:
-        self._is_written: bool | None = None
-        self.complete = trio.Event()
+        self.event: trio.Event = trio.Event()
 
     def expect(self) -> None:
-        """Take the answer that ends next for the one that is waited for."""
-        self.complete = trio.Event()
+        """Wait for the next answer."""
+        self.event = trio.Event()
 
-    def show(self, event: ServerEvent) -> None:
-        """Show what *event* says."""
+    def note(self) -> None:
+        """Note that the answer is complete."""
+        self.event.set()
+
+
+async def _print(turn: Turn) -> bool:
+    """Print a turn as it comes: its text, or the transcript of its speech. True if the answer ends with it.
+
+    A server may send both: the first to come is printed.
+    """
+    is_written: bool | None = None
+    more_follows = False
+    async for event in turn:
         if isinstance(event, ServerContent):
-            print(printable(self._words(event)), end="", flush=True)
-        if ends_exchange(event):
-            print(flush=True)
-            self._is_written = None
-            self.complete.set()
-
-    def _words(self, content: ServerContent) -> str:
-        """The text, or the transcription of the speech; a server may send both, and the first of them is shown."""
-        spoken = "" if content.output_transcription is None else content.output_transcription.text
-        if self._is_written is None and (content.text or spoken):
-            self._is_written = bool(content.text)
-        return content.text if self._is_written else spoken
+            spoken = "" if event.output_transcription is None else event.output_transcription.text
+            if is_written is None and (event.text or spoken):
+                is_written = bool(event.text)
+            print(printable(event.text if is_written else spoken), end="", flush=True)
+            more_follows = event.interaction_status == "IN_PROGRESS"
+    print(flush=True)
+    return not more_follows
 
 
 def _advice(error: HandshakeError, arguments: argparse.Namespace) -> str:
-    """What to do about it, in the words of this command."""
+    """Advice on *error* in terms of this command's options."""
     if isinstance(error, SetupRejectedError):
         is_unknown = error.code == _POLICY_VIOLATION
         return f"; choose another --model, such as {_MODELS[arguments.backend]}" if is_unknown else ""

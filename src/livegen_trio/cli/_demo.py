@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from .._model import get_live_generative_model
-from .._session.closed import SessionClosedError
 from .._single_exception import single_exception
-from ..audio import Recording, read_wav, speech_end, stream_pcm, write_wav
+from ..audio import AudioConversation, Recording, read_wav, speech_end, stream_pcm, write_wav
 from ..local import LocalBackend, LocalServer, load_engines, speech_available
 from ..types import OUTPUT_SAMPLE_RATE, AudioTranscriptionConfig, LiveGenerationConfig
 from . import _arguments
@@ -29,6 +27,7 @@ from ._weather import get_weather
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import AsyncGenerator
 
     from .._inputs import ToolInput
     from .._model import LiveGenerativeModel
@@ -46,7 +45,7 @@ _QUESTION: Final = "What is the weather in Paris?"
 _SLOW_QUESTION: Final = "Search flights to Rome."
 _INSTALL: Final = 'pip install "livegen-trio[cli,local]"'
 _PATIENCE: Final = (
-    15.0  # seconds without any news; hearing and speaking take one or two, and more on a slow machine
+    15.0  # seconds without an event; hearing and speaking take one or two, more on a slow machine
 )
 
 
@@ -68,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interrupt",
         action="store_true",
-        help="first ask for something slow, and speak the question over it: what is slow is cancelled",
+        help="first make a slow request, and speak the question over it: the request is cancelled",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the results as a JSON object in the last line"
@@ -87,17 +86,19 @@ async def run(arguments: argparse.Namespace) -> int:
     screen.line(
         "question", f"{arguments.question or _QUESTION} ({question.seconds:.1f} s, {question.rate} Hz)"
     )
-    before = await _speak_aloud(_SLOW_QUESTION, engines) if arguments.interrupt else None
+    before = (
+        _at_rate(await _speak_aloud(_SLOW_QUESTION, engines), question.rate) if arguments.interrupt else None
+    )
     exchange = await _ask_server(engines, question, screen, before=before)
     return report(exchange, out, screen, as_json=arguments.json)
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """Something slow that is asked for first, and that the question is spoken over.
+    """A slow request that is made first, and that the question is spoken over.
 
     Attributes:
-        request: It, spoken.
+        request: The request, spoken, at the question's sample rate.
         begun: Set when it is being carried out.
     """
 
@@ -108,7 +109,9 @@ class Interruption:
 async def converse(
     session: LiveSession, question: Recording, screen: Screen, interruption: Interruption | None = None
 ) -> Exchange:
-    """Ask *question*, and show and gather what comes, until it is answered or nothing comes any more.
+    """Ask *question*, show and gather what comes, and play the answer to its end.
+
+    Returns early if nothing comes for 15 s.
 
     Raises:
         SessionClosedError: The session broke.
@@ -117,50 +120,45 @@ async def converse(
     question_ends_at = trio.current_time() + question.seconds
     if interruption is not None:
         question_ends_at += interruption.request.seconds
-    with single_exception():
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_speak, session, question, exchange, interruption)
-            with trio.CancelScope(deadline=question_ends_at + _PATIENCE) as patience:
-                async for event in session:
-                    exchange.take(event)
-                    if exchange.is_over:
-                        break
-                    patience.deadline = max(trio.current_time(), question_ends_at) + _PATIENCE
-            nursery.cancel_scope.cancel(reason="the question is answered, or never will be")
+    microphone = _microphone(question, exchange, interruption)
+    async with AudioConversation(
+        session, source=microphone, sink=exchange.speaker, source_rate=question.rate
+    ) as conversation:
+        with trio.CancelScope(deadline=question_ends_at + _PATIENCE) as patience:
+            async for event in conversation:
+                exchange.add(event)
+                if exchange.is_over:
+                    await conversation.wait_played()
+                    break
+                patience.deadline = max(trio.current_time(), question_ends_at) + _PATIENCE
     screen.finish()
     return exchange
 
 
-async def _speak(
-    session: LiveSession, question: Recording, exchange: Exchange, interruption: Interruption | None
-) -> None:
-    """Be the microphone: the question, and then the silence of a user who waits. A microphone never stops."""
-    mime_type = question.mime_type
+async def _microphone(
+    question: Recording, exchange: Exchange, interruption: Interruption | None
+) -> AsyncGenerator[bytes]:
+    """Yield the question in real time, and then the silence of a user who waits. A microphone never stops."""
+    if interruption is not None:
+        async for chunk in stream_pcm(interruption.request.pcm, question.rate):
+            yield chunk
+        while not interruption.begun.is_set():
+            async for chunk in stream_pcm(bytes(2 * question.rate // 10), question.rate):
+                yield chunk
     last_sound = 2 * (speech_end(question) or 0)
     sent = 0
-    with suppress(SessionClosedError):  # receiving, which goes on meanwhile, raises it as well
-        if interruption is not None:
-            await _ask_for_something_slow(session, interruption)
-        async for chunk in stream_pcm(question.pcm, question.rate):
-            await session.send_audio_realtime(chunk, mime_type=mime_type)
-            sent += len(chunk)
-            if sent >= last_sound and exchange.speech_ended_at is None:
-                exchange.speech_ended_at = trio.current_time()
-        while True:
-            async for chunk in stream_pcm(bytes(2 * question.rate), question.rate):
-                await session.send_audio_realtime(chunk, mime_type=mime_type)
-
-
-async def _ask_for_something_slow(session: LiveSession, interruption: Interruption) -> None:
-    request = interruption.request
-    await session.send_media_stream(stream_pcm(request.pcm, request.rate), mime_type=request.mime_type)
-    while not interruption.begun.is_set():
-        silence = bytes(2 * request.rate // 10)
-        await session.send_media_stream(stream_pcm(silence, request.rate), mime_type=request.mime_type)
+    async for chunk in stream_pcm(question.pcm, question.rate):
+        yield chunk
+        sent += len(chunk)
+        if sent >= last_sound and exchange.speech_ended_at is None:
+            exchange.speech_ended_at = trio.current_time()
+    while True:
+        async for chunk in stream_pcm(bytes(2 * question.rate), question.rate):
+            yield chunk
 
 
 def _check_place(out: Path) -> None:
-    """Find out before the conversation, and not after it, that its answer can't be written."""
+    """Check before the conversation, and not after it, that its answer can be written."""
     if out.is_dir():
         raise CommandError(f"{out} is a folder; name a file with --out")
     if not out.parent.is_dir():
@@ -178,16 +176,23 @@ def _read_question(path: str) -> Recording:
 
 async def _load_engines(screen: Screen) -> Engines:
     if not speech_available():
-        raise CommandError(f"the demonstration hears and speaks, which needs more packages: {_INSTALL}")
-    screen.line("loading", "what hears and speaks")
+        raise CommandError(f"the demonstration needs speech engines, install them: {_INSTALL}")
+    screen.line("loading", "speech engines")
     return await run_native(load_engines)
 
 
 async def _speak_aloud(text: str, engines: Engines) -> Recording:
-    """*text* in the server's own voice."""
+    """Speak *text* in the server's own voice."""
     assert engines.synthesizer is not None
     speech = await run_native(partial(engines.synthesizer.synthesize, text))
     return Recording(speech, OUTPUT_SAMPLE_RATE)
+
+
+def _at_rate(speech: Recording, rate: int) -> Recording:
+    """*speech* at the rate of the question: one microphone has one rate."""
+    from ..local.speech._samples import resample, to_pcm, to_samples  # noqa: PLC0415 - only the extra brings its packages
+
+    return Recording(to_pcm(resample(to_samples(speech.pcm), speech.rate, rate)), rate)
 
 
 async def _ask_server(
@@ -223,7 +228,7 @@ def _model(url: str, *tools: ToolInput) -> LiveGenerativeModel:
 
 
 def report(exchange: Exchange, out: Path, screen: Screen, *, as_json: bool) -> int:
-    """Write the answer, show the results, and say what is missing of them: the exit code."""
+    """Write the answer, show the results and what is missing; return the exit code."""
     answer = exchange.answer
     if exchange.first_audio_ms is not None:
         screen.line("latency", f"{exchange.first_audio_ms} ms from the end of speech to the first audio")

@@ -1,71 +1,62 @@
-"""What a spoken question comes to: gathered from the session's events, and shown as they arrive."""
+"""A spoken question and its answer: gathered from a conversation's events, and shown as they arrive."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
 
-from ..audio import Recording
-from ..types import OUTPUT_SAMPLE_RATE, ServerContent, ToolCall, ToolCallCancellation
+from ..audio import VirtualSpeaker
+from ..types import ServerContent, ToolCall, ToolCallCancellation
 
 if TYPE_CHECKING:
-    from ..types import FunctionCall, ServerEvent, Transcription
+    from collections.abc import Callable
+
+    from ..audio import ConversationEvent, Recording
+    from ..types import FunctionCall, Transcription
     from ._terminal import Screen
-
-_SAMPLE_WIDTH = 2  # bytes
-
-
-@dataclass(slots=True)
-class _ModelTurn:
-    """What is known of the turn under way."""
-
-    said_something: bool = False
-    interrupted: bool = False
-    audio_start: int = 0
-    audio_began_at: float | None = None
 
 
 class Exchange:
     """A question and its answer.
 
     Attributes:
+        speaker: Plays the answer, and keeps what a listener would have heard of it.
         speech_ended_at: When the last sound of the question was sent, by Trio's clock; None before that.
-        first_audio_at: When the first sound arrived after that; None before.
+        first_audio_at: When the first sound was played after that; None before.
         is_over: Whether an answer that began after, or outlasted, the question is complete.
-        tool_calls: What the model called.
-        cancelled_calls: The names of those that it took back.
+        tool_calls: The model's calls.
+        cancelled_calls: The names of the calls that it cancelled.
     """
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._heard: list[str] = []
         self._said: list[str] = []
-        self._audio = bytearray()
-        self._audio_rate = OUTPUT_SAMPLE_RATE
-        self._turn = _ModelTurn()
+        self._turn_has_answer = False
+        self._turn_is_interrupted = False
+        self.speaker: VirtualSpeaker = _NotedSpeaker(self._note_sound)
         self.tool_calls: list[FunctionCall] = []
         self.cancelled_calls: list[str] = []
         self.speech_ended_at: float | None = None
         self.first_audio_at: float | None = None
-        self.is_over = False
+        self.is_over: bool = False
 
     @property
     def heard(self) -> str:
-        """What the server understood."""
+        """The transcript of the question."""
         return " ".join("".join(self._heard).split())
 
     @property
     def said(self) -> str:
-        """What the model answered, in words."""
+        """The text or transcript of the answer."""
         return " ".join("".join(self._said).split())
 
     @property
     def answer(self) -> Recording:
-        """What a listener would have heard of the model: speech that was interrupted stops there."""
-        return Recording(bytes(self._audio), self._audio_rate)
+        """The sound of the answer as it was played: speech that was interrupted stops there."""
+        return self.speaker.recording
 
     @property
     def first_audio_ms(self) -> int | None:
@@ -74,72 +65,67 @@ class Exchange:
             return None
         return round(1000 * (self.first_audio_at - self.speech_ended_at))
 
-    def take(self, event: ServerEvent) -> None:
-        """Take the next event, received now."""
+    def add(self, event: ConversationEvent) -> None:
+        """Add the next event, received now."""
         match event:
             case ServerContent():
-                self._take_content(event)
+                self._add_content(event)
             case ToolCall():
                 for call in event.function_calls:
                     self.tool_calls.append(call)
                     self._screen.line("tool call", _as_call(call))
             case ToolCallCancellation():
-                self._take_back(event)
+                self._cancel_calls(event)
             case _:
-                pass  # no part of what is said
+                pass  # no part of the exchange
 
-    def _take_back(self, cancellation: ToolCallCancellation) -> None:
+    def _note_sound(self) -> None:
+        if self.first_audio_at is None and self.speech_ended_at is not None:
+            self.first_audio_at = trio.current_time()
+
+    def _cancel_calls(self, cancellation: ToolCallCancellation) -> None:
         for call in self.tool_calls:
             if call.id in cancellation.ids:
                 self.cancelled_calls.append(call.name)
                 self._screen.line("cancelled", _as_call(call))
 
-    def _take_content(self, content: ServerContent) -> None:
-        if content.interrupted:
-            self._turn.interrupted = True
-            self._stop_playing()
-        self._note(self._heard, "heard", _words(content.input_transcription))
-        for blob in content.audio:
-            self._play(blob.data, blob.sample_rate)
-        if self._note(self._said, "said", content.text + _words(content.output_transcription)):
-            self._turn.said_something = True
+    def _add_content(self, content: ServerContent) -> None:
+        self._turn_is_interrupted |= content.interrupted
+        self._show(self._heard, "heard", _text_of(content.input_transcription))
+        if self._show(self._said, "said", content.text + _text_of(content.output_transcription)):
+            self._turn_has_answer = True
         if content.turn_complete:
             self._end_turn()
 
-    def _note(self, words: list[str], label: str, fragment: str) -> bool:
+    def _show(self, fragments: list[str], label: str, fragment: str) -> bool:
         if fragment:
-            words.append(fragment)
-            self._screen.words(label, fragment)
+            fragments.append(fragment)
+            self._screen.fragment(label, fragment)
         return bool(fragment)
-
-    def _play(self, pcm: bytes, rate: int) -> None:
-        now = trio.current_time()
-        if self._turn.audio_began_at is None:
-            self._turn.audio_began_at = now
-            self._turn.audio_start = len(self._audio)
-        if self.first_audio_at is None and self.speech_ended_at is not None:
-            self.first_audio_at = now
-        self._turn.said_something = True
-        self._audio_rate = rate
-        self._audio += pcm
-
-    def _stop_playing(self) -> None:
-        """Leave out what came ahead of its time and was not heard yet."""
-        if self._turn.audio_began_at is not None:
-            samples = int((trio.current_time() - self._turn.audio_began_at) * self._audio_rate)
-            del self._audio[self._turn.audio_start + samples * _SAMPLE_WIDTH :]
 
     def _end_turn(self) -> None:
         self._screen.finish()
-        turn, self._turn = self._turn, _ModelTurn()
-        for words in (self._heard, self._said):
-            words.append(" ")
-        # A turn before the end of the question answers its beginning, and one that says nothing only calls a tool.
-        if self.speech_ended_at is not None and turn.said_something and not turn.interrupted:
+        # A turn before the end of the question answers its beginning, and one without an answer only calls a tool.
+        if self.speech_ended_at is not None and self._turn_has_answer and not self._turn_is_interrupted:
             self.is_over = True
+        self._turn_has_answer = self._turn_is_interrupted = False
+        for fragments in (self._heard, self._said):
+            fragments.append(" ")
 
 
-def _words(transcription: Transcription | None) -> str:
+class _NotedSpeaker(VirtualSpeaker):
+    """A speaker that says when sound is written to it."""
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    async def write(self, pcm: bytes, rate: int) -> None:
+        self._note()
+        await super().write(pcm, rate)
+
+
+def _text_of(transcription: Transcription | None) -> str:
     return "" if transcription is None else transcription.text
 
 

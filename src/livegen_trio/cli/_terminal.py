@@ -11,14 +11,17 @@ import trio
 
 from ._errors import CommandError
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""All but tabs and line feeds; among them is what starts an escape sequence, which could redefine a terminal."""
+# Controls but tabs and line feeds: among them is what begins an escape sequence, which could redefine a terminal. And
+# what changes the direction of text: it would show one text as another ("trojan source").
+_CONTROL: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]"
+)
 _LABEL_WIDTH: Final = 12
 _READ_SIZE: Final = 65_536
 
 
 def printable(text: str) -> str:
-    """*text* without what a terminal would obey, since servers and models write it."""
+    """Remove control characters from *text*, which a server or a model wrote: escape sequences and text direction."""
     return _CONTROL.sub("", text)
 
 
@@ -65,7 +68,7 @@ class StandardInput(trio.abc.ReceiveChannel[str]):
 
 
 class Screen:
-    """Labelled lines on standard output, some of which grow as the words come."""
+    """Labelled lines on standard output, some of which grow as text arrives."""
 
     def __init__(self) -> None:
         self._growing: str | None = None
@@ -75,15 +78,15 @@ class Screen:
         self.finish()
         print(f"{label:{_LABEL_WIDTH}}{_on_one_line(text)}", flush=True)
 
-    def words(self, label: str, fragment: str) -> None:
+    def fragment(self, label: str, text: str) -> None:
         """Add to the growing line of this label; begin it if another line came between."""
-        fragment = _on_one_line(fragment)
+        text = _on_one_line(text)
         if self._growing != label:
             self.finish()
             print(f"{label:{_LABEL_WIDTH}}", end="")
-            fragment = fragment.lstrip()
+            text = text.lstrip()
             self._growing = label
-        print(fragment, end="", flush=True)
+        print(text, end="", flush=True)
 
     def finish(self) -> None:
         """End the line that grows, if one does."""

@@ -34,7 +34,9 @@ _QUOTED: Final = re.compile(r"[\"\u201c]([^\"\u201d]+)[\"\u201d]")
 _LIST_SEPARATOR: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+")
 
 
-def fill(parameters: Sequence[Parameter], utterance: Utterance, *, about: frozenset[str]) -> Mapping[str, object]:
+def fill(
+    parameters: Sequence[Parameter], utterance: Utterance, *, about: frozenset[str]
+) -> Mapping[str, object]:
     """Find arguments for a call. A required one is missing if the message has none.
 
     Args:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ...types import FunctionDeclaration
 
 _DEEPEST: Final = 6
-_MOST: Final = 64  # parameters, or choices of one: schemas may be large, and one that refers to itself has no end
+_MOST: Final = (
+    64  # parameters, or choices of one: schemas may be large, and one that refers to itself has no end
+)
 _LONGEST: Final = 200  # characters of a description that are read
 
 

@@ -17,7 +17,9 @@ _NAME: Final = re.compile(r"\b(?:my name is|call me)\s+([^\W\d_]+)", re.IGNORECA
 
 _ABOUT: Final = "I am the embedded voice of this library, and I run on your own machine."
 _HELP: Final = "I can use the tools that you give me, remember your name, and repeat what I hear."
-_TOPICS: Final = "Whatever you like. I follow rules, but I hear every word. What would you like to talk about?"
+_TOPICS: Final = (
+    "Whatever you like. I follow rules, but I hear every word. What would you like to talk about?"
+)
 
 
 def small_talk(text: str, earlier: Sequence[str]) -> str | None:

@@ -68,7 +68,9 @@ def _matches(functions: Sequence[FunctionDeclaration], text: str) -> Iterable[tu
             matches.setdefault(candidate.function.name, (candidate, Utterance(clause)))
     if len(matches) > 1:
         return matches.values()
-    return [(candidate, Utterance(text)) for candidate, _ in matches.values()]  # the rest may hold an argument
+    return [
+        (candidate, Utterance(text)) for candidate, _ in matches.values()
+    ]  # the rest may hold an argument
 
 
 def _best(candidates: Sequence[_Candidate], utterance: Utterance) -> _Candidate | None:
@@ -84,7 +86,8 @@ def _best(candidates: Sequence[_Candidate], utterance: Utterance) -> _Candidate 
 def _score(weights: Mapping[str, int], utterance: Utterance) -> int:
     """Add up the weights of shared words; a related word weighs less than the word itself."""
     related = (
-        frozenset[str]().union(*(group for group in RELATED if not group.isdisjoint(utterance.stems))) - utterance.stems
+        frozenset[str]().union(*(group for group in RELATED if not group.isdisjoint(utterance.stems)))
+        - utterance.stems
     )
     own_weight = sum(weights[stem] for stem in weights.keys() & utterance.stems)
     return own_weight + max(

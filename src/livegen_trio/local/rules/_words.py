@@ -115,7 +115,11 @@ def _number_at(words: Sequence[str], first: int) -> Number | None:
     word = words[first]
     if word in _TENS:
         ones = _ONES.get(words[first + 1], 0) if first + 1 < len(words) else 0
-        return Number(_TENS[word] + ones, first, first + 2) if 0 < ones < 10 else Number(_TENS[word], first, first + 1)
+        return (
+            Number(_TENS[word] + ones, first, first + 2)
+            if 0 < ones < 10
+            else Number(_TENS[word], first, first + 1)
+        )
     if word in _ONES:
         return Number(_ONES[word], first, first + 1)
     digits = word.replace(",", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 import array
 import base64
 import json
@@ -79,7 +80,7 @@ def state_of(protocol: LiveProtocol) -> dict[str, object]:
     """All of it, for comparison; the ledger of calls by what it holds."""
     state = dict(vars(protocol))
     calls_known = state.pop("_calls")
-    return {**state, "calls": {name: value.copy() for name, value in vars(calls_known).items()}}
+    return {**state, "calls": {name: copy(value) for name, value in vars(calls_known).items()}}
 
 
 # The setup

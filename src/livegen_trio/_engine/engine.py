@@ -296,7 +296,7 @@ class Engine:
         self.inbox.put([event], 0)
 
     def _is_pending(self, call: FunctionCall) -> bool:
-        return call in self.protocol.pending_calls
+        return self.protocol.is_pending(call)
 
     def _observe(self, events: Sequence[ServerEvent]) -> None:
         for event in events:

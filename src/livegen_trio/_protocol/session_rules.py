@@ -31,7 +31,7 @@ from ..types import (
 from .codec import decode_server_message, encode_client_message, encode_media
 from .model_profiles import ANY_MODEL
 from .profile_checks import check_responses, check_tools
-from .tool_calls import CallLedger
+from .tool_calls import CallIds, CallLedger, without_our_ids
 from .turn_rules import ends_turn, has_answer, opens_turn
 from .usage import add_usage
 
@@ -79,6 +79,7 @@ class LiveProtocol:
         self._was_open = False
         self._in_activity = False
         self._calls = CallLedger()
+        self._call_ids = CallIds()
         self._reply_due = False
         self.audio_epoch: int = 0
         self.in_turn: bool = False
@@ -118,12 +119,21 @@ class LiveProtocol:
         return self._calls.pending
 
     @property
+    def pending_call_count(self) -> int:
+        """The number of tool calls that wait for their answer."""
+        return len(self._calls)
+
+    def is_pending(self, call: FunctionCall) -> bool:
+        """Whether *call* waits for its answer."""
+        return self._calls.is_pending(call)
+
+    @property
     def awaits_reply(self) -> bool:
         """Whether tool calls make the exchange go on: one waits for its answer, or an answer for the model's reply.
 
         A model that doesn't wait for its tools ends its turn at once after calling them, and speaks again later.
         """
-        return bool(self._calls.pending) or self._reply_due
+        return bool(self._calls) or self._reply_due
 
     def start(self) -> bytes:
         """The first frame of a connection: the setup."""
@@ -152,6 +162,8 @@ class LiveProtocol:
 
     def take_over(self, state: ResumeState) -> None:
         """Go on where another process has left the session: its calls wait for their answer here."""
+        self._call_ids.skip(state.pending_calls)
+        self._call_ids.give(state.pending_calls)
         self._calls.begin(state.pending_calls)
         self.usage = state.usage
 
@@ -199,7 +211,7 @@ class LiveProtocol:
         """
         self._check_open()
         self._check(message)
-        frame = encode_client_message(message)
+        frame = encode_client_message(_on_the_wire(message))
         self._note(message)  # only now: a message that can't be written has not been sent
         return frame
 
@@ -256,6 +268,7 @@ class LiveProtocol:
                     self._observe_content(event)
                     continue
                 case ToolCall():
+                    self._call_ids.give(event.function_calls)
                     self._calls.begin(event.function_calls)
                     self._reply_due = False  # this is the reply, if one was due
                 case ToolCallCancellation():
@@ -364,6 +377,14 @@ class LiveProtocol:
         config = self._setup.realtime_input_config
         detection = config.automatic_activity_detection if config is not None else None
         return detection is not None and bool(detection.disabled)
+
+
+def _on_the_wire(
+    message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate,
+) -> ClientContent | RealtimeInput | ToolResponse | ContextUpdate:
+    if isinstance(message, ToolResponse):
+        return ToolResponse(function_responses=without_our_ids(message.function_responses))
+    return message
 
 
 def _begins_with_history(setup: Setup) -> bool:

@@ -1,8 +1,15 @@
-"""The tool calls of a session, and what became of them: each is answered once, or cancelled by the server."""
+"""The tool calls of a session and their outcomes: each is answered once, or cancelled by the server. Pure.
+
+All of it is linear in the number of calls, which is the server's choice.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from itertools import count
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from .._errors import LocalProtocolError
 
@@ -14,45 +21,99 @@ if TYPE_CHECKING:
 _ANSWERED: Final = "answered, and not with will_continue"
 _CANCELLED: Final = "cancelled by the server"
 
+# A session of days settles any number of calls, and late answers are seconds late.
 _REMEMBERED: Final = 1024
-"""How many settled calls are remembered; a session of days has no end of them, and late answers are seconds late."""
+
+_OUR_PREFIX: Final = "livegen-trio-"
+
+
+class CallIds:
+    """Ids for calls that the server sends without one, so that each call has its own outcome. They stay on this side.
+
+    The Live API documents `FunctionCall.id` as optional, and Vertex AI leaves it out (2026-09).
+    """
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._in_pieces: dict[str, str] = {}  # by the function's name
+
+    def give(self, calls: Sequence[FunctionCall]) -> None:
+        """Give an id to each of *calls* that has none. The pieces of a call, which follow each other, share one."""
+        for call in calls:
+            if call.id:
+                continue
+            call_id = self._in_pieces.pop(call.name, None) or f"{_OUR_PREFIX}{next(self._numbers)}"
+            if call.will_continue:
+                self._in_pieces[call.name] = call_id
+            msgspec.structs.force_setattr(call, "id", call_id)
+
+    def skip(self, calls: Sequence[FunctionCall]) -> None:
+        """Give none of the ids that *calls* of another process have."""
+        used = (call.id.removeprefix(_OUR_PREFIX) for call in calls if is_ours(call.id))
+        self._numbers = count(1 + max((int(number) for number in used if number.isdecimal()), default=0))
+
+
+def is_ours(call_id: str | None) -> bool:
+    """Return whether the server doesn't know this id."""
+    return call_id is not None and call_id.startswith(_OUR_PREFIX)
+
+
+def without_our_ids(responses: Sequence[FunctionResponse]) -> tuple[FunctionResponse, ...]:
+    """Return *responses* as they are sent: a call that came without an id is answered without one."""
+    return tuple(
+        msgspec.structs.replace(response, id=None) if is_ours(response.id) else response
+        for response in responses
+    )
 
 
 class CallLedger:
     """Calls and responses belong together by their ids, or by the function's name where one of them has no id."""
 
     def __init__(self) -> None:
-        self._pending: list[FunctionCall] = []
-        self._settled: dict[str, str] = {}
+        self._next_number = 0
+        self._pending: dict[int, FunctionCall] = {}
+        self._by_id: dict[str, int] = {}
+        # By the function's name, and by whether they have an id.
+        self._by_name: dict[tuple[str, bool], OrderedDict[int, None]] = {}
+        self._settled: OrderedDict[str, str] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._pending)
 
     @property
     def pending(self) -> tuple[FunctionCall, ...]:
         """The calls that wait for their answer, oldest first."""
-        return tuple(self._pending)
+        return tuple(self._pending.values())
+
+    def is_pending(self, call: FunctionCall) -> bool:
+        """Return whether *call* waits for its answer."""
+        number = self._by_id.get(call.id or "")
+        return number is not None and self._pending[number] == call
 
     def begin(self, calls: Sequence[FunctionCall]) -> None:
-        """Take in calls from the server."""
+        """Add calls from the server."""
         for call in calls:
             if call.id:
                 self._forget(call.id)  # a call may come in pieces
                 self._settled.pop(call.id, None)  # and the server may use an id again
-            self._pending.append(call)
+            self._add(call)
 
     def cancel(self, ids: Sequence[str]) -> None:
-        """Take in a cancellation from the server."""
+        """Settle the calls that the server has cancelled."""
         for call_id in ids:
             self._forget(call_id)
             self._settle(call_id, _CANCELLED)
 
     def cancel_all(self) -> tuple[str, ...]:
-        """The session that asked is no more; returns the ids of the calls that no answer can reach."""
-        ids = tuple(call.id for call in self._pending if call.id)
+        """Cancel all calls, since the server has forgotten the session; return their ids."""
+        ids = tuple(call.id for call in self._pending.values() if call.id)
         self.cancel(ids)
-        self._pending.clear()
+        for number in tuple(self._pending):
+            self._remove(number)
         return ids
 
     def is_cancelled(self, response: FunctionResponse) -> bool:
-        """Whether *response* comes too late."""
+        """Return whether *response* comes too late."""
         return self._settled.get(response.id or "") == _CANCELLED
 
     def check(self, responses: Sequence[FunctionResponse]) -> None:
@@ -71,31 +132,51 @@ class CallLedger:
                 answered_here.add(call_id)
 
     def answer(self, responses: Sequence[FunctionResponse]) -> None:
-        """Take in answers that are sent."""
+        """Settle the calls that *responses* answer for good."""
         for response in responses:
             if not response.will_continue:
                 self._answer(response)
 
     def _answer(self, response: FunctionResponse) -> None:
-        call = self._call_of(response)
-        if call is not None:
-            self._pending.remove(call)
+        number = self._number_of(response)
+        call = None if number is None else self._remove(number)
         if call_id := response.id or (call and call.id):
             self._settle(call_id, _ANSWERED)
 
-    def _call_of(self, response: FunctionResponse) -> FunctionCall | None:
-        for call in self._pending:
-            if response.id and call.id == response.id:
-                return call
-        for call in self._pending:
-            if call.name == response.name and not (call.id and response.id):
-                return call
-        return None
+    def _number_of(self, response: FunctionResponse) -> int | None:
+        if response.id in self._by_id:
+            return self._by_id[response.id]
+        kinds = (False,) if response.id else (False, True)
+        queues = (self._by_name.get((response.name, has_id)) for has_id in kinds)
+        return min((next(iter(queue)) for queue in queues if queue), default=None)
+
+    def _add(self, call: FunctionCall) -> None:
+        number = self._next_number
+        self._next_number += 1
+        self._pending[number] = call
+        self._by_name.setdefault(_kind(call), OrderedDict())[number] = None
+        if call.id:
+            self._by_id[call.id] = number
 
     def _forget(self, call_id: str) -> None:
-        self._pending = [call for call in self._pending if call.id != call_id]
+        if (number := self._by_id.get(call_id)) is not None:
+            self._remove(number)
+
+    def _remove(self, number: int) -> FunctionCall:
+        call = self._pending.pop(number)
+        queue = self._by_name[_kind(call)]
+        del queue[number]
+        if not queue:
+            del self._by_name[_kind(call)]
+        if call.id:
+            del self._by_id[call.id]
+        return call
 
     def _settle(self, call_id: str, outcome: str) -> None:
         self._settled[call_id] = outcome
         if len(self._settled) > _REMEMBERED:
-            del self._settled[next(iter(self._settled))]
+            self._settled.popitem(last=False)
+
+
+def _kind(call: FunctionCall) -> tuple[str, bool]:
+    return call.name, bool(call.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -11,6 +12,7 @@ from livegen_trio import (
     AIModel,
     AutomaticActivityDetection,
     ConfigError,
+    ConnectOptions,
     Content,
     FunctionDeclaration,
     GeminiBackend,
@@ -200,3 +202,11 @@ async def test_connecting_changes_nothing_of_the_model() -> None:
     assert setups[1] == setups[2]
     assert '"h"' not in setups[1]
     assert "Be brief." in setups[2]
+
+
+def test_the_options_that_are_handed_on_are_those_of_connect() -> None:
+    parameters = inspect.signature(LiveGenerativeModel.connect).parameters
+    options = {
+        name: one.annotation for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    assert options == {name: one.__forward_arg__ for name, one in ConnectOptions.__annotations__.items()}

@@ -17,6 +17,7 @@ from ._errors import (
 from ._inputs import ContentInput as ContentInput, ToolInput as ToolInput
 from ._model import (
     AIModel as AIModel,
+    ConnectOptions as ConnectOptions,
     LiveGenerativeModel as LiveGenerativeModel,
     get_live_generative_model as get_live_generative_model,
 )

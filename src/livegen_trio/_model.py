@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 import msgspec
 
@@ -39,6 +39,20 @@ if TYPE_CHECKING:
     from .types import Content, Setup, Tool, ToolConfig
 
 Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | ResumeState | None
+
+
+class ConnectOptions(TypedDict, total=False):
+    """The options of `LiveGenerativeModel.connect`, which describes them, for functions that hand them on."""
+
+    session_resumption: Resumption
+    connect_timeout: float
+    close_timeout: float
+    keepalive_interval: float
+    keepalive_timeout: float
+    reconnection: Reconnection
+    buffering: Buffering
+    tool_execution: Literal["auto", "manual"]
+    approve: Approve | None
 
 
 _PATIENT: Final = Reconnection()

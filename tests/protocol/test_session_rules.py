@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from copy import copy
 import array
 import base64
 import json
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from livegen_trio._errors import LocalProtocolError
-from livegen_trio._protocol.tool_calls import CallLedger
+from livegen_trio._protocol.tool_calls import CallIds, CallLedger, without_our_ids
 from livegen_trio.types import FunctionCall, FunctionResponse
 
 
@@ -135,3 +135,61 @@ def test_only_so_many_settled_calls_are_remembered() -> None:
     assert known.is_cancelled(response("1499"))
     assert known.is_cancelled(response("476"))
     assert not known.is_cancelled(response("475"))
+
+
+def test_a_call_waits_until_it_is_answered() -> None:
+    known = ledger(call("1"), call("2"))
+    known.answer([response("1")])
+    assert len(known) == 1
+    assert not known.is_pending(call("1"))
+    assert known.is_pending(call("2"))
+    assert not known.is_pending(call("2", "listen"))
+    assert not known.is_pending(call(None))
+
+
+def test_a_hundred_thousand_calls_are_settled_in_linear_time() -> None:
+    calls = [call(str(number)) for number in range(100_000)]
+    known = ledger(*calls, *(call(None) for _ in range(50_000)))
+    known.cancel([str(number) for number in range(50_000)])
+    known.check([response(str(number)) for number in range(50_000, 100_000)])
+    known.answer([response(str(number)) for number in reversed(range(50_000, 100_000))])
+    known.answer([response(None)] * 50_000)
+    assert len(known) == 0
+
+
+# Calls that come without an id
+
+
+def named(*calls: FunctionCall, ids: CallIds | None = None) -> list[str | None]:
+    (ids or CallIds()).give(calls)
+    return [one.id for one in calls]
+
+
+def test_a_call_without_an_id_gets_one() -> None:
+    first, kept, second = named(call(None), call("1"), call(""))
+    assert kept == "1"
+    assert first
+    assert second
+    assert first != second
+
+
+def test_a_response_to_such_a_call_is_sent_without_an_id() -> None:
+    [call_id] = named(call(None))
+    assert without_our_ids([response(call_id), response("1")]) == (response(None), response("1"))
+
+
+def test_the_pieces_of_a_call_without_an_id_share_one() -> None:
+    pieces = [FunctionCall(name="look", will_continue=True), FunctionCall(name="look", will_continue=True)]
+    first, other, second, last, third = named(
+        *pieces[:1], call(None, "listen"), *pieces[1:], call(None), call(None)
+    )
+    assert first == second == last
+    assert len({first, other, third}) == 3
+
+
+def test_the_ids_of_a_session_that_was_taken_over_are_not_given_again() -> None:
+    taken_over = [call(None), call(None), call("1")]
+    named(*taken_over)
+    ids = CallIds()
+    ids.skip([*taken_over, call("livegen-trio-x")])
+    assert not set(named(call(None), call(None), ids=ids)) & {one.id for one in taken_over}

@@ -49,8 +49,8 @@ class CallIds:
 
     def skip(self, calls: Sequence[FunctionCall]) -> None:
         """Give none of the ids that *calls* of another process have."""
-        used = (call.id.removeprefix(_OUR_PREFIX) for call in calls if is_ours(call.id))
-        self._numbers = count(1 + max((int(number) for number in used if number.isdecimal()), default=0))
+        used = ((call.id or "").removeprefix(_OUR_PREFIX) for call in calls if is_ours(call.id))
+        self._numbers = count(1 + max(map(int, filter(str.isdecimal, used)), default=0))
 
 
 def is_ours(call_id: str | None) -> bool:

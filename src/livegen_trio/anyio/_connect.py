@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import trio
 
-from .._resumption.reconnection import Reconnection
-from .._session.buffering import Buffering
-from .._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT
 from .._tokens import create_auth_token as create_on_trio
 from ._bridge import open_bridge
 from ._session import SessionTask
@@ -20,29 +17,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime, timedelta
 
-    from .._engine.options import Approve
-    from .._model import LiveGenerativeModel, Resumption
+    from .._model import ConnectOptions, LiveGenerativeModel
     from .._session.session import LiveSession
     from .._tokens import AuthToken
     from ..backends.base import Backend
 
-_PATIENT: Final = Reconnection()
-_BOUNDED: Final = Buffering()
-
 
 @asynccontextmanager
 async def connect(
-    model: LiveGenerativeModel,
-    *,
-    session_resumption: Resumption = "auto",
-    connect_timeout: float = CONNECT_TIMEOUT,
-    close_timeout: float = CLOSE_TIMEOUT,
-    keepalive_interval: float = KEEPALIVE_INTERVAL,
-    keepalive_timeout: float = KEEPALIVE_TIMEOUT,
-    reconnection: Reconnection = _PATIENT,
-    buffering: Buffering = _BOUNDED,
-    tool_execution: Literal["auto", "manual"] = "auto",
-    approve: Approve | None = None,
+    model: LiveGenerativeModel, **options: Unpack[ConnectOptions]
 ) -> AsyncGenerator[LiveSession]:
     """Begin a conversation on asyncio or on Trio: `async with livegen_trio.anyio.connect(model) as session`.
 
@@ -55,16 +38,8 @@ async def connect(
     have AnyIO's.
 
     Args:
-        model: Whom to talk to.
-        session_resumption: This and the others are those of `LiveGenerativeModel.connect`.
-        connect_timeout: See there.
-        close_timeout: See there.
-        keepalive_interval: See there.
-        keepalive_timeout: See there.
-        reconnection: See there.
-        buffering: See there.
-        tool_execution: See there.
-        approve: See there; it is awaited where async tools are.
+        model: The model to talk to.
+        options: Those of `LiveGenerativeModel.connect`. `approve` is awaited where async tools are.
 
     Yields:
         The session.
@@ -73,18 +48,7 @@ async def connect(
         LiveError: What `LiveGenerativeModel.connect` raises.
         RuntimeError: The process is ending.
     """
-    open_native = partial(
-        model.connect,
-        session_resumption=session_resumption,
-        connect_timeout=connect_timeout,
-        close_timeout=close_timeout,
-        keepalive_interval=keepalive_interval,
-        keepalive_timeout=keepalive_timeout,
-        reconnection=reconnection,
-        buffering=buffering,
-        tool_execution=tool_execution,
-        approve=approve,
-    )
+    open_native = partial(model.connect, **options)
     here = open_native if trio.lowlevel.in_trio_task() else partial(_connect_from_asyncio, open_native)
     async with here() as session:
         yield session

@@ -9,10 +9,10 @@ import pytest
 import trio
 import trio.testing
 
-from livegen_trio._engine.acknowledgement import INTERVAL
-from livegen_trio._engine.keepalive import AFTERTHOUGHT, ask_for_the_last, watch_for_silence
+from livegen_trio._engine.acknowledgement import PING_INTERVAL
+from livegen_trio._engine.checkpoints import EveryNthCheckpoint
+from livegen_trio._engine.keepalive import PING_AFTER_IDLE, ping_after_idle, watch_for_silence
 from livegen_trio._engine.outbox import Outbox
-from livegen_trio._engine.rare_switch import RareSwitch
 from livegen_trio._engine.sender import send_inputs
 from livegen_trio._resumption.ledger import Kind
 from livegen_trio._session.buffering import Buffering
@@ -40,26 +40,26 @@ def keep_on(frame: bytes | str) -> bool:
     return True
 
 
-async def serve(outbox: Outbox, transport: Transport, *, asks: bool = True) -> None:
+async def serve(outbox: Outbox, transport: Transport, *, pings: bool = True) -> None:
     """What a connection does, once it is set up."""
-    outbox.attach(transport, asks=asks)
+    outbox.transmission.start(transport, acknowledges_by_pong=pings)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(transport.deliver, keep_on)
         nursery.start_soon(send_inputs, outbox, transport)
-        if asks:
-            nursery.start_soon(ask_for_the_last, outbox)
+        if pings:
+            nursery.start_soon(ping_after_idle, outbox)
 
 
 @asynccontextmanager
-async def connected(*, asks: bool = True) -> AsyncGenerator[tuple[Outbox, RawPeer]]:
+async def connected(*, pings: bool = True) -> AsyncGenerator[tuple[Outbox, RawPeer]]:
     """An outbox at a connection that has been set up, and the peer."""
     async with direct_and_raw_server() as (transport, peer):
         await transport.send(b"setup")
         assert await peer.hear() == (TEXT, b"setup")
-        outbox = Outbox(Buffering(), RareSwitch())
+        outbox = Outbox(Buffering(), EveryNthCheckpoint())
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(lambda: serve(outbox, transport, asks=asks))
+                nursery.start_soon(lambda: serve(outbox, transport, pings=pings))
                 await come_to_rest()
                 yield outbox, peer
                 nursery.cancel_scope.cancel()
@@ -77,7 +77,7 @@ async def test_of_media_the_first_after_an_interval_takes_the_next_one_along(moc
     async with connected() as (outbox, peer):
         for frame in (b"one", b"two", b"three"):
             outbox.put(frame, Kind.MEDIA)
-        mock_clock.jump(INTERVAL)
+        mock_clock.jump(PING_INTERVAL)
         for frame in (b"four", b"five"):
             outbox.put(frame, Kind.MEDIA)
         heard = [await peer.hear() for _ in range(7)]
@@ -120,7 +120,7 @@ async def test_the_last_inputs_are_asked_about_later_and_again_until_that_is_ans
         assert [(await peer.hear())[0] for _ in range(3)] == [TEXT, PING, TEXT]
         for _ in range(3):
             await come_to_rest()
-            mock_clock.jump(AFTERTHOUGHT)
+            mock_clock.jump(PING_AFTER_IDLE)
             assert await peer.hear() == (PING, b"3")
         await peer.say(encode(PONG, b"3"))
         await come_to_rest()
@@ -153,12 +153,12 @@ async def test_while_media_flow_there_are_two_or_three_pings_a_second(mock_clock
 async def test_where_the_server_tells_by_itself_nothing_is_asked_and_no_answer_counts(
     mock_clock: MockClock,
 ) -> None:
-    async with connected(asks=False) as (outbox, peer):
+    async with connected(pings=False) as (outbox, peer):
         outbox.put(b"one", Kind.CONTROL)
-        outbox.ping()
+        outbox.transmission.ping()
         assert [await peer.hear(), await peer.hear()] == [(TEXT, b"one"), (PING, b"2")]
         await peer.say(encode(PONG, b"2"))
-        mock_clock.jump(AFTERTHOUGHT)
+        mock_clock.jump(PING_AFTER_IDLE)
         outbox.put(b"two", Kind.CONTROL)
         await come_to_rest()
         outbox.put(b"three", Kind.MEDIA)
@@ -169,7 +169,7 @@ async def test_where_the_server_tells_by_itself_nothing_is_asked_and_no_answer_c
 async def test_a_ping_that_can_not_go_out_at_once_follows_what_is_being_sent(mock_clock: MockClock) -> None:
     async with connected() as (outbox, peer):
         outbox.put(LARGE, Kind.MEDIA)
-        outbox.ping()
+        outbox.transmission.ping()
         outbox.put(b"behind it", Kind.MEDIA)
         heard = [await peer.hear() for _ in range(4)]
         assert heard == [(TEXT, LARGE), (PING, b"2"), (PING, b"2"), (TEXT, b"behind it")]
@@ -177,7 +177,7 @@ async def test_a_ping_that_can_not_go_out_at_once_follows_what_is_being_sent(moc
 
 async def test_what_the_sender_has_to_send_is_asked_about_by_it(autojump_clock: MockClock) -> None:
     ours, theirs = memory_transport_pair()
-    outbox = Outbox(Buffering(), RareSwitch())
+    outbox = Outbox(Buffering(), EveryNthCheckpoint())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(theirs.deliver, keep_on)
         await ours.send(b"setup")
@@ -192,8 +192,8 @@ async def test_what_the_sender_has_to_send_is_asked_about_by_it(autojump_clock: 
 
 async def test_a_ping_that_keeps_the_connection_alive_goes_out_at_once(mock_clock: MockClock) -> None:
     async with direct_and_raw_server() as (transport, peer):
-        outbox = Outbox(Buffering(), RareSwitch())
-        outbox.attach(transport, asks=True)
+        outbox = Outbox(Buffering(), EveryNthCheckpoint())
+        outbox.transmission.start(transport, acknowledges_by_pong=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lambda: watch_for_silence(transport, outbox, interval=20, limit=60))
             await come_to_rest()

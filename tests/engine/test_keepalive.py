@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from livegen_trio._engine.checkpoints import EveryNthCheckpoint
 from livegen_trio._engine.keepalive import watch_for_silence
-from livegen_trio._engine.outbox import Control, Outbox
-from livegen_trio._engine.rare_switch import RareSwitch
+from livegen_trio._engine.outbox import Outbox
+from livegen_trio._engine.transmission import Control
 from livegen_trio._session.buffering import Buffering
 from livegen_trio.transports.memory import memory_transport_pair
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
 async def test_a_ping_is_asked_for_after_each_interval_of_silence(autojump_clock: MockClock) -> None:
     ours, _ = memory_transport_pair()
-    outbox, pings = Outbox(Buffering(), RareSwitch()), []
+    outbox, pings = Outbox(Buffering(), EveryNthCheckpoint()), []
 
     async def take() -> None:
         while True:
-            assert await outbox.take() is Control.PING
+            assert await outbox.transmission.wait_for_next() is Control.PING
             pings.append(trio.current_time())
 
     async with trio.open_nursery() as nursery:
@@ -47,13 +48,13 @@ async def test_a_busy_event_loop_is_not_a_dead_peer(autojump_clock: MockClock) -
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(block_and_hear)
-        await watch_for_silence(ours, Outbox(Buffering(), RareSwitch()), interval=20, limit=60)
+        await watch_for_silence(ours, Outbox(Buffering(), EveryNthCheckpoint()), interval=20, limit=60)
         raise AssertionError("the peer was taken for dead")
 
 
 async def test_a_limit_below_the_interval_is_kept(autojump_clock: MockClock) -> None:
     ours, _ = memory_transport_pair()
-    await watch_for_silence(ours, Outbox(Buffering(), RareSwitch()), interval=20, limit=5)
+    await watch_for_silence(ours, Outbox(Buffering(), EveryNthCheckpoint()), interval=20, limit=5)
     assert trio.current_time() == 5
 
 
@@ -71,4 +72,4 @@ async def test_times_that_a_float_can_hardly_tell_apart_make_no_endless_loop(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(be_heard)
-        await watch_for_silence(ours, Outbox(Buffering(), RareSwitch()), interval=20, limit=60)
+        await watch_for_silence(ours, Outbox(Buffering(), EveryNthCheckpoint()), interval=20, limit=60)

@@ -16,7 +16,7 @@ from .._protocol.close_hints import diagnose_close
 from .._session.closed import Ending
 from .._single_exception import single_exception
 from ..transports.base import ConnectionClosed, Progress
-from .keepalive import ask_for_the_last, watch_for_silence
+from .keepalive import ping_after_idle, watch_for_silence
 from .receiver import receive_frames
 from .sender import send_inputs
 
@@ -129,13 +129,13 @@ class Connection:
 
     async def _serve(self, nursery: trio.Nursery, transport: Transport) -> None:
         nursery.start_soon(self._send, transport)
-        self._outbox.attach(transport, asks=self._confirms)
+        self._outbox.transmission.start(transport, acknowledges_by_pong=self._confirms)
         nursery.start_soon(self._keep_alive, transport)
         if self._confirms:
-            nursery.start_soon(ask_for_the_last, self._outbox)
+            nursery.start_soon(ping_after_idle, self._outbox)
         ending = await receive_frames(transport, self._protocol, self._inbox, self._observe)
         self._end(ending)
-        if self._outbox.is_running_out:
+        if self._outbox.transmission.is_ending:
             await self._all_sent.wait()
         elif ending.initiator == "local":
             await _say_goodbye(transport, ending.code, ending.reason)

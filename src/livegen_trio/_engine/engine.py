@@ -26,9 +26,9 @@ from ..types import (
     ToolResponse,
     ToolsUpdate,
 )
+from .checkpoints import EveryNthCheckpoint
 from .inbox import Inbox
 from .outbox import Outbox
-from .rare_switch import RareSwitch
 from .supervisor import Supervisor
 from .tool_changes import ToolChanges
 from .tool_runner import ToolRunner
@@ -71,9 +71,9 @@ class Engine:
 
     def __init__(self, backend: Backend, setup: Setup, options: SessionOptions) -> None:
         self.protocol: LiveProtocol = LiveProtocol(setup, options.profile)
-        switching = RareSwitch()
-        self.inbox: Inbox = Inbox(options.buffering.event_bytes, switching)
-        self.outbox: Outbox = Outbox(options.buffering, switching)
+        checkpoints = EveryNthCheckpoint()
+        self.inbox: Inbox = Inbox(options.buffering.event_bytes, checkpoints)
+        self.outbox: Outbox = Outbox(options.buffering, checkpoints)
         self.tools: ToolRunner = ToolRunner(
             options.declared,
             options.tool_execution,
@@ -135,23 +135,23 @@ class Engine:
 
     async def say(self, content: Content, *, turn_complete: bool) -> None:
         """Have content sent, in the way that suits the model at the time when there is room for it."""
-        await self.outbox.room(Kind.CONTROL)
+        await self.outbox.wait_for_room(Kind.CONTROL)
         self.put(self.protocol.said(content, turn_complete=turn_complete))
 
     async def ask(self, content: Content) -> Earlier:
         """Have content sent that is to be answered; returns what is not the answer to it."""
-        await self.outbox.room(Kind.CONTROL)
+        await self.outbox.wait_for_room(Kind.CONTROL)
         self.put(self.protocol.question(content))
         return Earlier(self.inbox.unread_events, self.protocol.in_turn)
 
     async def send(self, message: RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
-        await self.outbox.room(_kind(message))
+        await self.outbox.wait_for_room(_kind(message))
         self.put(message)
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Have a chunk of media sent, whole or not at all."""
-        await self.outbox.room(Kind.MEDIA)
+        await self.outbox.wait_for_room(Kind.MEDIA)
         frame = self.media_frame(kind, data, mime_type)
         if frame is not None:
             self.outbox.put(frame, Kind.MEDIA)
@@ -162,7 +162,7 @@ class Engine:
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Have tool calls answered, but for those that the server has cancelled."""
-        await self.outbox.room(Kind.CONTROL)
+        await self.outbox.wait_for_room(Kind.CONTROL)
         wanted = self.protocol.unanswered(responses)
         if wanted or not responses:
             self.put(ToolResponse(function_responses=wanted))

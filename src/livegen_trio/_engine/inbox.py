@@ -12,29 +12,32 @@ if TYPE_CHECKING:
 
     from .._session.closed import Ending
     from ..types import ServerEvent
-    from .rare_switch import RareSwitch
+    from .checkpoints import EveryNthCheckpoint
 
 Arrived: TypeAlias = "tuple[ServerEvent, int, float]"
-"""An event, its share of its frame's size in bytes, and when it came."""
+"""An event, its share of its frame's size in bytes, and the time when it arrived."""
 
 
 class Inbox:
     """Events in order of arrival, for one consumer at a time.
 
-    After `end`, what has arrived is received first, then the end shows. After `close`, nothing is received any more.
+    After `end`, the events that have arrived are received first, then the ending is raised. After `close`, nothing is
+    received any more.
 
     Attributes:
-        listener: Called whenever there is something new to be seen here, for a consumer that can't wait in `receive`.
+        unread_bytes: The size of the frames whose events wait.
+        ending_was_seen: Whether the consumer has got the ending.
+        listener: Called whenever there is an event, an ending or a close, for a consumer that can't wait in `receive`.
     """
 
-    def __init__(self, max_bytes: int, switching: RareSwitch) -> None:
+    def __init__(self, max_bytes: int, checkpoints: EveryNthCheckpoint) -> None:
         self._max_bytes = max_bytes
-        self._switching = switching
+        self._checkpoints = checkpoints
         self._events: deque[Arrived] = deque()
         self._waiting: trio.lowlevel.Task | None = None
-        self._receiving = False
+        self._is_receiving = False
         self._ending: Ending | None = None
-        self._closed = False
+        self._is_closed = False
         self.unread_bytes: int = 0
         self.ending_was_seen: bool = False
         self.listener: Callable[[], None] | None = None
@@ -42,29 +45,31 @@ class Inbox:
     @property
     def is_closed(self) -> bool:
         """Whether the consumer has left."""
-        return self._closed
+        return self._is_closed
 
     @property
     def ending(self) -> Ending | None:
-        """How the session ended, if it has."""
+        """The ending of the session, if it has ended."""
         return self._ending
 
     @property
     def unread_events(self) -> int:
-        """How many events wait."""
+        """The number of events that wait."""
         return len(self._events)
 
     @property
     def unread_since(self) -> float | None:
-        """When the oldest of them arrived."""
+        """The time when the oldest event that waits arrived."""
         return self._events[0][2] if self._events else None
 
-    def put(self, events: Sequence[ServerEvent], size: int, now: float | None = None) -> bool:
-        """Add the events of a frame of *size* bytes; False, and nothing added, if that passes the bound.
+    # From the receiver
 
-        *now* spares looking at the clock.
+    def put(self, events: Sequence[ServerEvent], size: int, now: float | None = None) -> bool:
+        """Add the events of a frame of *size* bytes; returns False, and adds nothing, if that passes the bound.
+
+        *now* saves reading the clock.
         """
-        if self._closed or not events:
+        if self._is_closed or not events:
             return True
         if self.unread_bytes + size > self._max_bytes:
             return False
@@ -72,12 +77,26 @@ class Inbox:
         for event in events:
             self._events.append((event, size, now))
             self.unread_bytes += size
-            size = 0  # the first event stands for the frame
+            size = 0  # the first event counts for the frame
         self._wake()
         return True
 
+    def end(self, ending: Ending) -> None:
+        """Note that no more events come. The first ending counts."""
+        self._ending = self._ending or ending
+        self._wake()
+
+    def reopen(self) -> None:
+        """Take back the ending: the session goes on with another connection."""
+        self._ending = None
+        self.ending_was_seen = False
+        self._wake()
+
+    # From the consumer
+
+    @trio.lowlevel.enable_ki_protection  # Ctrl+C between taking an event and returning it would lose it
     async def receive(self) -> ServerEvent:
-        """The next event. Cancelling this loses none.
+        """Receive the next event. Cancelling this loses none.
 
         Raises:
             trio.BusyResourceError: Another task is receiving.
@@ -85,68 +104,44 @@ class Inbox:
             trio.EndOfChannel: The server ended the session normally.
             SessionClosedError: The session ended otherwise.
         """
-        if self._receiving:
+        if self._is_receiving:
             raise trio.BusyResourceError("another task is already receiving from this session")
-        self._receiving = True
+        self._is_receiving = True
         try:
-            if not (self._events or self._closed or self._ending is not None):
+            if not (self._events or self._is_closed or self._ending is not None):
                 while True:
                     self._waiting = trio.lowlevel.current_task()
                     await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-                    if self._events or self._closed or self._ending is not None:
-                        break  # else the session went on before this could be told that it had ended
-                self._switching.has_happened()
-            elif self._switching.is_due():
+                    if self._events or self._is_closed or self._ending is not None:
+                        break  # else an ending was taken back before this task ran
+                self._checkpoints.reset()
+            elif self._checkpoints.is_due():
                 await trio.lowlevel.checkpoint()
             else:
                 await trio.lowlevel.checkpoint_if_cancelled()
         finally:
-            self._receiving = False
+            self._is_receiving = False
         return self._next()
 
-    def _wake(self) -> None:
-        """There is something to be told: whoever waits goes on."""
-        # A parking lot would do the same for any number of tasks, and three times the work for this one.
-        if self._waiting is not None:
-            trio.lowlevel.reschedule(self._waiting)
-            self._waiting = None
-        if self.listener is not None:
-            self.listener()
-
-    def _stop_waiting(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._waiting = None
-        return trio.lowlevel.Abort.SUCCEEDED
-
-    def end(self, ending: Ending) -> None:
-        """Nothing more will come. The first ending counts."""
-        self._ending = self._ending or ending
-        self._wake()
-
-    def reopen(self) -> None:
-        """More will come after all: the session goes on with another connection."""
-        self._ending = None
-        self.ending_was_seen = False
-        self._wake()
+    def take_batch(self, max_events: int, max_bytes: int) -> Sequence[Arrived]:
+        """Take events that have arrived, without waiting; a single event may be larger than *max_bytes*."""
+        batch: list[Arrived] = []
+        while self._events and len(batch) < max_events and max_bytes > 0:
+            arrived = self._events.popleft()
+            self.unread_bytes -= arrived[1]
+            max_bytes -= arrived[1]
+            batch.append(arrived)
+        return batch
 
     def close(self) -> None:
-        """The consumer has left: drop what waits, and what still comes."""
-        self._closed = True
+        """Drop the events that wait, and those that still come: the consumer has left."""
+        self._is_closed = True
         self._events.clear()
         self.unread_bytes = 0
         self._wake()
 
-    def take(self, max_events: int, max_bytes: int) -> Sequence[Arrived]:
-        """What has arrived, at once and without waiting; a single event may be larger than *max_bytes*."""
-        taken: list[Arrived] = []
-        while self._events and len(taken) < max_events and max_bytes > 0:
-            arrived = self._events.popleft()
-            self.unread_bytes -= arrived[1]
-            max_bytes -= arrived[1]
-            taken.append(arrived)
-        return taken
-
     def _next(self) -> ServerEvent:
-        if self._closed:
+        if self._is_closed:
             raise trio.ClosedResourceError("this session has been closed")
         if self._events:
             event, size, _ = self._events.popleft()
@@ -157,3 +152,15 @@ class Inbox:
         if self._ending.is_clean:
             raise trio.EndOfChannel
         raise self._ending.error()
+
+    def _wake(self) -> None:
+        # A parking lot would do the same for any number of tasks, and three times the work for this one.
+        if self._waiting is not None:
+            trio.lowlevel.reschedule(self._waiting)
+            self._waiting = None
+        if self.listener is not None:
+            self.listener()
+
+    def _stop_waiting(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._waiting = None
+        return trio.lowlevel.Abort.SUCCEEDED

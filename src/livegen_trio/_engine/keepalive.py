@@ -1,4 +1,4 @@
-"""Tasks that ping: for a quiet peer, which may be dead, and for the inputs that no ping has followed."""
+"""Tasks that ping: a silent peer, which may be dead, and for the last inputs, which no ping has followed."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from .acknowledgement import spread
+from .acknowledgement import jittered
 
 if TYPE_CHECKING:
     from ..transports.base import Transport
     from .outbox import Outbox
 
-AFTERTHOUGHT: Final = 2.0
-"""Seconds until the last inputs are asked about that no ping has followed."""
+# Seconds after an input that no ping has followed until one is sent for it.
+PING_AFTER_IDLE: Final = 2.0
 
+# Seconds. A timer that fires later than this is a sign of a busy event loop, which has kept the reader waiting, too.
 LATE: Final = 1.0
-"""Seconds. A timer that fires later than this tells of a busy event loop, which has kept the reader waiting, too."""
 
 
+@trio.lowlevel.enable_ki_protection
 async def watch_for_silence(transport: Transport, outbox: Outbox, *, interval: float, limit: float) -> None:
     """Return when nothing was heard from the peer for *limit* seconds; ping it every *interval* of silence.
 
-    Any byte is a sign of life. A late pong alone is none of death: the service's have been seen 30 s late.
+    Any byte is a sign of life. A late pong alone is not death: the service's have been seen 30 s late.
     """
     since = trio.current_time()
     # By points in time, not by differences, which may be too small for a float to move on by.
     while (now := trio.current_time()) < since + limit:
         due = since + min(interval, limit)
         if now >= due:
-            outbox.ping()
+            outbox.transmission.ping()
             due = min(now + interval, since + limit)
         await trio.sleep_until(due)
         since = transport.last_heard
@@ -37,9 +38,10 @@ async def watch_for_silence(transport: Transport, outbox: Outbox, *, interval: f
             since = max(since, trio.current_time() - interval)
 
 
-async def ask_for_the_last(outbox: Outbox) -> None:
-    """Ask about inputs that no ping has followed, and ask again about those of which none was answered."""
+@trio.lowlevel.enable_ki_protection
+async def ping_after_idle(outbox: Outbox) -> None:
+    """Ping for inputs that no ping has followed, and again for those whose pings were not answered."""
     while True:
-        await outbox.wait_for_doubt()
-        await trio.sleep(spread(AFTERTHOUGHT))
-        outbox.ask_again()
+        await outbox.transmission.wait_unacknowledged()
+        await trio.sleep(jittered(PING_AFTER_IDLE))
+        outbox.transmission.ping_unacknowledged()

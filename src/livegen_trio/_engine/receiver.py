@@ -1,8 +1,10 @@
-"""The receiver: frames in, events out, without ever waiting for user code."""
+"""The receiver task: frames in, events out, without ever waiting for user code."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import trio
 
 from .._errors import RemoteProtocolError
 from .._session.closed import Ending
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .inbox import Inbox
 
 
+@trio.lowlevel.enable_ki_protection
 async def receive_frames(
     transport: Transport,
     protocol: LiveProtocol,
@@ -29,15 +32,15 @@ async def receive_frames(
     """
     receiver = _Receiver(transport, protocol, inbox, observe)
     try:
-        await transport.deliver(receiver.take)
+        await transport.deliver(receiver.receive_frame)
     except ConnectionClosed as closed:
         return Ending(closed.code, closed.reason, closed.initiator)
-    assert receiver.ending is not None  # it has said so
+    assert receiver.ending is not None  # set before delivery stops
     return receiver.ending
 
 
 class _Receiver:
-    """What becomes of each frame. It is in one piece in memory, since hundreds of these take turns."""
+    """Passes on each frame's events. It is one small object, since hundreds of sessions take turns."""
 
     __slots__ = ("_inbox", "_observe", "_protocol", "_transport", "ending")
 
@@ -54,8 +57,9 @@ class _Receiver:
         self._observe = observe
         self.ending: Ending | None = None
 
-    def take(self, frame: bytes | str) -> bool:
-        """Whether there may be more of them; else `ending` tells why not."""
+    @trio.lowlevel.enable_ki_protection  # the pump may call it from another connection's task
+    def receive_frame(self, frame: bytes | str) -> bool:
+        """Pass on the events of a frame; returns False when there may be no more, for the reason in `ending`."""
         try:
             events = self._protocol.receive(frame)
         except RemoteProtocolError as exc:

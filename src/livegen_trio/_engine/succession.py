@@ -120,7 +120,7 @@ class Succession:
 
     def draw_up(self) -> None:
         """Take stock of what the connection leaves behind."""
-        loss = self._outbox.lose_connection(replay=self._replays)
+        loss = self._outbox.transmission.lose_connection(replay=self._replays)
         quarantined = self._outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
         self._is_proven = loss.replayed == quarantined
         self._report = Reconnected(

@@ -23,7 +23,7 @@ from ..types import (
     SessionResumptionUpdate,
     ToolCall,
 )
-from .acknowledgement import SETUP
+from .acknowledgement import SETUP_FRAMES
 from .connection import Connection
 from .succession import Succession
 
@@ -238,7 +238,7 @@ class Supervisor:
         return self._news.popleft() if self._news else Happening.MOVE
 
     async def _leave(self) -> Happening:
-        self._outbox.leave()
+        self._outbox.transmission.leave()
         await self._see_off()
         return Happening.LEFT
 
@@ -355,7 +355,7 @@ class Supervisor:
             return
         verdict = self._verdict(ending)
         if verdict is Happening.LOST:
-            self._outbox.leave()  # what is sent from now on was never sent on this one
+            self._outbox.transmission.leave()  # what is sent from now on was never sent on this one
             self._inbox.put([Reconnecting(reason=ending.reason, code=ending.code)], 0)
         else:
             self._tell_end(ending)
@@ -400,7 +400,7 @@ class Supervisor:
                 self._go_away(event)
             case SessionResumptionUpdate(last_consumed_client_message_index=int(index)):
                 # Whether the service counts the setup isn't known. If not, one input more is sent again.
-                self._outbox.ledger.acknowledge(index - SETUP)
+                self._outbox.ledger.acknowledge(index - SETUP_FRAMES)
             case _:
                 pass  # no sign that the conversation goes on
 

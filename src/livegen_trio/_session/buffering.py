@@ -1,4 +1,4 @@
-"""How much a session's buffers hold, and what becomes of more."""
+"""The bounds of a session's buffers, and what happens beyond them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ WhenFull: TypeAlias = Literal["block", "drop_oldest", "fail"]
 class Buffering:
     """The bounds of a session's buffers, in bytes of frames: media grow by a third on their way into one.
 
-    Control (content, answers of tools, updates of the context) is never dropped: whoever sends it waits for room. What
-    the server sends is never dropped either: a session that is not received from for so long is given up, and says so.
+    Control (content, answers of tools, updates of the context) is never dropped: sending it waits for room. Events are
+    never dropped either: a session that is not received from for so long ends with an error that says so.
 
     Attributes:
-        media: What becomes of sound and pictures that find no room: "block" makes the sender wait, "drop_oldest"
-            makes room by dropping what waits longest, "fail" raises `trio.WouldBlock`.
+        media: What happens to sound and pictures without room: "block" makes sending wait, "drop_oldest" drops those
+            that have waited longest, "fail" raises `trio.WouldBlock`.
         media_bytes: Room for media that wait to be sent; a mebibyte is some twenty seconds of 16 kHz speech.
-        media_seconds: How old media may get while they wait; older ones are dropped. Only with "drop_oldest".
+        media_seconds: How long media may wait; older ones are dropped. Only with "drop_oldest".
         control_bytes: Room for control that waits to be sent.
         event_bytes: Room for events that wait to be received. Speech comes faster than real time; the default holds
             over an hour of it.

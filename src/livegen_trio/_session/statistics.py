@@ -1,4 +1,4 @@
-"""How full a session's buffers are, and what became of what they held."""
+"""Fill levels of a session's buffers, and counts of what was dropped."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStatistics:
-    """How full a session's buffers are, and what became of what they held.
+    """Fill levels of a session's buffers, and counts of what was dropped.
 
     Attributes:
         unread_events: Events that have arrived and have not been received.
         unread_bytes: The size of their frames in bytes.
-        unread_seconds: For how long the oldest of them has been waiting; 0 if there is none.
+        unread_seconds: How long the oldest of them has been waiting; 0 if there is none.
         unsent_frames: Frames that were accepted and not yet written whole.
         unsent_bytes: The size of those that wait to be written for the first time, in bytes.
-        unsent_seconds: For how long the oldest of them has been waiting; 0 if there is none.
-        unacknowledged_frames: Frames that were written and that the server is not yet known to have.
-        dropped_frames: Media that found no room and were dropped, all told; `Buffering` says if they may be.
+        unsent_seconds: How long the oldest of them has been waiting; 0 if there is none.
+        unacknowledged_frames: Frames that were written and that the server is not yet known to have read.
+        dropped_frames: Media that found no room and were dropped so far; `Buffering.media` says whether they may be.
         reconnections: How often the session has changed its connection.
     """
 

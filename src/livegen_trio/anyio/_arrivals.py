@@ -143,7 +143,7 @@ class Forwarding:
         self._forward()
 
     def _forward(self) -> None:
-        events = self._inbox.take(self._room_events, self._room_bytes)
+        events = self._inbox.take_batch(self._room_events, self._room_bytes)
         for _, size, _ in events:
             self._room_bytes -= size
         self._room_events -= len(events)

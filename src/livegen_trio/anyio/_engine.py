@@ -183,7 +183,7 @@ class RemoteEngine:
         # As if those before had been put one by one: whether there is room then is the network's doing.
         for _ in range(after):
             await trio.lowlevel.checkpoint()
-        await self._engine.outbox.room(Kind.MEDIA)
+        await self._engine.outbox.wait_for_room(Kind.MEDIA)
         self._engine.outbox.put(frame, Kind.MEDIA)
 
     async def _next_change(self) -> None:

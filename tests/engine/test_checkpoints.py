@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from livegen_trio._engine.rare_switch import RareSwitch
+from livegen_trio._engine.checkpoints import EveryNthCheckpoint
 from support.peer import conversation, text
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ async def receive(session: LiveSession) -> None:
 
 
 def test_others_run_at_every_eighth_time_in_a_row() -> None:
-    switching = RareSwitch()
+    switching = EveryNthCheckpoint()
     assert [switching.is_due() for _ in range(16)] == ([False] * 7 + [True]) * 2
 
 
 def test_others_that_have_run_meanwhile_need_not_run_again() -> None:
-    switching = RareSwitch()
+    switching = EveryNthCheckpoint()
     for _ in range(7):
         switching.is_due()
-    switching.has_happened()
+    switching.reset()
     assert [switching.is_due() for _ in range(8)] == [False] * 7 + [True]
 
 

@@ -229,6 +229,45 @@ def test_a_quarantine_keeps_kinds_from_being_sent_again() -> None:
     assert send(ledger) == [2, 3, 4]
 
 
+@pytest.mark.parametrize("max_replays", [0, 1, 2, 5])
+def test_an_input_is_sent_again_no_more_often_than_is_allowed(max_replays: int) -> None:
+    ledger = filled(CONTROL, MEDIA)
+    for _ in range(max_replays):
+        send(ledger)
+        assert ledger.lose_connection(1.0, max_replays=max_replays) == Loss(replayed=2, unacknowledged=0)
+    send(ledger)
+    loss = ledger.lose_connection(1.0, max_replays=max_replays)
+    assert loss == Loss(replayed=0, unacknowledged=0, quarantined=2)
+    assert ledger.waiting == 0
+
+
+def test_an_input_that_is_never_written_whole_is_not_tried_for_ever() -> None:
+    ledger = filled(CONTROL)
+    for _ in range(2):
+        ledger.take()
+        assert ledger.lose_connection(1.0) == Loss(replayed=1, unacknowledged=0)
+    ledger.take()
+    assert ledger.lose_connection(1.0) == Loss(replayed=0, unacknowledged=0, quarantined=1)
+
+
+def test_waiting_for_a_connection_is_not_being_sent_again() -> None:
+    ledger = filled(CONTROL)
+    send(ledger)
+    for _ in range(10):
+        assert ledger.lose_connection(1.0, max_replays=1) == Loss(replayed=1, unacknowledged=0)
+    assert send(ledger) == [1]
+
+
+def test_acknowledged_inputs_are_counted_without_what_is_sent_of_our_own_accord() -> None:
+    ledger = filled(CONTROL)
+    ledger.precede(b"history", CONTROL, 0.0)
+    send(ledger)
+    ledger.acknowledge(1)
+    assert ledger.acknowledged_inputs == 0
+    ledger.acknowledge(2)
+    assert ledger.acknowledged_inputs == 1
+
+
 class Accounts(RuleBasedStateMachine):
     """Any history of a session: all that was accepted is accounted for."""
 
@@ -272,7 +311,7 @@ class Accounts(RuleBasedStateMachine):
         if begun:
             self.ledger.take()
         loss = self.ledger.lose_connection(self.now, replay=replay)
-        self.reported += loss.unacknowledged
+        self.reported += loss.unacknowledged + loss.quarantined
         self.on_the_wire.clear()
         self.acknowledged = 0
 

@@ -9,7 +9,7 @@ import trio
 
 from .._errors import ConfigError, LocalProtocolError
 from .._protocol.codec import encode_client_message
-from .._resumption.ledger import Kind
+from .._resumption.ledger import MAX_REPLAYS, Kind
 from ..types import (
     ActivityEnd,
     ActivityStart,
@@ -120,13 +120,13 @@ class Succession:
 
     def draw_up(self) -> None:
         """Take stock of what the connection leaves behind."""
-        loss = self._outbox.transmission.lose_connection(replay=self._replays)
-        quarantined = self._outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
-        self._is_proven = loss.replayed == quarantined
+        loss = self._outbox.transmission.lose_connection(replay=self._replays, max_replays=MAX_REPLAYS)
+        spared = self._outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
+        self._is_proven = loss.replayed == spared
         self._report = Reconnected(
-            replayed=loss.replayed - quarantined,
+            replayed=loss.replayed - spared,
             unacknowledged=loss.unacknowledged,
-            quarantined=quarantined,
+            quarantined=loss.quarantined + spared,
             turn_cut=self._protocol.in_turn,
         )
 

@@ -71,13 +71,16 @@ class Transmission:
         self._is_finishing = True
         self._sender.unpark_all()
 
-    def lose_connection(self, *, replay: bool) -> Loss:
-        """Take back what may be lost with the connection; with *replay* it is sent again on the next one."""
+    def lose_connection(self, *, replay: bool, max_replays: int) -> Loss:
+        """Take back what may be lost with the connection; with *replay* it is sent again on the next one.
+
+        An input that was sent again *max_replays* times is not.
+        """
         self._transport = None
         self._schedule.stop()
         self._is_leaving = False
         self._needs_ping = False
-        return self._ledger.lose_connection(trio.current_time(), replay=replay)
+        return self._ledger.lose_connection(trio.current_time(), replay=replay, max_replays=max_replays)
 
     # Inputs
 

@@ -22,6 +22,9 @@ REMEMBERED_BYTES: Final = 2**20
 REMEMBERED_SECONDS: Final = 10.0
 """Older speech only confuses a listener who hears it late."""
 
+# How often an input is sent again, if the caller doesn't say.
+MAX_REPLAYS: Final = 2
+
 
 class Kind(Enum):
     """How an input is treated when there is too much of it, and when a connection is lost."""
@@ -50,6 +53,7 @@ class Input(msgspec.Struct, frozen=True, gc=False):
         kind: How it is treated.
         accepted_at: In seconds.
         place: Its place among those that were sent on its connection, from 1; 0 for what was not sent.
+        replays: How often it was to be sent again.
     """
 
     number: int
@@ -57,6 +61,7 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     kind: Kind
     accepted_at: float
     place: int = 0
+    replays: int = 0
 
     @property
     def order(self) -> tuple[bool, int]:
@@ -71,10 +76,12 @@ class Loss:
     Attributes:
         replayed: How many were sent, perhaps in vain, and will be sent again.
         unacknowledged: How many were sent, perhaps in vain, and will not be again.
+        quarantined: How many were sent again as often as is allowed, and will not be any more.
     """
 
     replayed: int
     unacknowledged: int
+    quarantined: int = 0
 
 
 class _Lane:
@@ -233,6 +240,11 @@ class Ledger:
         """How many inputs were sent on this connection and are not known to have arrived."""
         return self._sent - self._acknowledged
 
+    @property
+    def acknowledged_inputs(self) -> int:
+        """How many of the caller's inputs were sent on this connection and are known to have arrived."""
+        return self._acknowledged - sum(place <= self._acknowledged for place in self._own_places)
+
     def sent(self) -> Input:
         """The input that was taken has been written whole; returns it."""
         assert self._in_flight is not None
@@ -253,23 +265,27 @@ class Ledger:
 
     # When the connection is gone
 
-    def lose_connection(self, now: float, *, replay: bool = True) -> Loss:
+    def lose_connection(self, now: float, *, replay: bool = True, max_replays: int = MAX_REPLAYS) -> Loss:
         """Have what may not have arrived sent again on the next connection, before anything new.
 
-        What was not sent whole is, in any case.
+        No input is sent again more than *max_replays* times: it may be what makes the server end its connections.
+        One that was not written whole is, whatever *replay* says, and once in any case.
         """
         in_doubt = self.unacknowledged - sum(place > self._acknowledged for place in self._own_places)
-        again = [*self._sent_control.clear(), *self._sent_realtime.clear()]
-        again = [entry for entry in again if replay and self._is_worth_it(entry, now)]
-        unacknowledged = in_doubt - _inputs_in(again)
+        sent = [*self._sent_control.clear(), *self._sent_realtime.clear()]
+        wanted = [entry for entry in sent if replay and self._is_worth_it(entry, now)]
+        unacknowledged = in_doubt - _inputs_in(wanted)
+        again = [_sent_again(entry) for entry in wanted if entry.replays < max_replays]
+        if (cut := self._in_flight) is not None:
+            wanted.append(cut)
+            again.extend([_sent_again(cut)] if cut.replays < max(1, max_replays) else [])
+        quarantined = _inputs_in(wanted) - _inputs_in(again)
         again.extend(self._replay.inputs)
-        if self._in_flight is not None:
-            again.append(self._in_flight)
         self._in_flight = None
         self._sent = self._acknowledged = 0
         self._own_places.clear()
         self._set_replay(again)
-        return Loss(replayed=_inputs_in(again), unacknowledged=unacknowledged)
+        return Loss(replayed=_inputs_in(again), unacknowledged=unacknowledged, quarantined=quarantined)
 
     def precede(self, frame: bytes, kind: Kind, now: float) -> None:
         """Send this of our own accord, first among what is sent again of its kind."""
@@ -321,3 +337,7 @@ class Ledger:
 
 def _inputs_in(entries: Iterable[Input]) -> int:
     return sum(entry.number > 0 for entry in entries)
+
+
+def _sent_again(entry: Input) -> Input:
+    return msgspec.structs.replace(entry, replays=entry.replays + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import msgspec
 import trio
@@ -34,13 +34,13 @@ from .tool_changes import ToolChanges
 from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from typing_extensions import Buffer
 
     from .._inputs import ToolInput
     from .._protocol.codec import MediaKind
-    from .._session.session import LiveSession
+    from .._session.session import LiveSession, Operations
     from ..backends.base import Backend
     from ..tools import Declared
     from ..types import (
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     )
     from .options import SessionOptions
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _CHANGES: Final = (SessionResumptionUpdate, ToolCall, ToolCallCancellation)
 """What makes an earlier resume state out of date."""
@@ -119,6 +121,19 @@ class Engine:
     def is_closed(self) -> bool:
         """Whether the session is over, whoever ended it."""
         return self.outbox.is_closed or self.ending is not None
+
+    @property
+    def operations(self) -> Operations:
+        """Its operations, for `call` and `call_sync`."""
+        return self
+
+    async def call(self, operation: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *operation* on Trio: directly, since this is Trio."""
+        return await operation(*args, **kwargs)
+
+    def call_sync(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *operation* on Trio: directly, since this is Trio."""
+        return operation(*args, **kwargs)
 
     async def start(self, nursery: trio.Nursery, session: LiveSession) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""

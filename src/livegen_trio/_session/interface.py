@@ -1,30 +1,12 @@
-"""What a session asks of what runs behind it: its `Engine`, or something that reaches an engine in another thread."""
+"""The seam between the turns of a session and the engine behind it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from typing_extensions import Buffer
-
-    from .._inputs import ToolInput
-    from .._protocol.codec import MediaKind
     from .._protocol.session_rules import LiveProtocol
-    from ..types import (
-        ClientContent,
-        Content,
-        ContextUpdate,
-        FunctionCall,
-        FunctionResponse,
-        RealtimeInput,
-        ResumeState,
-        ServerEvent,
-        SessionResumptionConfig,
-        ToolResponse,
-    )
-    from .statistics import SessionStatistics
+    from ..types import ServerEvent
 
 
 class Earlier(NamedTuple):
@@ -47,11 +29,8 @@ class Events(Protocol):
         ...
 
 
-class SessionEngine(Protocol):
-    """What `LiveSession` is a face of. `Engine` tells what each member does.
-
-    Another thread may look at `protocol`, and ask `leaves_to_caller`, but has nothing changed there by itself.
-    """
+class EventSource(Protocol):
+    """The part of an engine that events are received from, on the session's event loop."""
 
     @property
     def protocol(self) -> LiveProtocol: ...
@@ -59,40 +38,7 @@ class SessionEngine(Protocol):
     @property
     def inbox(self) -> Events: ...
 
-    @property
-    def is_closed(self) -> bool: ...
-
-    def leaves_to_caller(self, call: FunctionCall) -> bool: ...
-
-    async def say(self, content: Content, *, turn_complete: bool) -> None: ...
-
-    async def ask(self, content: Content) -> Earlier: ...
-
-    async def send(self, message: RealtimeInput) -> None: ...
-
-    async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None: ...
-
-    async def update_context(
-        self, instruction: Content | None, tools: Sequence[ToolInput] | None
-    ) -> None: ...
-
-    async def refresh_tools(self) -> None: ...
-
-    async def answer(self, responses: Sequence[FunctionResponse]) -> None: ...
-
-    def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None: ...
-
     async def receive_or_raise(self) -> ServerEvent: ...
-
-    async def resume(self, asked: SessionResumptionConfig | None) -> None: ...
-
-    def resume_state(self) -> ResumeState | None: ...
-
-    async def next_change(self) -> None: ...
-
-    def statistics(self) -> SessionStatistics: ...
-
-    async def close(self) -> None: ...
 
     async def checkpoint(self) -> None: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 import trio
 
@@ -18,10 +18,11 @@ from ..types import (
     Reconnected,
     ToolCall,
 )
+from .interface import EventSource
 from .turns import TurnReader, TurnRecord
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 
     from typing_extensions import Buffer
 
@@ -29,20 +30,84 @@ if TYPE_CHECKING:
     from .._protocol.codec import MediaKind
     from .._resumption.store import ResumeStore
     from ..types import (
+        ClientContent,
+        Content,
+        ContextUpdate,
         FunctionCall,
         FunctionResponse,
         ResumeState,
         ServerEvent,
         SessionResumptionConfig,
+        ToolResponse,
         UsageMetadata,
     )
-    from .interface import Earlier, SessionEngine
+    from .interface import Earlier
     from .statistics import SessionStatistics
     from .turns import TurnResult
 
 AUDIO_FORMAT: Final = "audio/pcm;rate=16000"
 """What the service hears best: PCM, signed 16-bit little-endian, mono, 16 kHz."""
 IMAGE_FORMAT: Final = "image/jpeg"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Operations(Protocol):
+    """An engine's operations, called on the engine's own event loop. `Engine` says what each does."""
+
+    async def say(self, content: Content, *, turn_complete: bool) -> None: ...
+
+    async def send(self, message: RealtimeInput) -> None: ...
+
+    async def update_context(
+        self, instruction: Content | None, tools: Sequence[ToolInput] | None
+    ) -> None: ...
+
+    async def refresh_tools(self) -> None: ...
+
+    async def answer(self, responses: Sequence[FunctionResponse]) -> None: ...
+
+    def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None: ...
+
+    async def resume(self, asked: SessionResumptionConfig | None) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class SessionEngine(EventSource, Protocol):
+    """The engine behind a `LiveSession`, reached from the session's event loop, which may be another than its own.
+
+    Another thread may read `protocol`, and call `leaves_to_caller`; it changes nothing there.
+    """
+
+    @property
+    def is_closed(self) -> bool: ...
+
+    @property
+    def operations(self) -> Operations:
+        """For `call` and `call_sync`."""
+        ...
+
+    async def call(self, operation: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *operation* on the engine's event loop, and return its result. Cancelling this cancels it."""
+        ...
+
+    def call_sync(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *operation* on the engine's event loop, and return its result. Only for what takes no time."""
+        ...
+
+    async def ask(self, content: Content) -> Earlier: ...
+
+    def leaves_to_caller(self, call: FunctionCall) -> bool: ...
+
+    async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None: ...
+
+    def resume_state(self) -> ResumeState | None: ...
+
+    async def next_change(self) -> None: ...
+
+    def statistics(self) -> SessionStatistics: ...
 
 
 class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
@@ -58,6 +123,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
 
     def __init__(self, engine: SessionEngine) -> None:
         self._engine = engine
+        self._operations = engine.operations
         self._turns = TurnReader(self._engine)
 
     def __repr__(self) -> str:
@@ -167,7 +233,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             SessionClosedError: The session has ended.
             trio.ClosedResourceError: The session was closed on this side.
         """
-        await self._engine.say(as_content(content), turn_complete=turn_complete)
+        await self._engine.call(self._operations.say, as_content(content), turn_complete=turn_complete)
 
     async def send_text_realtime(self, text: str) -> None:
         """Send text as it is typed or recognised, alongside audio and video; it counts as activity of the user.
@@ -175,7 +241,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             LocalProtocolError: The text is empty, or the history comes first.
         """
-        await self._engine.send(RealtimeInput(text=text))
+        await self._engine.call(self._operations.send, RealtimeInput(text=text))
 
     async def send_audio_realtime(self, data: Buffer | Blob, *, mime_type: str = AUDIO_FORMAT) -> None:
         """Send a chunk of the user's speech.
@@ -208,7 +274,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             LocalProtocolError: Activity is marked by hand in this session.
         """
-        await self._engine.send(RealtimeInput(audio_stream_end=True))
+        await self._engine.call(self._operations.send, RealtimeInput(audio_stream_end=True))
 
     @asynccontextmanager
     async def activity(self) -> AsyncGenerator[None]:
@@ -219,12 +285,12 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             LocalProtocolError: The server detects activity in this session, or one is under way.
         """
-        await self._engine.send(RealtimeInput(activity_start=ActivityStart()))
+        await self._engine.call(self._operations.send, RealtimeInput(activity_start=ActivityStart()))
         try:
             yield
         finally:
             # Without waiting for room: the end of an activity is small, and must not be cancelled away.
-            self._engine.put(RealtimeInput(activity_end=ActivityEnd()))
+            self._engine.call_sync(self._operations.put, RealtimeInput(activity_end=ActivityEnd()))
 
     async def send_function_responses(self, responses: Sequence[FunctionResponse]) -> None:
         """Answer tool calls, each by the id of its call. Answers to calls that the server cancelled are not sent.
@@ -232,7 +298,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Raises:
             LocalProtocolError: There are no responses.
         """
-        await self._engine.answer(responses)
+        await self._engine.call(self._operations.answer, responses)
 
     async def update_context(
         self,
@@ -250,7 +316,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             LocalProtocolError: There is nothing to update, or the model is known not to take one of the tools.
         """
         instruction = None if system_instruction is None else as_instruction(system_instruction)
-        await self._engine.update_context(instruction, tools)
+        await self._engine.call(self._operations.update_context, instruction, tools)
 
     async def refresh_tools(self) -> None:
         """Tell the model what the MCP servers among its tools offer now, as `update_context` does.
@@ -262,7 +328,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             ToolError: A tool can't be declared, or a name is taken twice.
             Exception: Whatever an MCP client raises.
         """
-        await self._engine.refresh_tools()
+        await self._engine.call(self._operations.refresh_tools)
 
     # Resuming
 
@@ -287,7 +353,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
             trio.BusyResourceError: Another task is resuming this session.
             trio.ClosedResourceError: The session was closed on this side.
         """
-        await self._engine.resume(session_resumption)
+        await self._engine.call(self._operations.resume, session_resumption)
 
     def resume_state(self) -> ResumeState | None:
         """What another process needs to go on with the session as it is now; None as long as there is no handle.
@@ -324,7 +390,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
 
         Takes at most `close_timeout`, also if the server doesn't answer. Idempotent. Leaving `connect`'s block does it.
         """
-        await self._engine.close()
+        await self._engine.call(self._operations.close)
 
     # Privately
 

@@ -14,7 +14,7 @@ from ..types import ServerContent, ToolCall, UsageMetadata
 
 if TYPE_CHECKING:
     from ..types import Blob, FunctionCall, ServerEvent, Transcription
-    from .interface import SessionEngine
+    from .interface import EventSource
 
 T = TypeVar("T")
 DEFAULT_AUDIO_RATE = 24_000  # Hz; the service's, where a chunk does not name its own
@@ -102,7 +102,7 @@ class Turn:
     reading share one position: an event is seen by one of them, and `collect` knows them all.
     """
 
-    def __init__(self, engine: SessionEngine, opening: list[ServerEvent]) -> None:
+    def __init__(self, engine: EventSource, opening: list[ServerEvent]) -> None:
         self._engine = engine
         self._opening = opening
         self._record = TurnRecord()
@@ -169,7 +169,7 @@ class Pieces(AsyncIterator[T], Awaitable[T], Generic[T]):
     def __init__(
         self,
         turn: Turn,
-        engine: SessionEngine,
+        engine: EventSource,
         select: Callable[[ServerContent], tuple[T, ...]],
         join: Callable[[list[T]], T],
     ) -> None:
@@ -200,7 +200,7 @@ class TurnReader:
     What is left unread of a turn is skipped when the next one is asked for.
     """
 
-    def __init__(self, engine: SessionEngine) -> None:
+    def __init__(self, engine: EventSource) -> None:
         self._engine = engine
         self._between: list[ServerEvent] = []
         self._turn: Turn | None = None

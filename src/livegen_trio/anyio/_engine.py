@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import anyio.lowlevel
 import trio
@@ -14,28 +14,25 @@ from .._session.interface import Earlier
 from ._arrivals import Arrivals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable
 
     from typing_extensions import Buffer
 
     from .._engine.engine import Engine
-    from .._inputs import ToolInput
     from .._protocol.codec import MediaKind
     from .._protocol.session_rules import LiveProtocol
+    from .._session.session import Operations
     from .._session.statistics import SessionStatistics
     from ..types import (
-        ClientContent,
         Content,
-        ContextUpdate,
         FunctionCall,
-        FunctionResponse,
-        RealtimeInput,
         ResumeState,
         ServerEvent,
-        SessionResumptionConfig,
-        ToolResponse,
     )
     from ._bridge import Bridge
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _MAX_POSTED: Final = (
     2**18
@@ -62,11 +59,26 @@ class RemoteEngine:
         self._last_state: ResumeState | None = None
         self.inbox: Arrivals = Arrivals(engine.inbox, bridge)
 
-    # What is known of it
+    # Calling it
+
+    @property
+    def operations(self) -> Operations:
+        """Its operations, for `call` and `call_sync`."""
+        return self._engine
+
+    async def call(self, operation: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *operation* on Trio, and return its result. Cancelling this cancels it, and waits for its end."""
+        return await self._bridge.call(partial(operation, *args, **kwargs))
+
+    def call_sync(self, operation: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call *operation* on Trio, and return its result. Blocks the loop for that time."""
+        return self._bridge.call_sync(partial(operation, *args, **kwargs))
+
+    # Its state
 
     @property
     def protocol(self) -> LiveProtocol:
-        """What the events have added up to; only to be looked at."""
+        """The rules of the session, and its state; only to be read."""
         return self._engine.protocol
 
     @property
@@ -94,7 +106,7 @@ class RemoteEngine:
     # Receiving
 
     async def receive_or_raise(self) -> ServerEvent:
-        """The next event, for whoever is in the middle of something: there, a normal end is an error as well."""
+        """Receive the next event, in the middle of a turn, where a normal end is an error as well."""
         try:
             return await self.inbox.receive()
         except trio.EndOfChannel:
@@ -103,21 +115,13 @@ class RemoteEngine:
 
     # Sending
 
-    async def say(self, content: Content, *, turn_complete: bool) -> None:
-        """Have content sent."""
-        await self._bridge.call(partial(self._engine.say, content, turn_complete=turn_complete))
-
     async def ask(self, content: Content) -> Earlier:
-        """Have content sent that is to be answered; returns what is not the answer to it."""
+        """Send content that is to be answered; return what was there before."""
         arrived, in_turn = await self._bridge.call(partial(self._ask, content))
         return Earlier(arrived - self.inbox.received, in_turn)
 
-    async def send(self, message: RealtimeInput) -> None:
-        """Have a message sent, whole or not at all."""
-        await self._bridge.call(partial(self._engine.send, message))
-
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
-        """Have a chunk of media sent, whole or not at all. It waits for Trio only if there is no room."""
+        """Send a chunk of media, whole or not at all. Waits for Trio only if there is no room."""
         self._bridge.host.check_runs_here()
         await anyio.lowlevel.checkpoint_if_cancelled()
         self._engine.outbox.check_open()
@@ -133,40 +137,14 @@ class RemoteEngine:
             after, self._in_a_row = self._in_a_row, 0
             await self._bridge.call(partial(self._put_media_when_there_is_room, frame, after=after))
 
-    async def update_context(self, instruction: Content | None, tools: Sequence[ToolInput] | None) -> None:
-        """Have the model go by another instruction or other tools."""
-        await self._bridge.call(partial(self._engine.update_context, instruction, tools))
-
-    async def refresh_tools(self) -> None:
-        """Tell the model what MCP servers among its tools offer now."""
-        await self._bridge.call(self._engine.refresh_tools)
-
-    async def answer(self, responses: Sequence[FunctionResponse]) -> None:
-        """Have tool calls answered, but for those that the server has cancelled."""
-        await self._bridge.call(partial(self._engine.answer, responses))
-
-    def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
-        """Have a message sent, without waiting for room."""
-        self._bridge.call_sync(partial(self._engine.put, message))
-
-    # Resuming and ending
-
-    async def resume(self, asked: SessionResumptionConfig | None) -> None:
-        """Go on with another connection."""
-        await self._bridge.call(partial(self._engine.resume, asked))
-
-    async def close(self) -> None:
-        """Send what was accepted, say goodbye, and end everything, within the close time-out."""
-        await self._bridge.call(self._engine.close)
-
-    # As a task on asyncio has it
+    # Checkpoints of asyncio
 
     async def checkpoint(self) -> None:
-        """Let others run, and be cancelled."""
+        """Let other tasks run, and check for cancellation."""
         await anyio.lowlevel.checkpoint()
 
     async def checkpoint_if_cancelled(self) -> None:
-        """Be cancelled."""
+        """Check for cancellation."""
         await anyio.lowlevel.checkpoint_if_cancelled()
 
     # On Trio

@@ -380,6 +380,34 @@ def test_a_stray_mark_opens_no_turn(mark: str) -> None:
     assert not protocol.in_turn
 
 
+class Notes(list[str]):
+    """A watcher that writes down what it is notified of."""
+
+    def note_turn(self) -> None:
+        self.append("turn")
+
+    def note_calls(self) -> None:
+        self.append("calls")
+
+    def note_interruption(self) -> None:
+        self.append("interruption")
+
+
+def test_changes_of_an_exchange_are_noted_by_its_watcher() -> None:
+    protocol = opened()
+    protocol.watcher = notes = Notes()
+    protocol.receive(said("Hello"))
+    protocol.receive(said("there"))
+    assert notes == ["turn"]
+    protocol.receive(calls("1", "2"))
+    protocol.send(answer("1"))
+    protocol.receive(cancellation("2"))
+    assert notes == ["turn", "calls", "calls"]
+    protocol.receive(content(interrupted=True, turnComplete=True))
+    protocol.receive(content(turnComplete=True))
+    assert notes[3:] == ["interruption", "turn", "turn"]
+
+
 def test_each_interruption_begins_an_epoch() -> None:
     protocol = opened()
     epochs = []

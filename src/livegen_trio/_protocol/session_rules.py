@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import msgspec
 
@@ -59,6 +59,22 @@ class State(Enum):
     OPEN = "set up"
 
 
+class ExchangeWatcher(Protocol):
+    """A part of the session that follows its exchanges. Its methods are called after the state has changed."""
+
+    def note_turn(self) -> None:
+        """Note that a turn has begun or ended, or both in one frame."""
+        ...
+
+    def note_calls(self) -> None:
+        """Note that tool calls were answered or cancelled."""
+        ...
+
+    def note_interruption(self) -> None:
+        """Note that the user has cut in."""
+        ...
+
+
 class LiveProtocol:
     """The state of one session, fed with what is sent and received.
 
@@ -67,6 +83,7 @@ class LiveProtocol:
         in_turn: Whether a turn is under way: something of it has come, its end has not.
         session_id: The server's name for the session, where it gives one (Vertex AI does).
         resumption_handle: The newest handle that the session can be resumed with.
+        watcher: Follows the exchanges, if something does.
         usage: The sum of all usage reports. The service doesn't say whether its reports count a message or the
             session so far; per message is what its reference suggests, so they are added.
     """
@@ -86,6 +103,7 @@ class LiveProtocol:
         self.session_id: str | None = None
         self.resumption_handle: str | None = None
         self.usage: UsageMetadata = UsageMetadata()
+        self.watcher: ExchangeWatcher | None = None
 
     @property
     def is_open(self) -> bool:
@@ -273,6 +291,8 @@ class LiveProtocol:
                     self._reply_due = False  # this is the reply, if one was due
                 case ToolCallCancellation():
                     self._calls.cancel(event.ids)
+                    if self.watcher is not None:
+                        self.watcher.note_calls()
                 case SessionResumptionUpdate(new_handle=str(handle)) if handle:
                     self.resumption_handle = handle
                 case UsageMetadata():
@@ -286,11 +306,17 @@ class LiveProtocol:
             self.in_turn = False
         elif not self.in_turn and opens_turn(event):
             self.in_turn = True
+        else:
+            return
+        if self.watcher is not None:
+            self.watcher.note_turn()
 
     def _observe_content(self, content: ServerContent) -> None:
         # First the interruption, then the parts beside it: those are already of the new epoch.
         if content.interrupted:
             self.audio_epoch += 1
+            if self.watcher is not None:
+                self.watcher.note_interruption()
         if self._reply_due and self._is_reply(content):
             self._reply_due = False
         if self.audio_epoch:
@@ -333,6 +359,8 @@ class LiveProtocol:
             case ToolResponse(function_responses=responses):
                 self._calls.answer(responses)
                 self._reply_due |= any(response.scheduling != "SILENT" for response in responses)
+                if self.watcher is not None:
+                    self.watcher.note_calls()
             case _:
                 pass  # changes nothing that this class keeps
 

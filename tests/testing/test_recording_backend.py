@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 import trio.testing
+from hypothesis import given, strategies as st
 
 from livegen_trio import ConfigError, FunctionResponse, ToolCall, TurnResult, get_live_generative_model
 from livegen_trio.local import LocalBackend, text_engines
 from livegen_trio.testing import (
+    Close,
     Connection,
     Emit,
+    Expect,
+    HangUp,
+    Pause,
     RecordedFrame,
     Recording,
     RecordingBackend,
@@ -161,3 +168,71 @@ async def test_tools_are_called_again() -> None:
     assert ToolCall.__name__ in first
     server = ScriptedServer(*connections_of(backend.recording))
     assert await ask(server.backend) == first
+
+
+HANDLE = {"sessionResumptionUpdate": {"newHandle": "handle-1", "resumable": True}}
+HI = {"serverContent": {"modelTurn": {"parts": [{"text": "Hi"}]}, "turnComplete": True}}
+
+
+@pytest.mark.parametrize("ending", [HangUp(), Close(1011, "Internal error encountered."), Close(1001)])
+@pytest.mark.parametrize("saved", [False, True])
+async def test_a_reconnected_session_is_replayed_with_its_endings(
+    ending: Any, autojump_clock: MockClock, tmp_path: Path, *, saved: bool
+) -> None:
+    async def converse_later(backend: Backend) -> str:
+        async with get_live_generative_model("m", backend=backend).connect() as session:
+            await trio.sleep(5)
+            return (await session.ask("Hello")).text
+
+    script = Connection(Emit(HANDLE), Pause(0.1), ending), Connection(Expect({"clientContent": {}}), Emit(HI))
+    backend = RecordingBackend(ScriptedServer(*script).backend)
+    assert await converse_later(backend) == "Hi"
+    recording = backend.recording
+    assert [one.closed_by for one in recording.endings] == ["server", "client"]
+    if saved:
+        recording.save(tmp_path / "session.jsonl")
+        recording = Recording.load(tmp_path / "session.jsonl")
+    server = ScriptedServer(*connections_of(recording), ignored=[{"realtimeInput": {}}])
+    async with server.playing():
+        assert await converse_later(server.backend) == "Hi"
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [("server", "{}")],
+        [("client", "{}")],
+        [("client", "nonsense")],
+        [("client", '{"setup": {}}'), ("client", "[]")],
+        [("client", '{"setup": {}}'), ("client", "[" * 100_000)],
+    ],
+)
+def test_what_can_not_be_replayed_is_an_error_of_ours(frames: Any) -> None:
+    recording = Recording(
+        tuple(RecordedFrame(connection=1, at=0.0, sender=sender, text=text) for sender, text in frames)
+    )
+    with pytest.raises(ConfigError):
+        connections_of(recording)
+
+
+@given(
+    st.binary()
+    | st.lists(
+        st.sampled_from(
+            [
+                b'{"connection":1,"at":0.5,"sender":"client","text":"{}"}',
+                b"\n",
+                b'"',
+                b'{"connection":1,"at":1e999,"closed_by":"server","code":1}',
+                b"[" * 5000,
+            ]
+        )
+    ).map(b"".join)
+)
+def test_any_file_is_a_recording_or_an_error_of_ours(data: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = f"{folder}/session.jsonl"
+        with open(path, "wb") as file:
+            file.write(data)
+        with suppress(ConfigError):
+            connections_of(Recording.load(path))

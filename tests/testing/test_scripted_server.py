@@ -291,7 +291,7 @@ async def test_a_script_is_played_on_a_real_socket(*, tls: bool) -> None:
 
 async def test_a_client_that_strays_on_a_real_socket_fails() -> None:
     server = ScriptedServer(Connection(Expect({"toolResponse": {}})))
-    with pytest.RaisesGroup(pytest.RaisesExc(ScriptError), flatten_subgroups=True):
+    with pytest.raises(ScriptError, match="toolResponse"):
         async with server.listening() as url:
             backend = GeminiBackend(api_key="k", base_url=url)
             async with get_live_generative_model("m", backend=backend).connect() as session:

@@ -1,4 +1,4 @@
-"""What tests of Live applications need: a server that plays a script, broken networks, recordings.
+"""For tests of Live applications: a server that plays a script, broken networks, recordings.
 
 Fixtures for pytest are in `livegen_trio.testing.fixtures`.
 """
@@ -6,6 +6,7 @@ Fixtures for pytest are in `livegen_trio.testing.fixtures`.
 from ._faults import Fault as Fault, FaultyBackend as FaultyBackend, FaultyStream as FaultyStream
 from ._matching import Pattern as Pattern
 from ._recording import (
+    RecordedEnding as RecordedEnding,
     RecordedFrame as RecordedFrame,
     Recording as Recording,
     RecordingBackend as RecordingBackend,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import trio
 
@@ -23,20 +24,22 @@ if TYPE_CHECKING:
 FaultKind: TypeAlias = Literal["cut", "stall", "half close", "garbage"]
 Direction: TypeAlias = Literal["to server", "to client"]
 
-_GARBAGE: Final = b"\xff\x00\xc3\x28" * 8
-"""No frame of WebSocket begins so: reserved bits are set."""
+_GARBAGE: Final = b"\xff\x00\xc3\x28" * 8  # no WebSocket frame begins so: reserved bits are set
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong on a connection.
+    """A fault of a connection.
 
     Attributes:
-        kind: "cut" ends the connection both ways, without a goodbye; "stall" lets nothing through any more, and says
-            nothing of it; "half close" ends this direction, and leaves the other; "garbage" puts bytes in between.
-        direction: Of the bytes that are counted.
-        at: After how many bytes, counted from the upgrade's first.
-        garbage: What is put in between.
+        kind: "cut" ends the connection both ways, without a Close; "stall" lets nothing through any more, silently;
+            "half close" ends this direction, and leaves the other; "garbage" inserts bytes.
+        direction: The direction in which bytes are counted.
+        at: The number of bytes after which it happens, counted from the upgrade's first.
+        garbage: The bytes to insert.
+
+    Raises:
+        ConfigError: There is no such kind or direction, *at* is no number of bytes, or there is no garbage.
     """
 
     kind: FaultKind
@@ -45,8 +48,31 @@ class Fault:
     garbage: bytes = _GARBAGE
 
     def __post_init__(self) -> None:
-        if self.at < 0:
-            raise ConfigError("a fault happens after some number of bytes, from 0 on")
+        _check_name("kind", self.kind, get_args(FaultKind))
+        _check_name("direction", self.direction, get_args(Direction))
+        if not isinstance(self.at, int) or self.at < 0:
+            raise ConfigError(f"a fault can't happen after {self.at!r} bytes; give a whole number from 0 on")
+        if not self.garbage:
+            raise ConfigError("there is no garbage to insert; give some bytes, or leave it out")
+
+
+def _by_direction(faults: Iterable[Fault]) -> dict[Direction, Fault]:
+    found: dict[Direction, Fault] = {}
+    for fault in faults:
+        if fault.direction in found:
+            raise ConfigError(
+                f"a connection has one fault each way, and two were given {fault.direction}; use one"
+            )
+        found[fault.direction] = fault
+    return found
+
+
+def _check_name(field: str, value: str, known: tuple[str, ...]) -> None:
+    if value in known:
+        return
+    close = get_close_matches(str(value), known, n=1)
+    advice = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(map(repr, known))}"
+    raise ConfigError(f"there is no {field} of fault {value!r}; {advice}")
 
 
 class _Way:
@@ -59,7 +85,7 @@ class _Way:
         self.is_closed = False
 
     def pass_on(self, data: bytes) -> tuple[bytes, Fault | None]:
-        """What of *data* comes through, and the fault if it happens now."""
+        """Return the part of *data* that comes through, and the fault if it happens now."""
         if self._fault is None or len(data) < self._left:
             self._left -= len(data)
             return data, None
@@ -73,15 +99,18 @@ class _Way:
 
 
 class FaultyStream(trio.abc.Stream):
-    """The client's end of a byte stream on which things go wrong.
+    """The client's end of a byte stream with faults.
 
     Args:
-        stream: The sound one. It is closed with this.
+        stream: The stream to wrap. It is closed with this.
         faults: At most one each way.
+
+    Raises:
+        ConfigError: There are two faults for one direction.
     """
 
     def __init__(self, stream: trio.abc.Stream, faults: Iterable[Fault]) -> None:
-        by_direction = {fault.direction: fault for fault in faults}
+        by_direction = _by_direction(faults)
         self._stream = stream
         self._to_server = _Way(by_direction.get("to server"))
         self._to_client = _Way(by_direction.get("to client"))
@@ -104,7 +133,7 @@ class FaultyStream(trio.abc.Stream):
         await self._suffer(fault)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As of the sound stream."""
+        """See the wrapped stream."""
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -132,7 +161,7 @@ class FaultyStream(trio.abc.Stream):
         return data
 
     async def aclose(self) -> None:
-        """Close the sound stream."""
+        """Close the wrapped stream."""
         self._cut.set()
         await self._stream.aclose()
 
@@ -166,25 +195,26 @@ class FaultyBackend(Backend):
 
     def __init__(self, backend: WebSocketBackend, *dials: Iterable[Fault]) -> None:
         self._backend = backend
-        self._dials: Iterator[Iterable[Fault]] = iter(dials)
+        faults = [tuple(_by_direction(faults).values()) for faults in dials]
+        self._dials: Iterator[tuple[Fault, ...]] = iter(faults)
 
     def __repr__(self) -> str:
         return repr(self._backend)
 
     def resource_name(self, model: str) -> str:
-        """As of the sound backend."""
+        """See the wrapped backend."""
         return self._backend.resource_name(model)
 
     def prepare_setup(self, setup: Setup) -> Setup:
-        """As of the sound backend."""
+        """See the wrapped backend."""
         return self._backend.prepare_setup(setup)
 
     def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
-        """As of the sound backend."""
+        """See the wrapped backend."""
         self._backend.check_message(message)
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
-        """Dial as the sound backend does, over a stream with the next faults."""
+        """Dial as the wrapped backend does, over a stream with the next faults."""
         progress.phase = "request"
         endpoint = await self._backend.endpoint()
         progress.phase = "dns"

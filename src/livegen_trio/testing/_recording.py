@@ -1,4 +1,4 @@
-"""Sessions, taken down frame by frame, and files of them."""
+"""Recordings of sessions, frame by frame, and their files."""
 
 from __future__ import annotations
 
@@ -10,27 +10,29 @@ import trio
 
 from .._errors import ConfigError
 from ..backends.base import Backend
-from ..transports.base import Transport
+from ..transports.base import ConnectionClosed, Transport
 from ._redaction import Redaction
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..transports.base import Progress
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
 
 Sender: TypeAlias = Literal["client", "server"]
 
+_ABNORMAL: Final = 1006
+
 
 class RecordedFrame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One frame.
 
     Attributes:
-        connection: Of the recording's connections, from 1.
+        connection: The number of its connection, from 1.
         at: Seconds since the recording began.
-        sender: Who said it.
-        text: What, exactly: the frame's UTF-8.
+        sender: The side that sent it.
+        text: The frame's UTF-8, exactly.
     """
 
     connection: int
@@ -41,17 +43,41 @@ class RecordedFrame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     @property
     def data(self) -> bytes:
         """The frame's bytes."""
-        return self.text.encode()
+        return self.text.encode(errors="replace")
+
+
+class RecordedEnding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The end of a connection.
+
+    Attributes:
+        connection: The number of the connection, from 1.
+        at: Seconds since the recording began.
+        closed_by: The side that closed it.
+        code: The close code; 1006 if the connection broke without one.
+        reason: The reason given with it; may be empty.
+    """
+
+    connection: int
+    at: float
+    closed_by: Sender
+    code: int
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """The frames of one session, or of several, in order.
+    """The frames of one session, or of several, in order, and the ends of their connections.
 
-    In a file each is a line of JSON: `{"connection":1,"at":0.25,"sender":"client","text":"..."}`.
+    In a file each is a line of JSON: `{"connection":1,"at":0.25,"sender":"client","text":"..."}`, or
+    `{"connection":1,"at":9.5,"closed_by":"server","code":1011,"reason":"..."}`.
+
+    Attributes:
+        frames: In the order in which they were sent and received.
+        endings: At most one a connection; none for a connection that was still open.
     """
 
     frames: tuple[RecordedFrame, ...]
+    endings: tuple[RecordedEnding, ...] = ()
 
     @property
     def connections(self) -> list[list[RecordedFrame]]:
@@ -60,6 +86,10 @@ class Recording:
         for frame in self.frames:
             found.setdefault(frame.connection, []).append(frame)
         return list(found.values())
+
+    def ending_of(self, connection: int) -> RecordedEnding | None:
+        """The end of a connection; None if it was still open."""
+        return next((ending for ending in self.endings if ending.connection == connection), None)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Recording:
@@ -70,28 +100,40 @@ class Recording:
             ConfigError: It is no recording; with the line.
         """
         with open(path, "rb") as file:
-            lines = file.read().splitlines()
-        return cls(tuple(_frame(line, number) for number, line in enumerate(lines, 1) if line.strip()))
+            lines = file.read().split(b"\n")
+        read = [_read_line(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+        return cls(
+            frames=tuple(line for line in read if isinstance(line, RecordedFrame)),
+            endings=tuple(line for line in read if isinstance(line, RecordedEnding)),
+        )
 
     def save(self, path: str | os.PathLike[str], *, redaction: Redaction | None = None) -> None:
         """Write a file, without secrets. This blocks, as files do.
 
         Args:
-            path: Of the file; one that is there is replaced.
-            redaction: What to take out beside what is secret by its looks; see `Redaction`.
+            path: The file; one that exists is replaced.
+            redaction: What to take out besides what is recognised as secret by its form; see `Redaction`.
 
         Raises:
             OSError: The file can't be written.
         """
-        redaction = redaction or Redaction()
+        lines = [_ENCODER.encode(line) + b"\n" for line in self._lines(redaction or Redaction())]
         with open(path, "wb") as file:
-            for frame in self.frames:
-                text = redaction.redact(frame.data).decode()
-                file.write(_ENCODER.encode(msgspec.structs.replace(frame, text=text)) + b"\n")
+            file.writelines(lines)
+
+    def _lines(self, redaction: Redaction) -> Iterator[RecordedFrame | RecordedEnding]:
+        """The frames in order, each ending behind the last frame of its connection, all without secrets."""
+        last = {frame.connection: index for index, frame in enumerate(self.frames)}
+        endings = {ending.connection: ending for ending in self.endings}
+        for index, frame in enumerate(self.frames):
+            yield msgspec.structs.replace(frame, text=redaction.redact(frame.data).decode())
+            ending = endings.get(frame.connection)
+            if ending is not None and last[frame.connection] == index:
+                yield msgspec.structs.replace(ending, reason=redaction.redact_text(ending.reason))
 
 
 class RecordingBackend(Backend):
-    """A backend that takes down all that is said on its connections.
+    """A backend that records the frames of its connections, and how they end.
 
     ```python
     backend = RecordingBackend(GeminiBackend())
@@ -104,6 +146,7 @@ class RecordingBackend(Backend):
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._frames: list[RecordedFrame] = []
+        self._endings: dict[int, RecordedEnding] = {}
         self._began_at: float | None = None
         self._connections = 0
 
@@ -112,19 +155,19 @@ class RecordingBackend(Backend):
 
     @property
     def recording(self) -> Recording:
-        """What was said so far, secrets and all; `Recording.save` takes these out."""
-        return Recording(tuple(self._frames))
+        """The recording so far, secrets included; `Recording.save` takes these out."""
+        return Recording(tuple(self._frames), tuple(self._endings.values()))
 
     def resource_name(self, model: str) -> str:
-        """As of the backend that is recorded."""
+        """See the backend that is recorded."""
         return self._backend.resource_name(model)
 
     def prepare_setup(self, setup: Setup) -> Setup:
-        """As of the backend that is recorded."""
+        """See the backend that is recorded."""
         return self._backend.prepare_setup(setup)
 
     def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
-        """As of the backend that is recorded."""
+        """See the backend that is recorded."""
         self._backend.check_message(message)
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
@@ -133,14 +176,25 @@ class RecordingBackend(Backend):
         self._connections += 1
         return _RecordingTransport(transport, self, self._connections)
 
-    def take_down(self, connection: int, sender: Sender, frame: bytes | str) -> None:
+    def record_frame(self, connection: int, sender: Sender, frame: bytes | str) -> None:
         """Add a frame."""
+        text = frame if isinstance(frame, str) else frame.decode(errors="replace")
+        self._frames.append(
+            RecordedFrame(connection=connection, at=self._elapsed(), sender=sender, text=text)
+        )
+
+    def record_ending(self, connection: int, closed_by: Sender, code: int, reason: str) -> None:
+        """Add the end of a connection; the first report of it counts."""
+        if connection not in self._endings:
+            self._endings[connection] = RecordedEnding(
+                connection=connection, at=self._elapsed(), closed_by=closed_by, code=code, reason=reason
+            )
+
+    def _elapsed(self) -> float:
         now = trio.current_time()
         if self._began_at is None:
             self._began_at = now
-        text = frame if isinstance(frame, str) else frame.decode(errors="replace")
-        at = round(now - self._began_at, 6)
-        self._frames.append(RecordedFrame(connection=connection, at=at, sender=sender, text=text))
+        return round(now - self._began_at, 6)
 
 
 class _RecordingTransport(Transport):
@@ -157,30 +211,39 @@ class _RecordingTransport(Transport):
         self._transport.watch_delivery(note)
 
     async def send(self, frame: bytes) -> None:
-        self._recorder.take_down(self._number, "client", frame)  # before any answer
+        self._recorder.record_frame(self._number, "client", frame)  # before any answer
         await self._transport.send(frame)
 
     async def receive(self) -> bytes | str:
-        frame = await self._transport.receive()
-        self._recorder.take_down(self._number, "server", frame)
+        try:
+            frame = await self._transport.receive()
+        except ConnectionClosed as closed:
+            sender: Sender = "server" if closed.initiator == "server" else "client"
+            self._recorder.record_ending(self._number, sender, closed.code, closed.reason)
+            raise
+        self._recorder.record_frame(self._number, "server", frame)
         return frame
 
     async def ping(self) -> None:
         await self._transport.ping()
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
+        self._recorder.record_ending(self._number, "client", code, reason)
         await self._transport.aclose(code, reason)
 
     async def abort(self) -> None:
+        self._recorder.record_ending(self._number, "client", _ABNORMAL, "")
         await self._transport.abort()
 
 
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(RecordedFrame)
+_FRAMES: Final = msgspec.json.Decoder(RecordedFrame)
+_ENDINGS: Final = msgspec.json.Decoder(RecordedEnding)
 
 
-def _frame(line: bytes, number: int) -> RecordedFrame:
+def _read_line(line: bytes, number: int) -> RecordedFrame | RecordedEnding:
+    decoder = _ENDINGS if b'"closed_by"' in line and b'"text"' not in line else _FRAMES
     try:
-        return _DECODER.decode(line)
-    except msgspec.MsgspecError as exc:
+        return decoder.decode(line)
+    except (msgspec.MsgspecError, RecursionError) as exc:
         raise ConfigError(f"line {number} is none of a recording: {exc}") from None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 import trio
 
+from .._errors import ConfigError
 from ..transports.base import ConnectionClosed
 from ._matching import Pattern, describe, difference
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from ..transports.base import Transport
 
-_BACKLOG: Final = 10_000
-"""Messages of the client's that wait for their step."""
+_BACKLOG: Final = 10_000  # messages of the client's that wait for their step
+
+# The codes of RFC 6455, 7.4, and IANA's registry that a Close may carry.
+CLOSE_CODES: Final = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 
 
 class ScriptError(AssertionError):
@@ -26,16 +29,20 @@ class ScriptError(AssertionError):
 
 
 class ClientLeftError(ScriptError):
-    """The client has left before the script was over, which is said when the server is checked."""
+    """The client left before the script was over. Reported when the server is checked."""
+
+
+class FinalScriptError(ScriptError, ConfigError):
+    """A `ScriptError` for the client's side: as a `ConfigError`, it ends a session at once, and no dial is retried."""
 
 
 class ServerEnd:
-    """The server's end of one connection, in the hands of a script.
+    """The server's end of one connection, for the steps of a script.
 
     It reads all the time, so a client's pings are answered during a `Pause`; not during a `Stall`.
 
     Attributes:
-        heard: Every message that a step has taken, in order, as JSON.
+        heard: Every message that a step has received, in order, as JSON.
         closed: How the connection ended, once it has.
     """
 
@@ -55,17 +62,25 @@ class ServerEnd:
                 while True:
                     message = _decode(await self._transport.receive())
                     if all(difference(pattern, message) for pattern in self._ignored):
-                        self._arrived.send_nowait(message)
+                        self._keep(message)
             except ConnectionClosed as closed:
                 self.closed = closed
             except ScriptError as exc:
                 self._trouble = exc
 
+    def _keep(self, message: Mapping[str, object]) -> None:
+        try:
+            self._arrived.send_nowait(message)
+        except trio.WouldBlock:
+            raise ScriptError(
+                f"{_BACKLOG} messages of the client's wait for a step that expects them"
+            ) from None
+
     async def hear(self) -> Mapping[str, object]:
         """The client's next message.
 
         Raises:
-            ScriptError: The connection ended instead, or the client sent what is no message.
+            ScriptError: The connection ended instead, or the client sent something that is no message.
         """
         message = await self.hear_or_end()
         if message is None:
@@ -76,7 +91,7 @@ class ServerEnd:
         """The client's next message, or None when the connection has ended.
 
         Raises:
-            ScriptError: The client sent what is no message. That is told once, and nothing more is heard.
+            ScriptError: The client sent something that is no message. Raised once; nothing more is received.
         """
         try:
             message = await self._waiting.receive()
@@ -96,13 +111,13 @@ class ServerEnd:
             self.closed = self.closed or closed
 
     async def close(self, code: int, reason: str) -> None:
-        """Say goodbye, and wait for the client's answer."""
+        """Send a Close, and wait for the client's answer."""
         self.check_all_heard()
         self._reading.cancel(reason="the script closes the connection")
         await self._transport.aclose(code, reason)
 
     async def hang_up(self) -> None:
-        """End without a word."""
+        """End the connection without a Close."""
         self._reading.cancel(reason="the script hangs up")
         await self._transport.abort()
 
@@ -111,7 +126,7 @@ class ServerEnd:
         self._reading.cancel(reason="the script stalls the connection")
 
     def check_all_heard(self) -> None:
-        """See that no message waits.
+        """Check that no message waits.
 
         Raises:
             ScriptError: One does.
@@ -124,7 +139,7 @@ class ServerEnd:
 
 
 Step: TypeAlias = Callable[[ServerEnd], Awaitable[object]]
-"""Something that the server does on a connection: one of the classes here, or any async function of yours."""
+"""An action of the server on a connection: one of the classes here, or any async function of yours."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +170,8 @@ class Emit:
     messages: tuple[Mapping[str, object] | bytes, ...]
 
     def __init__(self, *messages: Mapping[str, object] | bytes) -> None:
+        for message in messages:
+            _check_emitted(message)
         object.__setattr__(self, "messages", messages)
 
     async def __call__(self, server: ServerEnd) -> None:
@@ -169,16 +186,30 @@ class Pause:
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        if not self.seconds >= 0:
+            raise ConfigError(f"a Pause can't last {self.seconds} s; give a number from 0 on")
+
     async def __call__(self, server: ServerEnd) -> None:  # noqa: ARG002 - every step is given it
         await trio.sleep(self.seconds)
 
 
 @dataclass(frozen=True)
 class Close:
-    """End the connection with a close code. What the client has sent has to be expected before."""
+    """End the connection with a close code. What the client has sent has to be expected before.
+
+    Raises:
+        ConfigError: No Close can carry the code.
+    """
 
     code: int = 1000
     reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in CLOSE_CODES:
+            raise ConfigError(
+                f"no Close can carry the code {self.code}; for an end without a Close, use HangUp()"
+            )
 
     async def __call__(self, server: ServerEnd) -> None:
         await server.close(self.code, self.reason)
@@ -186,7 +217,7 @@ class Close:
 
 @dataclass(frozen=True)
 class HangUp:
-    """End the connection without a word, as a server that has crashed."""
+    """End the connection without a Close, as a server that has crashed."""
 
     async def __call__(self, server: ServerEnd) -> None:
         await server.hang_up()
@@ -201,10 +232,25 @@ class Stall:
         server.stall()
 
 
+def _check_emitted(message: object) -> None:
+    if isinstance(message, bytes):
+        return
+    try:
+        if isinstance(message, Mapping):
+            json.dumps(message)
+            return
+        reason = "it is neither an object nor bytes"
+    except (TypeError, ValueError, RecursionError) as exc:
+        reason = str(exc)
+    raise ConfigError(
+        f"{describe(message)} can't be sent ({reason}); give JSON objects, or bytes to send as they are"
+    )
+
+
 def _decode(frame: bytes | str) -> Mapping[str, object]:
     try:
         message: object = json.loads(frame)
-    except ValueError:
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
         raise ScriptError(f"the client sent what is no message: {frame[:100]!r}")

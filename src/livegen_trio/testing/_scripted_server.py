@@ -1,7 +1,8 @@
-"""A Live server that does what a script says, and fails where its client doesn't."""
+"""A Live server that plays a script, and fails where its client strays from it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -9,38 +10,52 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from .._errors import HandshakeError
+from .._errors import ConfigError, HandshakeError, LiveError
 from .._needs_trio import needs_trio
-from .._single_exception import single_exception
+from .._single_exception import InternalError, single_exception
 from ..backends.base import Backend
 from ..transports._refusal import refused
 from ..transports._trio_websocket.transport import serve_websocket_stream
 from ..transports.base import ConnectionClosed
 from ..transports.memory import memory_transport_pair
 from ._matching import describe
-from ._script import ClientLeftError, Close, Emit, Expect, HangUp, ScriptError, ServerEnd, Step
+from ._script import (
+    ClientLeftError,
+    Close,
+    Emit,
+    Expect,
+    FinalScriptError,
+    HangUp,
+    ScriptError,
+    ServerEnd,
+    Step,
+)
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from ..transports.base import Progress, Transport
     from ._matching import Pattern
 
+_REFUSALS: Final = range(300, 600)  # HTTP statuses that refuse an upgrade
 _ANY_SETUP: Final[Mapping[str, object]] = {"setup": {}}
 _SETUP_COMPLETE: Final[Mapping[str, object]] = {"setupComplete": {}}
 
 
 @dataclass(frozen=True)
 class Connection:
-    """What happens on one connection.
+    """The script of one connection.
 
     When the steps are done, the connection stays open until the client leaves, and nothing more may come from it.
 
     Args:
         steps: In order.
-        setup: What the client has to set up, such as `{"setup": {"model": "models/m"}}`.
-        accept: The answer to that; None answers nothing, so that a step can refuse it.
+        setup: The setup that is expected, such as `{"setup": {"model": "models/m"}}`.
+        accept: The answer to it; None answers nothing, so that a step can refuse it.
+
+    Raises:
+        ConfigError: A step is not callable, or is a class.
     """
 
     steps: tuple[Step, ...]
@@ -53,6 +68,11 @@ class Connection:
         setup: Pattern = _ANY_SETUP,
         accept: Mapping[str, object] | None = _SETUP_COMPLETE,
     ) -> None:
+        for step in steps:
+            if isinstance(step, type) or not callable(step):
+                raise ConfigError(
+                    f"{step!r} is no step; give an instance such as HangUp(), or an async function"
+                )
         object.__setattr__(self, "steps", steps)
         object.__setattr__(self, "setup", setup)
         object.__setattr__(self, "accept", accept)
@@ -66,10 +86,18 @@ class Connection:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The WebSocket is refused with an HTTP status, such as 401, 403, 429 or 503."""
+    """Refuses the WebSocket with an HTTP status, such as 401, 403, 429 or 503.
+
+    Raises:
+        ConfigError: The status doesn't refuse anything.
+    """
 
     status: int
     body: bytes = b"{}"
+
+    def __post_init__(self) -> None:
+        if self.status not in _REFUSALS:
+            raise ConfigError(f"the HTTP status {self.status} refuses nothing; give one from 300 to 599")
 
 
 class ScriptedServer:
@@ -88,16 +116,23 @@ class ScriptedServer:
 
     Args:
         connections: In the order in which they are dialled.
-        ignored: What the client may send at any time without being expected, such as `{"realtimeInput": {}}`.
+        ignored: Messages that the client may send at any time without being expected, such as
+            `{"realtimeInput": {}}`.
 
     Attributes:
         connected: The server's ends of the connections so far.
+
+    Raises:
+        ConfigError: All messages would be ignored.
     """
 
     def __init__(self, *connections: Connection | Refusal, ignored: Sequence[Pattern] = ()) -> None:
+        if any(isinstance(pattern, Mapping) and not pattern for pattern in ignored):
+            raise ConfigError('{} would ignore every message; name the kind, such as {"realtimeInput": {}}')
         self._script = connections
         self._ignored = ignored
         self._dialled = 0
+        self._failures: list[Exception] = []
         self._left: list[ClientLeftError] = []
         self._steps_left = sum(len(one.all_steps) for one in connections if isinstance(one, Connection))
         self.connected: list[ServerEnd] = []
@@ -109,27 +144,35 @@ class ScriptedServer:
 
     @property
     def backend(self) -> ScriptedBackend:
-        """What a model has to be on to meet the script: in memory, nothing is dialled."""
+        """The backend for a model that shall meet the script: in memory, nothing is dialled."""
         return ScriptedBackend(self)
 
     @asynccontextmanager
     async def playing(self) -> AsyncGenerator[None]:
-        """See on leaving that nothing of the script is left.
+        """Check on leaving that the script was played to its end, and nothing else.
+
+        An exception of the block's own is raised as it is, before a `ScriptError`.
 
         Raises:
-            ScriptError: Something is; unless the block is left with an exception of its own.
+            ScriptError: Something is left of the script, or the client strayed from it, even if the session or the
+                program went on; one error, in no group.
         """
-        yield
+        try:
+            yield
+        except BaseException as exc:
+            self._raise_cause_of(exc)
+            raise
         self.check()
 
     def check(self) -> None:
-        """See that the script was played to its end, and that all was expected.
+        """Check that the script was played to its end, and nothing else.
 
         Raises:
-            ScriptError: Something is left.
+            ScriptError: Something is left of the script, or the client strayed from it.
+            Exception: Raised by a step of yours.
         """
-        for left in self._left:
-            raise left
+        for error in (*self._failures, *self._left):
+            raise error
         missing = len(self._script) - self._dialled
         if missing:
             raise ScriptError(f"the client has not dialled {missing} more times, as the script says")
@@ -142,27 +185,32 @@ class ScriptedServer:
     async def listening(self, *, ssl_context: ssl.SSLContext | None = None) -> AsyncGenerator[str]:
         """Serve on a port of this machine; yields its URL, which is a backend's `base_url`.
 
+        The block is cancelled where the client strays from the script.
+
         Raises:
-            ScriptError: As from `playing`, and where the client strays from the script.
+            ScriptError: As from `playing`.
         """
         _check_is_on_trio()
-        async with trio.open_nursery() as nursery:
-            (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-            handle = partial(self._handle, ssl_context=ssl_context)
-            await nursery.start(trio.serve_listeners, handle, [listener])
-            scheme = "ws" if ssl_context is None else "wss"
-            yield f"{scheme}://127.0.0.1:{listener.socket.getsockname()[1]}"
-            nursery.cancel_scope.cancel(reason="the block was left")
-        self.check()
+        async with self.playing():
+            with single_exception():
+                async with trio.open_nursery() as nursery:
+                    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+                    handle = partial(self._handle, ssl_context=ssl_context, block=nursery.cancel_scope)
+                    await nursery.start(trio.serve_listeners, handle, [listener])
+                    scheme = "ws" if ssl_context is None else "wss"
+                    yield f"{scheme}://127.0.0.1:{listener.socket.getsockname()[1]}"
+                    nursery.cancel_scope.cancel(reason="the block was left")
 
     def next_connection(self) -> Connection | Refusal:
-        """What happens on the connection that is dialled now.
+        """Return the script of the connection that is dialled now.
 
         Raises:
-            ScriptError: The script says of none.
+            ScriptError: The script has no more connections.
         """
         if self._dialled == len(self._script):
-            raise ScriptError(f"the client dialled, but the script has only {self._dialled} connections")
+            raise self._note(
+                ScriptError(f"the client dialled, but the script has only {self._dialled} connections")
+            )
         self._dialled += 1
         return self._script[self._dialled - 1]
 
@@ -171,6 +219,7 @@ class ScriptedServer:
 
         Raises:
             ScriptError: The client strayed from the script.
+            Exception: Raised by a step of yours.
         """
         _check_is_on_trio()
         server = ServerEnd(transport, self._ignored)
@@ -180,12 +229,35 @@ class ScriptedServer:
                 nursery.start_soon(server.read)
                 try:
                     for step in connection.all_steps:
-                        await self._take(step, server)
+                        await self._play_step(step, server)
                     await self._watch(server)
                 except ClientLeftError as exc:
                     self._left.append(exc)
+                except Exception as exc:  # noqa: BLE001 - of any step
+                    raise self._note(exc) from None
 
-    async def _take(self, step: Step, server: ServerEnd) -> None:
+    def _note(self, error: Exception) -> Exception:
+        """Keep an error for `check`: a session may swallow it, and dial again. Return what to raise."""
+        self._failures.append(error)
+        return FinalScriptError(str(error)) if isinstance(error, ScriptError) else error
+
+    def _raise_cause_of(self, error: BaseException) -> None:
+        """Raise the exception of the block's own, or else the first of the script's; return if *error* is that."""
+        group = error.__cause__ if isinstance(error, InternalError) else error
+        if isinstance(group, BaseExceptionGroup):
+            theirs = group.split(lambda one: self._is_ours(one))[1]  # noqa: PLW0108 - 3.11 takes no bound method
+            if theirs is group:
+                return
+            if theirs is not None:
+                raise _without_group(theirs) from None
+        elif not self._failures or not isinstance(error, LiveError):
+            return
+        self.check()
+
+    def _is_ours(self, error: BaseException) -> bool:
+        return error in self._failures or isinstance(error, FinalScriptError)
+
+    async def _play_step(self, step: Step, server: ServerEnd) -> None:
         self._steps_left -= 1
         try:
             await step(server)
@@ -199,9 +271,22 @@ class ScriptedServer:
         if message is not None:
             raise ScriptError(f"the script is over, but the client sent {describe(message)}")
 
-    async def _handle(self, stream: trio.abc.Stream, *, ssl_context: ssl.SSLContext | None) -> None:
+    async def _handle(
+        self, stream: trio.abc.Stream, *, ssl_context: ssl.SSLContext | None, block: trio.CancelScope
+    ) -> None:
         if ssl_context is not None:
             stream = trio.SSLStream(stream, ssl_context, server_side=True, https_compatible=True)
+        try:
+            with single_exception():
+                await self._serve(stream)
+        except Exception as exc:  # noqa: BLE001 - `check` raises it
+            if not self._is_ours(exc):
+                self._failures.append(exc)
+            block.cancel(reason="the client strayed from the script")
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def _serve(self, stream: trio.abc.Stream) -> None:
         connection = self.next_connection()
         async with trio.open_nursery() as nursery:
             try:
@@ -235,6 +320,14 @@ class ScriptedBackend(Backend):
         ours, theirs = memory_transport_pair()
         nursery.start_soon(self._server.play, connection, theirs)
         return ours
+
+
+def _without_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The only exception of a group, or the group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def _check_is_on_trio() -> None:

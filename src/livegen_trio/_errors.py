@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Phase: TypeAlias = Literal["dns", "proxy", "tcp", "tls", "upgrade", "request", "setup", "open", "closing"]
-"""How far a connection has come: name lookup, proxy, TCP, TLS, the WebSocket upgrade (or the request, where that is
-no upgrade), `setup`, in use, being closed."""
+Phase: TypeAlias = Literal[
+    "tools", "dns", "proxy", "tcp", "tls", "upgrade", "request", "setup", "open", "closing"
+]
+"""How far a connection has come: listing the tools of MCP servers, name lookup, proxy, TCP, TLS, the WebSocket upgrade
+(or the request, where that is no upgrade), `setup`, in use, being closed."""
 
 Initiator: TypeAlias = Literal["server", "local"]
 """Who ended a connection. A connection that broke without a word counts as ended by the server's side."""

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 import msgspec
+import trio
 
 from ._engine.connect import open_session
 from ._engine.options import SessionOptions, ToolExecution
-from ._errors import ConfigError, LocalProtocolError
+from ._engine.session_tools import SessionTools
+from ._errors import ConfigError, ConnectTimeoutError, LocalProtocolError
 from ._needs_trio import needs_trio
 from ._protocol.contents import as_instruction
 from ._protocol.model_profiles import profile_of
@@ -17,7 +19,7 @@ from ._protocol.profile_checks import check_responses, check_setup, complete_set
 from ._resumption.reconnection import Reconnection
 from ._session.buffering import Buffering
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
-from .tools import declarations, list_tools
+from .tools import declarations
 from .types import (
     FunctionResponse,
     LiveGenerationConfig,
@@ -188,23 +190,21 @@ class LiveGenerativeModel(AIModel):
         """
         needs_trio("model.connect()", on_asyncio="use livegen_trio.anyio.connect(model)")
         execution = _execution(tool_execution, approve)
-        declared = declarations(await list_tools(self._tools), openapi=self._openapi)
-        self._check(declared)
-        setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
+        tools = SessionTools(self._tools, openapi=self._openapi)
         timing = Timing(
             connect_timeout=connect_timeout,
             close_timeout=close_timeout,
             keepalive_interval=keepalive_interval,
             keepalive_timeout=keepalive_timeout,
         )
+        declared = await self._list(tools, connect_timeout)
+        setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
         async with open_session(
             self.backend,
             setup,
             SessionOptions(
                 profile=self._profile,
-                tools=self._tools,
-                declared=declared,
-                openapi=self._openapi,
+                tools=tools,
                 tool_execution=execution,
                 timing=timing,
                 buffering=buffering,
@@ -213,6 +213,13 @@ class LiveGenerativeModel(AIModel):
             ),
         ) as session:
             yield session
+
+    async def _list(self, tools: SessionTools, timeout: float) -> Declared:
+        with trio.move_on_after(timeout):
+            declared = await tools.list()
+            self._check(declared)
+            return declared
+        raise ConnectTimeoutError(phase="tools", timeout=timeout)
 
     def _check(self, declared: Declared) -> None:
         """Refuse what the model or the backend is known not to take, before it would fail in a conversation."""

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import logging
+import math
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 import trio.testing
 
-from livegen_trio import FunctionDeclaration, FunctionResponse, ToolCall, ToolError
+from livegen_trio import (
+    FunctionDeclaration,
+    FunctionResponse,
+    LocalProtocolError,
+    SessionClosedError,
+    ToolCall,
+    ToolError,
+    ToolFailed,
+    tool,
+)
 from support.peer import conversation, next_content, text
 
 if TYPE_CHECKING:
@@ -287,3 +298,154 @@ async def test_ctrl_c_in_a_tool_leaves_the_block_as_it_is() -> None:
         async with conversation(tools=[interrupted]) as (_, peer):
             await peer.say(calls(("1", "interrupted", {})))
             await trio.sleep_forever()
+
+
+# More calls than any model makes
+
+
+def many(count: int, name: str = "double") -> dict[str, Any]:
+    return calls(*((str(number), name, {"number": number}) for number in range(count)))
+
+
+async def answers(peer: Any, count: int) -> dict[str, dict[str, Any]]:
+    """The next *count* responses, by their ids."""
+    known: dict[str, dict[str, Any]] = {}
+    while len(known) < count:
+        for one in (await peer.hear())["toolResponse"]["functionResponses"]:
+            known[one["id"]] = one["response"]
+    return known
+
+
+async def test_calls_of_one_message_beyond_a_limit_are_refused_with_an_answer() -> None:
+    async with conversation(tools=[double]) as (session, peer):
+        await peer.say(many(600))
+        known = await answers(peer, 600)
+        assert isinstance(await session.receive(), ToolCall)
+        failed = await session.receive()
+    refused = {int(one) for one, response in known.items() if "error" in response}
+    assert refused == set(range(256, 600))
+    assert known["599"]["error"] == "too many calls at once; make at most 256, and wait for their answers"
+    assert isinstance(failed, ToolFailed)
+    assert failed.call.id == "256"
+
+
+async def test_so_are_calls_beyond_a_limit_of_those_that_wait() -> None:
+    async with conversation(tools=[FunctionDeclaration(name="mine")]) as (session, peer):
+        for begin in range(0, 1280, 256):
+            await peer.say(
+                calls(*((str(number), "mine", {}) for number in range(begin, begin + 256))),
+            )
+        known = await answers(peer, 256)
+        assert set(map(int, known)) == set(range(1024, 1280))
+        assert len(session.pending_calls) == 1024
+
+
+async def test_a_flood_of_calls_ends_the_session() -> None:
+    with pytest.raises(SessionClosedError, match="more than 65536 calls that wait") as caught:
+        async with conversation(tools=[FunctionDeclaration(name="mine")]) as (session, peer):
+            await peer.say(many(70_000, "mine"))
+            await session.receive()
+    assert (caught.value.code, caught.value.initiator) == (1008, "local")
+
+
+async def test_a_function_that_is_not_there_is_answered_with_some_of_those_that_are() -> None:
+    given = [FunctionDeclaration(name=f"f{number:03}") for number in range(500)]
+    async with conversation(tools=[*given, double]) as (_, peer):
+        await peer.say(calls(("1", "x" * 1000, {})))
+        [response] = (await peer.hear())["toolResponse"]["functionResponses"]
+    assert len(response["response"]["error"]) < 500
+    assert response["response"]["error"].endswith("f062, 437 more")
+
+
+# Calls without an id
+
+
+async def test_calls_without_an_id_have_an_outcome_each() -> None:
+    async with conversation(tools=[FunctionDeclaration(name="mine"), double]) as (session, peer):
+        same = (None, "double", {"number": 2})
+        await peer.say(calls(same, same, (None, "mine", {}), (None, "mine", {})))
+        event = await session.receive()
+        assert isinstance(event, ToolCall)
+        for _ in range(2):
+            [response] = (await peer.hear())["toolResponse"]["functionResponses"]
+            assert response == {"name": "double", "response": {"output": 4}}
+        first, second = session.pending_calls
+        assert [first, second] == event.function_calls[2:]
+        by_id = FunctionResponse(id=second.id, name="mine", response={"n": 2})
+        await session.send_function_responses([by_id])
+        assert session.pending_calls == (first,)
+        with pytest.raises(LocalProtocolError, match="already answered"):
+            await session.send_function_responses([by_id])
+        await session.send_function_responses([FunctionResponse(name="mine", response={"n": 1})])
+        sent = [(await peer.hear())["toolResponse"]["functionResponses"] for _ in range(2)]
+    assert sent == [[{"name": "mine", "response": {"n": 2}}], [{"name": "mine", "response": {"n": 1}}]]
+
+
+# Threads
+
+
+async def test_hung_sync_tools_of_one_session_take_no_threads_of_another() -> None:
+    released = threading.Event()
+
+    def hang(number: int) -> int:
+        released.wait(30)
+        return number
+
+    def look() -> str:
+        return "here"
+
+    with trio.fail_after(10):
+        async with (
+            conversation(tools=[hang]) as (_, hanging),
+            conversation(tools=[look]) as (_, peer),
+        ):
+            await hanging.say(many(60, "hang"))
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            await hanging.say({"toolCallCancellation": {"ids": [str(number) for number in range(60)]}})
+            await trio.to_thread.run_sync(lambda: None)
+            await peer.say(calls(("1", "look", {})))
+            assert (await answers(peer, 1))["1"] == {"output": "here"}
+            released.set()
+
+
+async def test_a_sync_tool_that_gets_no_thread_falls_under_its_timeout(autojump_clock: MockClock) -> None:
+    released = threading.Event()
+
+    @tool(timeout=5)
+    def hang(number: int) -> int:
+        released.wait(30)
+        return number
+
+    autojump_clock.autojump_threshold = math.inf
+    autojump_clock.rate = 1000
+    async with conversation(tools=[hang]) as (_, peer):
+        await peer.say(many(40, "hang"))
+        known = await answers(peer, 40)
+        released.set()
+    assert {response["error"] for response in known.values()} == {
+        "hang took longer than 5 s, and was given up"
+    }
+
+
+async def test_a_call_that_finishes_after_its_cancellation_leaves_its_id_to_another(
+    autojump_clock: MockClock,
+) -> None:
+    ended = []
+
+    @tool(on_interrupt="finish")
+    async def work(number: int) -> int:
+        try:
+            await trio.sleep(number)
+        finally:
+            ended.append((number, trio.current_time()))
+        return number
+
+    async with conversation(tools=[work]) as (_, peer):
+        await peer.say(calls(("1", "work", {"number": 5})))
+        await trio.sleep(1)
+        await peer.say({"toolCallCancellation": {"ids": ["1"]}}, calls(("1", "work", {"number": 100})))
+        await trio.sleep(10)
+        await peer.say({"toolCallCancellation": {"ids": ["1"]}})
+        await peer.close(1000)
+        await trio.sleep(1)
+    assert ended == [(5, 5), (100, 11)]

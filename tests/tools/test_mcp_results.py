@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import mcp
 import pytest
+import trio
+import trio.testing
 from mcp import types
 from mcp.server.lowlevel import Server
 
 from livegen_trio import FunctionCall, ToolContext, ToolError
 from livegen_trio.tools import is_mcp_client, list_tools
+from livegen_trio.tools._mcp import list_mcp_tools
+from support.tool_calls import outcome
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -78,10 +82,68 @@ async def test_tools_are_listed_from_every_page() -> None:
     assert [tool.name for tool in tools] == ["one", "two", "three", "four"]
 
 
-async def test_a_tool_that_the_service_would_refuse_is_named() -> None:
-    async with serving(["not a name"]) as client:
-        with pytest.raises(ToolError, match="the tool 'not a name' of an MCP server can't be declared"):
-            await list_tools([client])
+async def test_a_name_that_the_service_would_refuse_is_replaced_and_mapped_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    names = ["not a name", "files/read", "files_read", "2fast", "é" * 200, "ü" * 200, "get.weather:v-1"]
+    called_as = []
+
+    async def call(_: object, params: types.CallToolRequestParams) -> types.CallToolResult:
+        called_as.append(params.name)
+        return types.CallToolResult(content=[])
+
+    async def list_all(_: object, __: object) -> types.ListToolsResult:
+        return types.ListToolsResult(
+            tools=[types.Tool(name=name, input_schema={"type": "object"}) for name in names]
+        )
+
+    server = Server[Any]("names", on_list_tools=list_all, on_call_tool=call)
+    async with mcp.Client(server) as client:
+        tools = await list_mcp_tools(client)
+        for tool in tools:
+            await outcome(tool, {})
+    assert [tool.name for tool in tools] == [
+        "not_a_name",
+        "files_read_2",
+        "files_read",
+        "_2fast",
+        "_" * 128,
+        "_" * 126 + "_2",
+        "get.weather:v-1",
+    ]
+    assert called_as == names
+    assert "the tool 'files/read' of an MCP server is declared as 'files_read_2'" in caplog.text
+
+
+async def test_a_list_without_an_end_is_refused() -> None:
+    async def list_page(_: object, __: object) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[], next_cursor="again")
+
+    async with mcp.Client(Server[Any]("endless", on_list_tools=list_page)) as client:
+        with pytest.raises(ToolError, match="more than 100 pages"):
+            await list_mcp_tools(client)
+
+
+async def test_a_tool_that_is_listed_twice_is_declared_once() -> None:
+    async with serving(["one", "two", "one"]) as client:
+        assert [tool.name for tool in await list_mcp_tools(client)] == ["one", "two"]
+
+
+async def test_a_call_that_the_server_does_not_answer_is_given_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def call(_: object, __: object) -> types.CallToolResult:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    async def list_one(_: object, __: object) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=[types.Tool(name="dig", input_schema={"type": "object"})])
+
+    async with mcp.Client(Server[Any]("slow", on_list_tools=list_one, on_call_tool=call)) as client:
+        [tool] = await list_mcp_tools(client)
+        with pytest.raises(ToolError, match="dig took longer than 60 s, and was given up"):
+            await outcome(tool, {})
+        assert trio.current_time() == 60
 
 
 async def test_texts_are_answered_line_by_line() -> None:

@@ -15,7 +15,6 @@ from .._resumption.ledger import Kind
 from .._session.closed import Ending
 from .._session.interface import Earlier
 from .._session.statistics import SessionStatistics
-from ..tools import declarations, list_tools
 from ..types import (
     ContextUpdate,
     RealtimeInput,
@@ -24,13 +23,11 @@ from ..types import (
     ToolCall,
     ToolCallCancellation,
     ToolResponse,
-    ToolsUpdate,
 )
 from .checkpoints import EveryNthCheckpoint
 from .inbox import Inbox
 from .outbox import Outbox
 from .supervisor import Supervisor
-from .tool_changes import ToolChanges
 from .tool_runner import ToolRunner
 
 if TYPE_CHECKING:
@@ -42,7 +39,6 @@ if TYPE_CHECKING:
     from .._protocol.codec import MediaKind
     from .._session.session import LiveSession, Operations
     from ..backends.base import Backend
-    from ..tools import Declared
     from ..types import (
         ClientContent,
         Content,
@@ -68,7 +64,6 @@ class Engine:
         protocol: What may be sent, and what the events have added up to.
         inbox: Events that wait for their consumer.
         outbox: Frames that wait for the sender.
-        tools: The functions that the model can call.
     """
 
     def __init__(self, backend: Backend, setup: Setup, options: SessionOptions) -> None:
@@ -76,16 +71,14 @@ class Engine:
         checkpoints = EveryNthCheckpoint()
         self.inbox: Inbox = Inbox(options.buffering.event_bytes, checkpoints)
         self.outbox: Outbox = Outbox(options.buffering, checkpoints)
-        self.tools: ToolRunner = ToolRunner(
-            options.declared,
+        self._tools = options.tools
+        self._tool_runner = ToolRunner(
+            options.tools,
             options.tool_execution,
+            protocol=self.protocol,
             answer=self.answer,
-            tell=self._tell,
-            is_pending=self._is_pending,
+            report=self._report,
         )
-        self._given_tools = options.tools
-        self._openapi = options.openapi
-        self._tool_changes = ToolChanges()
         earlier = options.taken_over
         if earlier is not None:
             self.protocol.take_over(earlier)
@@ -137,10 +130,10 @@ class Engine:
 
     async def start(self, nursery: trio.Nursery, session: LiveSession) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
-        await nursery.start(self.tools.run, session)
-        await nursery.start(self._tool_changes.run, session)
+        await nursery.start(self._tool_runner.run, session)
+        await nursery.start(self._tools.run, self.send)
         await nursery.start(self._supervisor.run)  # the last, since from here on only `close` ends it
-        self._tool_changes.watch(self._given_tools)
+        self._tools.watch()
 
     async def resume(self, asked: SessionResumptionConfig | None) -> None:
         """Go on with another connection."""
@@ -187,14 +180,11 @@ class Engine:
         if tools is None:
             await self.send(ContextUpdate(system_instruction=instruction))
             return
-        declared = await self._declare(tools, instruction)
-        self._given_tools = tools
-        self.tools.replace(declared)
-        self._tool_changes.watch(tools)
+        await self._tools.update(tools, instruction)
 
     async def refresh_tools(self) -> None:
-        """Tell the model what MCP servers among its tools offer now."""
-        self.tools.replace(await self._declare(self._given_tools))
+        """Declare to the model what MCP servers among its tools offer now."""
+        await self._tools.refresh()
 
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Have a message sent, without waiting for room."""
@@ -243,7 +233,7 @@ class Engine:
 
     def leaves_to_caller(self, call: FunctionCall) -> bool:
         """Whether *call* is the caller's to answer; from any thread."""
-        return self.tools.leaves_to_caller(call)
+        return self._tool_runner.leaves_to_caller(call)
 
     async def checkpoint(self) -> None:
         """What each async function is, at the least."""
@@ -271,8 +261,8 @@ class Engine:
 
     async def close(self) -> None:
         """Send what was accepted, say goodbye, and end everything, within the close time-out."""
-        self.tools.cancel()
-        self._tool_changes.cancel()
+        self._tool_runner.cancel()
+        self._tools.cancel()
         self.inbox.close()
         self.outbox.close()
         self._supervisor.close()
@@ -298,25 +288,16 @@ class Engine:
             ending = replace(ending, phase="closing")
         self.inbox.end(ending)
         self.outbox.end(ending)
-        self.tools.cancel_calls()
+        self._tool_runner.cancel_calls()
         self._changing.unpark_all()
 
-    async def _declare(self, tools: Sequence[ToolInput], instruction: Content | None = None) -> Declared:
-        declared = declarations(await list_tools(tools), openapi=self._openapi)
-        update = ToolsUpdate(tools=declared.tools)
-        await self.send(ContextUpdate(system_instruction=instruction, tools=update))
-        return declared
-
-    def _tell(self, event: ServerEvent) -> None:
+    def _report(self, event: ServerEvent) -> None:
         self.inbox.put([event], 0)
-
-    def _is_pending(self, call: FunctionCall) -> bool:
-        return self.protocol.is_pending(call)
 
     def _observe(self, events: Sequence[ServerEvent]) -> None:
         for event in events:
             if isinstance(event, _CHANGES):
-                self.tools.observe(event)
+                self._tool_runner.observe(event)
                 self._changing.unpark_all()
 
 

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from ..types import FunctionCall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .._inputs import ToolInput
     from .._protocol.model_profiles import ModelProfile
     from .._resumption.reconnection import Reconnection
     from .._session.buffering import Buffering
     from .._session.timing import Timing
-    from ..tools import Declared
     from ..types import ResumeState
+    from .session_tools import SessionTools
 
 
 Approve: TypeAlias = Callable[[FunctionCall], Awaitable[bool]]
@@ -43,9 +40,7 @@ class SessionOptions:
 
     Attributes:
         profile: What the model takes.
-        tools: What the model was given.
-        declared: The same, declared.
-        openapi: Whether functions are declared in the subset of OpenAPI.
+        tools: The tools of the session.
         tool_execution: Who carries out what the model calls.
         timing: How long is waited for what.
         buffering: How much waits.
@@ -54,9 +49,7 @@ class SessionOptions:
     """
 
     profile: ModelProfile
-    tools: Sequence[ToolInput]
-    declared: Declared
-    openapi: bool
+    tools: SessionTools
     tool_execution: ToolExecution
     timing: Timing
     buffering: Buffering

@@ -1,8 +1,9 @@
-"""Carrying out tool calls beside the conversation, each in a cancel scope of its own."""
+"""Tool calls, run next to the conversation, each in a cancel scope of its own."""
 
 from __future__ import annotations
 
 import logging
+import reprlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -14,28 +15,39 @@ from .._session.closed import SessionClosedError
 from .._single_exception import single_exception
 from .._user_code import run_user_code
 from ..tools import ToolContext
-from ..types import FunctionResponse, ToolCall, ToolCallCancellation, ToolCallUnanswered, ToolFailed
+from ..types import FunctionResponse, ToolCall, ToolCallCancellation, ToolFailed
+from .unanswered_calls import UnansweredCalls
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from .._protocol.session_rules import LiveProtocol
     from .._session.session import LiveSession
-    from ..tools import CallableTool, Declared
+    from ..tools import CallableTool
     from ..types import FunctionCall, ServerEvent
     from .options import ToolExecution
+    from .session_tools import SessionTools
 
 _logger: Final = logging.getLogger(__name__)
 
-
 CALLS_AT_ONCE: Final = 64
-"""Calls of one session that are carried out at the same time; more of them wait for their turn."""
+"""Calls of one session that run at the same time; more of them wait for their turn."""
 
-UNANSWERED_AFTER: Final = 30.0
-"""Seconds after which a caller is told of a call that they have not answered: no service waits as patiently as that."""
+THREADS: Final = 32
+"""Sync tools of one session that run at the same time. A thread whose call was cancelled counts until it returns."""
+
+MAX_CALLS_IN_A_FRAME: Final = 256
+"""Calls of one message that are accepted. Models make a handful; more are refused with an error response."""
+
+MAX_PENDING_CALLS: Final = 1024
+"""Calls of one session that may wait for their answers; more are refused with an error response."""
+
+# Answers to refused calls that go into one message; each message waits for room.
+_REFUSALS_IN_A_MESSAGE: Final = 256
 
 
 @dataclass(eq=False, slots=True)
-class _Running:
+class _RunningCall:
     call: FunctionCall
     tool: CallableTool
     context: ToolContext
@@ -49,44 +61,43 @@ class _Running:
 class ToolRunner:
     """Runs the tools that the model calls, and answers for them.
 
-    It learns of calls and cancellations from `observe`, before any consumer does, so a slow consumer delays neither.
+    It gets calls and cancellations from `observe`, before any consumer does, so a slow consumer delays neither.
     Calls that are the caller's to answer are only watched.
 
     Args:
-        declared: What can be called.
-        execution: What is carried out, and with whose consent.
+        tools: The tools of the session.
+        execution: Which calls are run, and with whose consent.
+        protocol: Knows which calls wait for their answer.
         answer: Sends responses.
-        tell: Has the caller receive an event.
-        is_pending: Whether a call still waits for its answer.
+        report: Puts an event into the session's inbox.
     """
 
     def __init__(
         self,
-        declared: Declared,
+        tools: SessionTools,
         execution: ToolExecution,
         *,
+        protocol: LiveProtocol,
         answer: Callable[[Sequence[FunctionResponse]], Awaitable[None]],
-        tell: Callable[[ServerEvent], None],
-        is_pending: Callable[[FunctionCall], bool],
+        report: Callable[[ServerEvent], None],
     ) -> None:
+        self._tools = tools
         self._execution = execution
+        self._protocol = protocol
         self._answer = answer
-        self._tell = tell
-        self._is_pending = is_pending
+        self._report = report
         self._scope = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._session: LiveSession
-        self._running: list[_Running] = []
+        self._running: dict[str | None, _RunningCall] = {}
+        self._finishing: set[_RunningCall] = set()
+        self._unanswered = UnansweredCalls(protocol.is_pending, report)
         self._limiter = trio.CapacityLimiter(CALLS_AT_ONCE)
-        self.declared: Declared = declared
-
-    def replace(self, declared: Declared) -> None:
-        """Run these from the next call on; calls under way go on."""
-        self.declared = declared
+        self._threads = trio.CapacityLimiter(THREADS)
 
     def leaves_to_caller(self, call: FunctionCall) -> bool:
-        """Whether *call* is the caller's to answer. One of a function that nobody knows is answered here."""
-        declared = self.declared
+        """Return whether *call* is the caller's to answer. A call of an unknown function is answered here."""
+        declared = self._tools.declared
         if (
             self._execution.is_manual or not declared.names
         ):  # an ephemeral token may have declared functions for us
@@ -99,10 +110,10 @@ class ToolRunner:
         """Begin the calls, or end the cancelled ones, in *event*. Never blocks."""
         match event:
             case ToolCall():
-                for call in event.function_calls:
-                    self._begin(call)
+                self._begin_all([call for call in event.function_calls if not call.will_continue])
             case ToolCallCancellation():
-                self._end(event.ids)
+                for call_id in event.ids:
+                    self._cancel_call(call_id)
             case _:
                 pass  # nothing to run
 
@@ -112,11 +123,11 @@ class ToolRunner:
         with self._scope, single_exception():
             async with trio.open_nursery() as self._nursery:
                 task_status.started()
-                await trio.sleep_forever()
+                await self._unanswered.watch()
 
     def cancel_calls(self) -> None:
         """Cancel every call under way."""
-        for running in self._running:
+        for running in (*self._running.values(), *self._finishing):
             running.cancel("the session has ended")
 
     def cancel(self) -> None:
@@ -125,45 +136,61 @@ class ToolRunner:
         self.cancel_calls()
         self._scope.cancel(reason="the session is over")
 
-    def _begin(self, call: FunctionCall) -> None:
-        if self._nursery is None or call.will_continue:
-            return  # its arguments are still to come
-        if self.leaves_to_caller(call):
-            self._nursery.start_soon(self._watch, call)
+    def _begin_all(self, calls: Sequence[FunctionCall]) -> None:
+        if self._nursery is None:
             return
-        tool = self.declared.callable_tools.get(call.name)
+        accepted = min(MAX_CALLS_IN_A_FRAME, self._room_for(calls))
+        for call in calls[:accepted]:
+            self._begin(call, self._nursery)
+        if refused := calls[accepted:]:
+            message = (
+                f"too many calls at once; make at most {MAX_CALLS_IN_A_FRAME}, and wait for their answers"
+            )
+            self._nursery.start_soon(self._refuse, refused, message)
+
+    def _room_for(self, calls: Sequence[FunctionCall]) -> int:
+        """Return how many of *calls*, which are pending already, leave the number of pending calls within its bound."""
+        excess = max(0, self._protocol.pending_call_count - MAX_PENDING_CALLS)
+        return max(0, len(calls) - excess)
+
+    def _begin(self, call: FunctionCall, nursery: trio.Nursery) -> None:
+        if self.leaves_to_caller(call):
+            self._unanswered.add(call)
+            return
+        tool = self._tools.declared.callable_tools.get(call.name)
         if tool is None:
-            self._nursery.start_soon(self._refuse, call)
-        elif not self._is_under_way(call):  # it may come twice
-            context = ToolContext(call, self._session, tool.options, self._answer)
-            running = _Running(call, tool, context)
+            names = self._tools.declared.names_in_short
+            message = f"there is no function {reprlib.repr(call.name)}; there are: {names}"
+            nursery.start_soon(self._refuse, [call], message)
+        elif call.id not in self._running:  # it may come twice
+            context = ToolContext(call, self._session, tool.options, self._answer, threads=self._threads)
+            running = _RunningCall(call, tool, context)
             # It is there before its task runs: a cancellation in the same frame finds it.
-            self._running.append(running)
-            self._nursery.start_soon(self._carry_out, running)
+            self._running[call.id] = running
+            nursery.start_soon(self._run_call, running)
 
-    def _is_under_way(self, call: FunctionCall) -> bool:
-        return any(
-            call.id and one.call.id == call.id and one.context.cancelled is None for one in self._running
-        )
-
-    def _end(self, ids: Sequence[str]) -> None:
-        for running in [one for one in self._running if one.call.id in ids]:
-            # At once, not when the call has cleaned up: the server may use its id again.
-            reason = "the server cancelled the call"
+    def _cancel_call(self, call_id: str) -> None:
+        # Removed at once, not when the call has cleaned up: the server may use its id again.
+        running = self._running.pop(call_id, None)
+        if running is None:
+            return
+        reason = "the server cancelled the call"
+        if running.tool.options.on_interrupt == "cancel":
+            running.cancel(reason)
+        else:
             running.context.note_cancelled(reason)
-            if running.tool.options.on_interrupt == "cancel":
-                self._running.remove(running)
-                running.cancel(reason)
+            self._finishing.add(running)
 
-    async def _carry_out(self, running: _Running) -> None:
+    async def _run_call(self, running: _RunningCall) -> None:
         try:
             with running.scope:
-                await self._send(running.call, await self._outcome(running))
+                await self._send([running.call], await self._outcome(running))
         finally:
-            if running in self._running:
-                self._running.remove(running)
+            self._finishing.discard(running)
+            if self._running.get(running.call.id) is running:
+                del self._running[running.call.id]
 
-    async def _outcome(self, running: _Running) -> FunctionResponse:
+    async def _outcome(self, running: _RunningCall) -> FunctionResponse:
         call, tool = running.call, running.tool
         approve = self._execution.approve
         try:
@@ -178,33 +205,33 @@ class ToolRunner:
             # The model gets no more than the kind: messages of exceptions carry paths, queries and keys.
             return self._failed(call, exc, f"{tool.name} failed ({type(exc).__name__})", tool)
 
-    async def _refuse(self, call: FunctionCall) -> None:
-        words = f"there is no function {call.name!r}; there are: {', '.join(self.declared.names)}"
-        await self._send(call, self._failed(call, ToolError(words), words))
+    async def _refuse(self, calls: Sequence[FunctionCall], message: str) -> None:
+        error = ToolError(message)
+        for begin in range(0, len(calls), _REFUSALS_IN_A_MESSAGE):
+            some = calls[begin : begin + _REFUSALS_IN_A_MESSAGE]
+            refused = [call for call in some if self._protocol.is_pending(call)]
+            for call in refused:
+                self._report(ToolFailed(call=call, message=message, error=error))
+            if refused:
+                await self._send(refused, _error(message, None))
 
     def _failed(
-        self, call: FunctionCall, error: Exception, words: str, tool: CallableTool | None = None
+        self, call: FunctionCall, error: Exception, message: str, tool: CallableTool
     ) -> FunctionResponse:
-        self._tell(ToolFailed(call=call, message=words, error=error))
-        return _error(words, tool)
+        self._report(ToolFailed(call=call, message=message, error=error))
+        return _error(message, tool)
 
-    async def _send(self, call: FunctionCall, response: FunctionResponse) -> None:
+    async def _send(self, calls: Iterable[FunctionCall], response: FunctionResponse) -> None:
         try:
-            await self._answer([msgspec.structs.replace(response, id=call.id, name=call.name)])
+            await self._answer(
+                [msgspec.structs.replace(response, id=call.id, name=call.name) for call in calls]
+            )
         except (SessionClosedError, trio.ClosedResourceError):
             return  # nobody is left to answer
         except LocalProtocolError as exc:
             _logger.warning("an answer was not sent: %s", exc)  # somebody has answered by hand
 
-    async def _watch(self, call: FunctionCall) -> None:
-        await trio.sleep(UNANSWERED_AFTER)
-        if self._is_pending(call):
-            _logger.warning(
-                "the call %s of %s is not answered; the model may wait for it", call.id, call.name
-            )
-            self._tell(ToolCallUnanswered(call=call, seconds=UNANSWERED_AFTER))
 
-
-def _error(words: str, tool: CallableTool | None) -> FunctionResponse:
+def _error(message: str, tool: CallableTool | None) -> FunctionResponse:
     scheduling = None if tool is None else tool.options.scheduling
-    return FunctionResponse(response={"error": words}, scheduling=scheduling)
+    return FunctionResponse(response={"error": message}, scheduling=scheduling)

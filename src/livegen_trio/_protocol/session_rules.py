@@ -48,6 +48,10 @@ _ONLY_HISTORY: Final = (
     "this model takes content only as the history before the conversation, with "
     "HistoryConfig(initial_history_in_client_content=True)"
 )
+
+# Far beyond what any model does. The session's own limits are lower: calls above them are refused one by one.
+_MAX_CALLS: Final = 2**16
+
 _MEDIA_TYPES: Final = {"audio": ("audio/",), "video": ("image/", "video/")}
 
 
@@ -286,6 +290,7 @@ class LiveProtocol:
                     self._observe_content(event)
                     continue
                 case ToolCall():
+                    self._check_calls_fit(event)
                     self._call_ids.give(event.function_calls)
                     self._calls.begin(event.function_calls)
                     self._reply_due = False  # this is the reply, if one was due
@@ -300,6 +305,12 @@ class LiveProtocol:
                 case _:
                     pass  # changes nothing that this class keeps
             self._observe_turn(event)
+
+    def _check_calls_fit(self, event: ToolCall) -> None:
+        if len(self._calls) + len(event.function_calls) > _MAX_CALLS:
+            raise RemoteProtocolError(
+                f"the server has made more than {_MAX_CALLS} calls that wait for their answers", code=1008
+            )
 
     def _observe_turn(self, event: ServerEvent) -> None:
         if ends_turn(event):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .._session.session import LiveSession
     from ..types import FunctionCall, FunctionResponseScheduling
     from ._options import ToolOptions
+
+T = TypeVar("T")
 
 
 class ToolContext:
@@ -34,11 +36,14 @@ class ToolContext:
         session: LiveSession,
         options: ToolOptions,
         answer: Callable[[Sequence[FunctionResponse]], Awaitable[None]],
+        *,
+        threads: trio.CapacityLimiter | None = None,
     ) -> None:
         self.call: FunctionCall = call
         self.session: LiveSession = session
         self._options = options
         self._answer = answer
+        self._threads = threads
         self._clock = trio.lowlevel.current_clock()
         self._user_loop = USER_LOOP.get()
         self._deadline = math.inf
@@ -99,6 +104,21 @@ class ToolContext:
             await self._answer([response])
         else:
             await self.session.send_function_responses([response])
+
+    async def run_sync(self, function: Callable[[], T]) -> T:
+        """Call a sync *function* in a worker thread.
+
+        The threads are the session's own, so that no session's tools can take those of another. If this is cancelled,
+        the function goes on in its thread, which counts until it returns, and its result is dropped.
+
+        Raises:
+            Exception: Whatever the function raises.
+        """
+        # In a list, since Trio takes the awaitable that a sync function may return for a mistake.
+        [result] = await trio.to_thread.run_sync(
+            lambda: [function()], abandon_on_cancel=True, limiter=self._threads
+        )
+        return result
 
     def note_deadline(self, deadline: float) -> None:
         """The session says until when it waits."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, cast
 
 from .._errors import ToolError
 from ..types import FunctionDeclaration, Tool
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
     from .._inputs import ToolInput
 
+_NAMES_IN_A_MESSAGE: Final = 64
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Declared:
     """Tools as the server sees them, and those among them that the session carries out, by name.
 
@@ -33,10 +36,16 @@ class Declared:
     left_to_caller: frozenset[str]
     has_more: bool
 
-    @property
+    @cached_property
     def names(self) -> Sequence[str]:
         """The functions that are declared."""
         return sorted({*self.callable_tools, *self.left_to_caller})
+
+    @cached_property
+    def names_in_short(self) -> str:
+        """The same for an error message, which has room for some of them."""
+        more = len(self.names) - _NAMES_IN_A_MESSAGE
+        return ", ".join([*self.names[:_NAMES_IN_A_MESSAGE], *([f"{more} more"] if more > 0 else [])])
 
 
 async def list_tools(tools: Sequence[ToolInput]) -> Sequence[ToolInput | CallableTool]:

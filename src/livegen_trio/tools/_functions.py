@@ -89,7 +89,7 @@ class FunctionTool(CallableTool):
 
     async def _answer(self, call: Callable[[], object], context: ToolContext) -> FunctionResponse:
         if self._runs_in_thread:
-            result = await _in_thread(call)
+            result = await context.run_sync(call)
             if isinstance(
                 result, Awaitable | AsyncGenerator
             ):  # by a decorator that makes it look like a sync one
@@ -136,10 +136,4 @@ async def _stream(values: AsyncGenerator[object], context: ToolContext) -> objec
         async for value in values:
             await context.progress(value)
             result = _ALL_IS_SAID
-    return result
-
-
-async def _in_thread(call: Callable[[], object]) -> object:
-    # In a list, since Trio takes the awaitable that a sync function may return for a mistake.
-    [result] = await trio.to_thread.run_sync(lambda: [call()], abandon_on_cancel=True)
     return result

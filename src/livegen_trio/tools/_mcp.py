@@ -6,23 +6,41 @@ A client stays its user's: it is opened and closed outside of the session, and m
 from __future__ import annotations
 
 import base64
+import logging
 import sys
-from typing import TYPE_CHECKING, TypeGuard
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+import trio
 
 from .._errors import ConfigError, ToolError
 from .._user_code import run_user_code
 from ..types import Blob, FunctionDeclaration, FunctionResponse, FunctionResponsePart
 from ._callable import CallableTool
+from ._names import acceptable_name
+from ._options import ToolOptions
 from ._plain import json_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import mcp
     from mcp.types import CallToolResult, ContentBlock, Tool
 
     from .._inputs import McpClient
     from ._context import ToolContext
+
+_logger: Final = logging.getLogger(__name__)
+
+LIST_TIMEOUT: Final = 30.0
+"""Seconds for a server to list its tools in."""
+
+CALL_TIMEOUT: Final = 60.0
+"""Seconds for a call of one of them: a conversation has moved on by then."""
+
+_MAX_PAGES: Final = 100  # of a list; a server of ten thousand tools has as many, and no model takes them all
+
+_RETRY_DELAYS: Final = (1.0, 4.0, 15.0, 60.0)  # seconds before a lost subscription is opened again
 
 
 def is_mcp_client(tool: object) -> TypeGuard[McpClient]:
@@ -35,64 +53,112 @@ def is_mcp_client(tool: object) -> TypeGuard[McpClient]:
 
 
 async def list_mcp_tools(client: McpClient) -> Sequence[McpTool]:
-    """What the server offers now.
+    """List the tools that the server offers now. A tool that can't be declared is left out, and logged.
 
     Raises:
-        ToolError: A tool can't be declared.
+        ToolError: The server does not answer within 30 seconds, or its list has no end.
         Exception: Whatever the client raises.
     """
-    tools = await run_user_code(_listed, _session_of(client))
-    return [McpTool(client, tool) for tool in tools]
+    with trio.move_on_after(LIST_TIMEOUT):
+        tools = await run_user_code(_listed, _session_of(client))
+        return _declared(client, tools)
+    raise ToolError(
+        f"an MCP server has not listed its tools within {LIST_TIMEOUT:g} s; see whether it runs and answers"
+    )
 
 
-async def watch_mcp_tools(client: McpClient, changed: Callable[[], Awaitable[None]]) -> None:
-    """Call *changed*, where the client lives, whenever the server's list of tools has changed, until it is closed.
+async def watch_mcp_tools(client: McpClient, changed: Callable[[], None]) -> None:
+    """Call *changed*, on Trio, when the server's list of tools is watched, and whenever it has changed.
 
-    Servers of a protocol before 2026-07-28 tell such changes to the client's `message_handler` alone.
+    The first call is for a change between the last listing and the subscription. A subscription that is lost is opened
+    again, and *changed* called again. This returns where the server has no subscriptions: before the protocol of
+    2026-07-28 changes are reported to the client's `message_handler` alone.
 
     Raises:
-        Exception: Whatever the client raises.
+        Exception: Whatever the client raises, such as when it is closed.
     """
-    await run_user_code(_watched, _session_of(client), changed)
+    token = trio.lowlevel.current_trio_token()
+
+    def report() -> None:
+        if trio.lowlevel.in_trio_run():
+            changed()
+        else:  # the client's loop is asyncio's, in another thread
+            token.run_sync_soon(changed, idempotent=True)
+
+    for delay in chain(_RETRY_DELAYS, repeat(_RETRY_DELAYS[-1])):
+        if not await run_user_code(_watched, _session_of(client), report):
+            return
+        await trio.sleep(delay)
 
 
 class McpTool(CallableTool):
     """One tool of an MCP server.
 
+    Args:
+        client: The client of its server.
+        tool: The server's description of it.
+        name: The name that the model calls it by, if the server's own is none that the service takes.
+
     Raises:
         ToolError: It can't be declared.
     """
 
-    def __init__(self, client: McpClient, tool: Tool) -> None:
+    options: ToolOptions = ToolOptions(timeout=CALL_TIMEOUT)
+
+    def __init__(self, client: McpClient, tool: Tool, name: str | None = None) -> None:
         self._client = client
+        self._name_on_server = tool.name
         schema: Mapping[str, object] = {
             key: value for key, value in tool.input_schema.items() if key != "$schema"
         }
         try:
             self.declaration: FunctionDeclaration = FunctionDeclaration(
-                name=tool.name,
+                name=name or tool.name,
                 description=tool.description or tool.title,
                 parameters_json_schema=schema if schema.get("properties") else None,
             )
         except ConfigError as exc:
             raise ToolError(f"the tool {tool.name!r} of an MCP server can't be declared: {exc}") from exc
 
-    async def call(self, args: Mapping[str, object], context: ToolContext) -> FunctionResponse:  # noqa: ARG002
-        """Have the server carry out the call; it is told if this is cancelled.
+    async def call(self, args: Mapping[str, object], context: ToolContext) -> FunctionResponse:
+        """Have the server run the call; the server is notified if this is cancelled.
 
         Raises:
-            ToolError: With the words of the tool for what went wrong.
+            ToolError: With the tool's own message of what went wrong; or there was no answer within 60 seconds.
             Exception: Whatever the client raises.
         """
         from mcp.types import CallToolResult  # noqa: PLC0415
 
-        result = await run_user_code(self._client.call_tool, self.name, dict(args))
-        assert isinstance(
-            result, CallToolResult
-        )  # the client answers itself what a server asks back, or raises
-        if result.is_error:
-            raise ToolError(_text(result) or f"{self.name} failed")
-        return FunctionResponse(response=_output(result), parts=_media(result))
+        with trio.move_on_after(CALL_TIMEOUT) as scope:
+            context.note_deadline(scope.deadline)
+            result = await run_user_code(self._client.call_tool, self._name_on_server, dict(args))
+            # The client answers itself what a server asks back, or raises.
+            assert isinstance(result, CallToolResult)
+            if result.is_error:
+                raise ToolError(_text(result) or f"{self.name} failed")
+            return FunctionResponse(response=_output(result), parts=_media(result))
+        raise ToolError(f"{self.name} took longer than {CALL_TIMEOUT:g} s, and was given up")
+
+
+def _declared(client: McpClient, tools: Sequence[Tool]) -> Sequence[McpTool]:
+    """Declare what can be declared, under names that the service takes."""
+    once = {tool.name: tool for tool in tools}
+    taken = set(once)
+    declared: list[McpTool] = []
+    for tool in once.values():
+        name = acceptable_name(tool.name, taken)
+        if name != tool.name:
+            _logger.warning(
+                "the tool %r of an MCP server is declared as %r: its name is refused by the service",
+                tool.name,
+                name,
+            )
+            taken.add(name)
+        try:
+            declared.append(McpTool(client, tool, name))
+        except ToolError as exc:
+            _logger.warning("a tool is left out, and the model can't call it: %s", exc)
+    return declared
 
 
 async def _listed(session: mcp.ClientSession) -> Sequence[Tool]:
@@ -100,13 +166,16 @@ async def _listed(session: mcp.ClientSession) -> Sequence[Tool]:
 
     page = await session.list_tools()
     tools = page.tools
-    while page.next_cursor is not None:
+    for _ in range(_MAX_PAGES):
+        if page.next_cursor is None:
+            return tools
         page = await session.list_tools(params=PaginatedRequestParams(cursor=page.next_cursor))
         tools = [*tools, *page.tools]
-    return tools
+    raise ToolError(f"an MCP server's list of tools has more than {_MAX_PAGES} pages")
 
 
-async def _watched(session: mcp.ClientSession, changed: Callable[[], Awaitable[None]]) -> None:
+async def _watched(session: mcp.ClientSession, report: Callable[[], None]) -> bool:
+    """Report changes as long as the subscription lasts; return whether it makes sense to subscribe again."""
     from mcp.client.subscriptions import (  # noqa: PLC0415
         ListenNotSupportedError,
         SubscriptionLost,
@@ -115,10 +184,14 @@ async def _watched(session: mcp.ClientSession, changed: Callable[[], Awaitable[N
 
     try:
         async with listen(session, tools_list_changed=True) as changes:
+            report()
             async for _ in changes:
-                await changed()
-    except (ListenNotSupportedError, SubscriptionLost):
-        return  # it has no such thing, or is gone; calls of its tools say so
+                report()
+    except ListenNotSupportedError:
+        return False
+    except SubscriptionLost:
+        return True
+    return True
 
 
 def _session_of(client: McpClient) -> mcp.ClientSession:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Final
+from itertools import chain, count
+from typing import TYPE_CHECKING, Final
 
 from .._errors import ToolError
 
-_NAME: Final = re.compile(
-    r"[A-Za-z_][A-Za-z0-9_]{0,127}"
-)  # the names that both Python and the service accept
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+# The names that both Python and the service accept, and all that the service does (FunctionDeclaration.name, 2026-09).
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_ON_THE_WIRE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}")
+_REFUSED: Final = re.compile(r"[^A-Za-z0-9_.:-]")
+_MAX_LENGTH: Final = 128
 
 
 def checked_name(name: str) -> str:
@@ -29,3 +35,13 @@ def without_partial(function: object) -> object:
     while isinstance(function, partial):
         function = function.func
     return function
+
+
+def acceptable_name(name: str, taken: Collection[str]) -> str:
+    """Return *name*, or one like it that the service takes and that is not among *taken*."""
+    if _ON_THE_WIRE.fullmatch(name):
+        return name
+    kept = _REFUSED.sub("_", name)[:_MAX_LENGTH]
+    kept = kept if _ON_THE_WIRE.fullmatch(kept) else f"_{kept}"[:_MAX_LENGTH]
+    numbered = (f"{kept[: _MAX_LENGTH - 1 - len(str(number))]}_{number}" for number in count(2))
+    return next(one for one in chain([kept], numbered) if one not in taken)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Source(mcp.ClientSession):
     """A client whose server takes its time to list its tools, and has no subscriptions."""
 
-    _negotiated_version = "2025-06-18"
+    _negotiated_version: str | None = "2025-06-18"
 
     def __init__(self, *names: str) -> None:
         self.names: tuple[str, ...] = names
@@ -176,13 +176,14 @@ async def test_a_subscription_that_is_lost_is_opened_again(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = Source("rain")
-    opened = []
+    opened: list[float] = []
 
     async def no_changes() -> AsyncIterator[object]:
         await trio.sleep(10)
         if len(opened) == 2:
             raise mcp.client.subscriptions.SubscriptionLost
-        for change in ():
+        nothing: tuple[object, ...] = ()
+        for change in nothing:
             yield change
 
     @asynccontextmanager

@@ -14,25 +14,21 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = "cli,local,mcp,proxy,valkey,vertex,web"
+EXTRAS = os.environ.get("EXTRAS") or "local,mcp,proxy,valkey,vertex,web"
 
-CORE = ",".join(
-    f"*/livegen_trio/{path}"
-    for path in (
-        "_errors.py",
-        "_inputs.py",
-        "_protocol/*",
-        "_resumption/*",
-        "_user_code.py",
-        "transports/_direct/framing.py",
-        "transports/_direct/masking.py",
-        "types/*",
-    )
-)
-"""The modules that know no event loop: nothing in them is hard to test."""
+PINS = "constraints.txt"
+"""The versions that tests and checkers run on; `nox -s pin` renews them, and `nox -s newest` leaves them out."""
+
+
+PARALLEL = ("--numprocesses", "2", "--dist", "loadfile")
+"""For pytest. A file stays with one worker, since its tests share servers and models."""
+
+PYTHONS = nox.project.python_versions(PROJECT)
+SYSTEMS = ("x86_64-manylinux_2_34", "aarch64-apple-darwin", "windows")
+"""What CI runs on, as `uv` names it. The ear of the extra `local` has wheels for glibc 2.31, and for macOS 15."""
 
 LIVE = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "LIVEGEN_LIVE_BASE_URL")
-"""What says whom to talk to: a key for the Gemini API, a project on Vertex AI, or another server."""
+"""Variables that name a service to talk to: a key for the Gemini API, a project on Vertex AI, or another server."""
 
 AWAITED = [
     f"src/livegen_trio/{path}"
@@ -45,12 +41,25 @@ AWAITED = [
         "_session/turns.py",
     )
 ]
-"""Where the functions are that users await: each of them has to be a checkpoint, on every path."""
+"""Modules with functions that users await: each has to be a checkpoint, on every path."""
 
 
 def group(name: str) -> tuple[str, ...]:
     """The requirements of a dependency group, for installers that don't know groups."""
     return nox.project.dependency_groups(PROJECT, name)
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install *requirements* in the pinned versions."""
+    session.install("--constraint", PINS, *requirements)
+
+
+def pure_files() -> str:
+    """The modules that know no event loop, as coverage writes paths; import-linter's contract lists them."""
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
+    [pure] = [contract["source_modules"] for contract in contracts if contract["name"] == "The core is pure"]
+    paths = ["*/" + module.replace(".", "/") for module in pure]
+    return ",".join(f"{path}{ending}" for path in paths for ending in (".py", "/*"))
 
 
 def package() -> str:
@@ -67,21 +76,70 @@ def python_files(*folders: str) -> list[str]:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; with arguments for pytest, only those and without the coverage thresholds."""
-    session.install(package(), *group("test"))
+    install(session, package(), *group("test"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "run", "-m", "pytest", *PARALLEL)
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report", "--omit", CORE)
-    session.run("coverage", "report", "--include", CORE, "--fail-under", "100")
+    session.run("coverage", "report", "--omit", pure_files())
+    session.run("coverage", "report", "--include", pure_files(), "--fail-under", "100")
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest release of every dependency, pinned or not."""
+    session.install("--upgrade", package(), *group("test"))
+    session.run("pytest", *(session.posargs or PARALLEL))
+
+
+@nox.session
+def google_genai(session: nox.Session) -> None:
+    """Compare our messages with those of the newest google-genai, field by field and frame by frame."""
+    install(session, package(), *group("test"))
+    session.install("--upgrade", "google-genai")
+    session.run("pytest", "-k", "google_genai")
+
+
+@nox.session(venv_backend="uv")
+def pin(session: nox.Session) -> None:
+    """Write the newest versions that fit together on all supported Pythons and systems to `constraints.txt`."""
+    groups = [option for name in PROJECT["dependency-groups"] for option in ("--group", name)]
+    compile_requirements(
+        session,
+        *("--universal", "--upgrade", "--no-header", "--no-annotate", "--python-version", PYTHONS[0]),
+        *(*groups, "--output-file", PINS),
+    )
+
+
+@nox.session(venv_backend="uv")
+def resolve(session: nox.Session) -> None:
+    """Resolve what users install on every supported Python and system, from wheels alone."""
+    for python in PYTHONS:
+        for system in SYSTEMS:
+            session.log(f"Python {python} on {system}")
+            compile_requirements(
+                session,
+                *("--only-binary", ":all:", "--python-version", python, "--python-platform", system),
+                *("--output-file", os.devnull),
+            )
+
+
+def compile_requirements(session: nox.Session, *options: str) -> None:
+    """Resolve the package with all of its extras."""
+    extras = [option for extra in EXTRAS.split(",") for option in ("--extra", extra)]
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "pyproject.toml", *extras, *options),
+        env={"MACOSX_DEPLOYMENT_TARGET": "15.0"},
+        external=True,
+    )
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
     """Let random faults loose on random conversations, for some ten minutes: `SOAK_EXAMPLES` says how many."""
-    session.install(package(), *group("test"))
+    install(session, package(), *group("test"))
     examples = os.environ.get("SOAK_EXAMPLES", "60000")
     session.run(
         "pytest",
@@ -102,13 +160,13 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def live(session: nox.Session) -> None:
-    """Converse with the real service, as whoever the environment has a key or credentials for.
+    """Converse with the real service, with the key or the credentials that the environment has.
 
     Arguments go to pytest: `--record DIR` writes what was said as new recordings, without secrets.
     """
     if not any(os.environ.get(name, "").strip() for name in LIVE):
         session.skip(f"nobody to talk to: none of {', '.join(LIVE)} is set in the environment")
-    session.install(package(), *group("test"))
+    install(session, package(), *group("test"))
     session.run("pytest", "tests/live", *session.posargs)
 
 
@@ -116,7 +174,7 @@ def live(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Check format, style, cancellation rules, layers, spelling and the workflows."""
     # The package itself, since import-linter follows its imports.
-    session.install("-e", ".", *group("lint"))
+    install(session, "-e", ".", *group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("lint-imports", "--no-logo")
@@ -140,7 +198,7 @@ def check_cancellation(session: nox.Session, rules: str, files: list[str]) -> No
 @nox.session
 def types(session: nox.Session) -> None:
     """Check the types of the package and its tests, and that the public ones are complete."""
-    session.install("-e", f".[{EXTRAS}]", *group("types"), "nox")
+    install(session, "-e", f".[{EXTRAS}]", *group("types"), "nox")
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "livegen_trio", "--ignoreexternal")
@@ -157,6 +215,6 @@ def bench(session: nox.Session) -> None:
         session.error(
             f"no such benchmark; there are: {', '.join(Path(path).stem for path in scripts) or 'none'}"
         )
-    session.install(".", *group("bench"))
+    install(session, ".", *group("bench"))
     for script in chosen:
         session.run("python", script, *options)

@@ -431,7 +431,7 @@ class TestDelivering:
                 nursery.start_soon(other.deliver, keep_on)
                 nursery.start_soon(expect_ending, lambda: transport.deliver(keep_on), (1006, "", "local"))
                 await come_to_rest()
-                copy = os.dup(transport.sock.fileno())
+                copy = os.dup(transport._wire.sock.fileno())
                 await transport.abort()
                 await peer.say(b"nobody reads this")
                 await come_to_rest()

@@ -184,13 +184,13 @@ async def test_a_server_that_hangs_up_too_early_may_be_asked_again(raw: bytes) -
 async def test_what_is_no_http_is_an_error_that_does_not_repeat_it(raw: bytes) -> None:
     found = await failure(raw)
     assert not found.retryable
-    assert str(found) == "the server's answer is no HTTP"
+    assert str(found) == "the server's answer is not HTTP"
     assert (found.__cause__, found.__context__) == (None, None)  # which would repeat it
 
 
 async def test_another_protocol_that_a_header_asked_for_is_an_error_as_well() -> None:
     async with http_peer(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n") as peer:
-        with pytest.raises(HandshakeError, match="is no HTTP"):
+        with pytest.raises(HandshakeError, match="is not HTTP"):
             await post(peer, Upgrade="x")
 
 

@@ -1,1 +1,1 @@
-"""What carries frames: the seam (`base`), WebSocket (`trio_websocket`) and memory (`memory`)."""
+"""Carrying frames: `base` is the seam; `_direct` the default, `_trio_websocket` the reference, `memory` for tests."""

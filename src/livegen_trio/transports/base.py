@@ -150,10 +150,16 @@ class Transport(ABC):
             ConnectionClosed: The connection is over.
         """
 
-    def send_nowait(self, frame: bytes, *, ping: bool = False) -> bool:  # noqa: ARG002 - by default it can't be done
+    def send_nowait(  # by default it can't be done
+        self,
+        frame: bytes,  # noqa: ARG002
+        *,
+        ping: bool = False,  # noqa: ARG002
+        ping_first: bool = False,  # noqa: ARG002
+    ) -> bool:
         """Send one frame at once, if nothing waits before it; False, and nothing sent, if that can't be.
 
-        With *ping*, a ping goes out behind it in the same write.
+        With *ping*, a ping goes out behind it in the same write; with *ping_first*, one in front of it.
 
         What the network doesn't take of it now is written later, also if nobody sends anything more.
         """
@@ -208,7 +214,7 @@ class Transport(ABC):
         """Close at once, without a word. Wakes whoever waits in another operation."""
 
 
-def nobody_watches(_frames: int) -> None:
+def ignore_delivery(_frames: int) -> None:
     """What `Transport.watch_delivery` replaces."""
 
 

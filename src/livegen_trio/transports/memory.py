@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
-from .base import ConnectionClosed, Transport, cut_reason, nobody_watches
+from .base import ConnectionClosed, Transport, cut_reason, ignore_delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class _Line:
         self.entry, self.exit = trio.open_memory_channel(_CAPACITY)
         self.last_used: float = trio.current_time()
         self.frames_out: int = 0
-        self.note_delivery: Callable[[int], None] = nobody_watches
+        self.note_delivery: Callable[[int], None] = ignore_delivery
         self.goodbye: tuple[int, str] | None = None
 
 

@@ -9,18 +9,17 @@ import ssl
 from http.client import responses
 from typing import TYPE_CHECKING, Final
 
-import h11
 import trio
 
 from ..._errors import HandshakeError
 from .._causes import may_pass, root_cause
+from .._http_head import ClientExchange
 from .proxies import parse_proxy
 from .tls import default_ssl_context, start_tls
 
 if TYPE_CHECKING:
     from .proxies import Proxy
 
-_MAX_HEAD_SIZE: Final = 64 * 2**10  # bytes
 _READ_SIZE: Final = 4096
 _FIRST_ERROR: Final = 400
 _UNAUTHORIZED: Final = 407
@@ -60,7 +59,7 @@ async def open_tunnel(url: str, host: str, port: int) -> trio.abc.Stream:
 async def _open_http(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
     stream = await _reach(proxy)
     try:
-        await _ask(stream, proxy, _authority(host, port))
+        await _connect(stream, proxy, _authority(host, port))
     except BaseException:
         await trio.aclose_forcefully(stream)
         raise
@@ -77,45 +76,27 @@ async def _reach(proxy: Proxy) -> trio.abc.Stream:
         raise _unreachable(proxy, root_cause(exc)) from exc
 
 
-async def _ask(stream: trio.abc.Stream, proxy: Proxy, target: str) -> None:
-    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_SIZE)
+async def _connect(stream: trio.abc.Stream, proxy: Proxy, target: str) -> None:
     headers = [("Host", target)]
     if proxy.user or proxy.password:
         credentials = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
         headers.append(("Proxy-Authorization", f"Basic {credentials}"))
-    request = h11.Request(method="CONNECT", target=target, headers=headers)
+    exchange = ClientExchange("CONNECT", target, headers)
     try:
-        await stream.send_all(
-            (connection.send(request) or b"") + (connection.send(h11.EndOfMessage()) or b"")
-        )
-        response = await _receive_response(stream, connection)
+        await stream.send_all(exchange.request)
+        while exchange.head is None and exchange.fault is None:
+            exchange.feed(bytes(await stream.receive_some(_READ_SIZE)))
     except trio.BrokenResourceError as exc:
         raise _failed(proxy, _HUNG_UP, retryable=True) from exc
-    if response is None and connection.trailing_data[1]:
+    if exchange.fault == "hung up":
         raise _failed(proxy, _HUNG_UP, retryable=True)
-    if response is None:
+    if exchange.head is None:
         raise _failed(proxy, "did not answer in HTTP; is its URL's scheme right?")
-    if response.status_code >= _FIRST_ERROR or connection.their_state is not h11.SWITCHED_PROTOCOL:
-        raise _refused(proxy, response)
+    if exchange.head.status >= _FIRST_ERROR or not exchange.is_complete:
+        raise _refused(proxy, exchange.head.status)
 
 
-async def _receive_response(stream: trio.abc.Stream, connection: h11.Connection) -> h11.Response | None:
-    """The proxy's answer, or None if it isn't HTTP or breaks off."""
-    while True:
-        try:
-            event = connection.next_event()
-        except h11.RemoteProtocolError:
-            # It must not be part of another error: it repeats the proxy's words, which may be an echo of ours, and
-            # those hold a password.
-            return None
-        if isinstance(event, h11.Response):
-            return event
-        if event is h11.NEED_DATA:
-            connection.receive_data(bytes(await stream.receive_some(_READ_SIZE)))
-
-
-def _refused(proxy: Proxy, response: h11.Response) -> HandshakeError:
-    status = response.status_code
+def _refused(proxy: Proxy, status: int) -> HandshakeError:
     return _failed(
         proxy,
         # Not in its own words, which may be an echo of ours.

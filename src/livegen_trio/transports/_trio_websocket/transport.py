@@ -17,11 +17,12 @@ import trio_websocket
 import wsproto.connection
 import wsproto.events
 import wsproto.utilities
+from trio.lowlevel import enable_ki_protection
 
 from ..._errors import HandshakeError
 from .._causes import first_error
 from .._refusal import hide_secrets, not_upgraded, refused
-from ..base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Transport, cut_reason, nobody_watches
+from ..base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Transport, cut_reason, ignore_delivery
 from .watched_stream import WatchedStream
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class TrioWebSocketTransport(Transport):
         self._scope = scope
         self._opcode = opcode
         self._sent = 0
-        self._note_delivery: Callable[[int], None] = nobody_watches
+        self._note_delivery: Callable[[int], None] = ignore_delivery
         self._ending: ConnectionClosed | None = None
         self._close = b""
         self._peer_must_hang_up = False
@@ -162,6 +163,7 @@ class TrioWebSocketTransport(Transport):
         """The peer has answered a ping that went out after so many frames."""
         self._note_delivery(frames)
 
+    @enable_ki_protection
     async def send(self, frame: bytes) -> None:
         if self._opcode == "text":
             await self._say(wsproto.events.TextMessage(data=frame.decode()))
@@ -169,12 +171,14 @@ class TrioWebSocketTransport(Transport):
             await self._say(wsproto.events.BytesMessage(data=frame))
         self._sent += 1
 
+    @enable_ki_protection
     async def ping(self) -> None:
         payload = str(self._sent).encode()
         # Where trio-websocket's reader looks up who waits for a pong. It only calls `set`.
         self._connection._pings[payload] = cast("trio.Event", _Pong(self, self._sent))  # pyright: ignore[reportPrivateUsage]
         await self._say(wsproto.events.Ping(payload=payload))
 
+    @enable_ki_protection
     async def receive(self) -> bytes | str:
         self._check_open()
         try:
@@ -184,6 +188,7 @@ class TrioWebSocketTransport(Transport):
         self._check_open()  # a frame that comes after our own Close is dropped
         return message
 
+    @enable_ki_protection
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:
             if self._connection.closed is not None:
@@ -194,6 +199,7 @@ class TrioWebSocketTransport(Transport):
         finally:
             await self.abort()  # noqa: ASYNC102 - at once, also when it is cancelled
 
+    @enable_ki_protection
     async def abort(self) -> None:
         if self._ending is None and self._connection.closed is None:
             self._ending = ConnectionClosed(_ABNORMAL, initiator="local")
@@ -263,6 +269,7 @@ class _Pong:
         self._transport.pong_received(self._frames)
 
 
+@enable_ki_protection
 async def _keep_reading(
     stream: WatchedStream,
     wrap: Callable[[trio.Nursery], Awaitable[_T]],

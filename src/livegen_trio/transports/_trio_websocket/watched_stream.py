@@ -7,9 +7,9 @@ from typing import Final
 
 import trio
 
-from .._refusal import HEAD_SIZE, read_refusal
+from .._http_head import read_response
+from .._refusal import BODY_TIMEOUT, HEAD_SIZE
 
-_BODY_TIMEOUT: Final = 1.0  # seconds; once a refusal's status is known, its body is not worth a longer wait
 _CLOSE: Final = b"\x88"  # how a Close frame begins (RFC 6455, 5.2)
 
 
@@ -130,8 +130,8 @@ class WatchedStream(trio.abc.Stream):
         if self.is_open:
             return
         self.head = (self.head + data)[:HEAD_SIZE]
-        if read_refusal(self.head) is not None:
-            wait = _BODY_TIMEOUT if len(self.head) < HEAD_SIZE else 0
+        if read_response(self.head) is not None:
+            wait = BODY_TIMEOUT if len(self.head) < HEAD_SIZE else 0
             self.opening.deadline = min(self.opening.deadline, trio.current_time() + wait)
 
     def _note_end(self) -> None:

@@ -479,7 +479,8 @@ async def test_nobody_has_to_receive_for_a_session_to_move(autojump_clock: MockC
 async def test_statistics_tell_depth_age_and_what_became_of_it(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     buffering = Buffering(media="drop_oldest", media_bytes=1000)
-    async with connected(fleet, buffering=buffering, connect_timeout=100) as session:
+    patient = Reconnection(give_up_after=100)
+    async with connected(fleet, buffering=buffering, connect_timeout=100, reconnection=patient) as session:
         await next_of(session, SessionResumptionUpdate)
         assert session.statistics() == SessionStatistics(
             unread_events=0,

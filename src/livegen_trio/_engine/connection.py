@@ -1,4 +1,4 @@
-"""One connection: dialled, set up, used and closed. A session owns it, and outlives it."""
+"""One connection: dialled, set up, used and closed. A session outlives it."""
 
 from __future__ import annotations
 
@@ -21,26 +21,25 @@ from .receiver import receive_frames
 from .sender import send_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from .._protocol.session_rules import LiveProtocol
-    from .._session.timing import Timing
-    from ..backends.base import Backend
     from ..transports.base import Transport
-    from ..types import ServerEvent
-    from .inbox import Inbox
-    from .outbox import Outbox
+    from .shared import Shared
 
-GOODBYE_TIMEOUT: Final = 1.0
-"""Seconds that a peer has to answer our Close after it has broken the protocol."""
+# Seconds that a peer has to answer our Close after it has broken the protocol.
+CLOSE_ANSWER_TIMEOUT: Final = 1.0
 
 
 class Connection:
     """One dial, from the first packet to the last.
 
-    `run` is its whole life and is started in the supervisor's nursery. It ends when the outbox runs out (gracefully),
-    by `cancel`, or by itself. *observe* is told of events before any consumer sees them, *opened* that the setup
-    was accepted, and *ended* how it ended, once. None of them may block.
+    `run` is its whole life. It ends when the outbox runs out (gracefully), by `cancel`, or by itself.
+
+    Args:
+        shared: The parts of the session.
+        timeout: Seconds for everything from the name look-up to the acceptance of the setup.
+        opened: Called when the setup was accepted, before anything else is received or sent. Must not block.
+        ended: Called once with how the connection ended, if it was opened. Must not block.
 
     Attributes:
         finished: Set when nothing of it is left.
@@ -48,27 +47,17 @@ class Connection:
 
     def __init__(
         self,
-        backend: Backend,
-        protocol: LiveProtocol,
+        shared: Shared,
+        timeout: float,
         *,
-        inbox: Inbox,
-        outbox: Outbox,
-        observe: Callable[[Sequence[ServerEvent]], None],
         opened: Callable[[], None],
         ended: Callable[[Ending], None],
-        timing: Timing,
-        confirms: bool,
     ) -> None:
-        self._backend = backend
-        self._protocol = protocol
-        self._inbox = inbox
-        self._outbox = outbox
-        self._observe = observe
+        self._shared = shared
+        self._timeout = timeout
         self._opened = opened
-        self._tell_end = ended
+        self._ended = ended
         self._has_ended = False
-        self._timing = timing
-        self._confirms = confirms
         self._scope = trio.CancelScope()
         self._all_sent = trio.Event()
         self.finished: trio.Event = trio.Event()
@@ -77,7 +66,7 @@ class Connection:
         """Dial, set up, and serve until the connection ends. Reports "started" when the setup is accepted.
 
         Raises:
-            HandshakeError: Before it has started; *ended* is told of later ends.
+            HandshakeError: Before it has started; later ends are passed to *ended*.
         """
         try:
             with self._scope, single_exception():
@@ -94,17 +83,24 @@ class Connection:
             self.finished.set()
 
     def cancel(self) -> None:
-        """End at once, without a goodbye."""
+        """End at once, without a Close."""
         self._scope.cancel(reason="the connection was left")
+
+    async def wait_closed(self, timeout: float) -> None:
+        """Wait until nothing is left of it; after *timeout* seconds it is cancelled."""
+        with trio.move_on_after(timeout):
+            await self.finished.wait()
+        self.cancel()
+        await self.finished.wait()
 
     async def _open(self, nursery: trio.Nursery) -> Transport:
         progress = Progress()
-        with trio.move_on_after(self._timing.connect_timeout):
+        with trio.move_on_after(self._timeout):
             return await self._dial(nursery, progress)
-        raise ConnectTimeoutError(phase=progress.phase, timeout=self._timing.connect_timeout)
+        raise ConnectTimeoutError(phase=progress.phase, timeout=self._timeout)
 
     async def _dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
-        transport = await self._backend.dial(nursery, progress)
+        transport = await self._shared.backend.dial(nursery, progress)
         progress.phase = "setup"
         try:
             await self._set_up(transport)
@@ -114,45 +110,49 @@ class Connection:
         return transport
 
     async def _set_up(self, transport: Transport) -> None:
+        shared, protocol = self._shared, self._shared.protocol
         try:
-            await transport.send(self._protocol.start())
-            while not self._protocol.is_open:
+            await transport.send(protocol.start())
+            while not protocol.is_open:
                 frame = await transport.receive()
-                events = self._protocol.receive(frame)
-                self._observe(events)
-                self._inbox.put(events, len(frame))
+                events = protocol.receive(frame)
+                shared.observers.notify(events)
+                shared.inbox.put(events, len(frame))
         except ConnectionClosed as closed:
-            raise _rejected(closed, resuming=self._protocol.is_resuming) from None
+            raise _rejected(closed, resuming=protocol.is_resuming) from None
         except RemoteProtocolError as exc:
-            await _say_goodbye(transport, exc.code, str(exc))  # noqa: ASYNC120 - then the cancellation counts
+            await _close(transport, exc.code, str(exc))  # noqa: ASYNC120 - then the cancellation counts
             raise _unusable(exc) from exc
 
     async def _serve(self, nursery: trio.Nursery, transport: Transport) -> None:
+        shared, transmission = self._shared, self._shared.outbox.transmission
+        acknowledges_by_pong = not shared.setup.is_transparent
         nursery.start_soon(self._send, transport)
-        self._outbox.transmission.start(transport, acknowledges_by_pong=self._confirms)
+        transmission.start(transport, acknowledges_by_pong=acknowledges_by_pong)
         nursery.start_soon(self._keep_alive, transport)
-        if self._confirms:
-            nursery.start_soon(ping_after_idle, self._outbox)
-        ending = await receive_frames(transport, self._protocol, self._inbox, self._observe)
+        if acknowledges_by_pong:
+            nursery.start_soon(ping_after_idle, shared.outbox)
+        ending = await receive_frames(transport, shared.protocol, shared.inbox, shared.observers.notify)
         self._end(ending)
-        if self._outbox.transmission.is_ending:
+        if transmission.is_ending:
             await self._all_sent.wait()
         elif ending.initiator == "local":
-            await _say_goodbye(transport, ending.code, ending.reason)
+            await _close(transport, ending.code, ending.reason)
 
     def _end(self, ending: Ending) -> None:
         if not self._has_ended:
             self._has_ended = True
-            self._tell_end(ending)
+            self._ended(ending)
 
     async def _send(self, transport: Transport) -> None:
-        await send_inputs(self._outbox, transport)
+        await send_inputs(self._shared.outbox, transport)
         self._all_sent.set()
 
     async def _keep_alive(self, transport: Transport) -> None:
-        limit = self._timing.keepalive_timeout
+        timing = self._shared.timing
+        limit = timing.keepalive_timeout
         await watch_for_silence(
-            transport, self._outbox, interval=self._timing.keepalive_interval, limit=limit
+            transport, self._shared.outbox, interval=timing.keepalive_interval, limit=limit
         )
         self._end(Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
         await transport.abort()
@@ -162,24 +162,24 @@ def _rejected(closed: ConnectionClosed, *, resuming: bool) -> HandshakeError:
     code, reason = closed.code, closed.reason
     diagnosis = diagnose_close(code, reason, initiator=closed.initiator, resuming=resuming)
     if closed.initiator == "local":
-        words = (
+        message = (
             f"this side ended the connection with close code {code}, before the setup was answered: {reason}"
         )
     elif code == 1006:
-        words = "the server hung up without an answer to the setup"
+        message = "the server hung up without an answer to the setup"
     else:
         return SetupRejectedError(
             code=code, reason=reason, retryable=diagnosis.retryable, hint=diagnosis.hint
         )
-    return HandshakeError(words, phase="setup", retryable=diagnosis.retryable, hint=diagnosis.hint)
+    return HandshakeError(message, phase="setup", retryable=diagnosis.retryable, hint=diagnosis.hint)
 
 
 def _unusable(exc: RemoteProtocolError) -> HandshakeError:
-    # If the server sent an error message, its words are in here.
+    # An error message of the server's is part of the exception's message.
     diagnosis = diagnose_close(exc.code, str(exc), initiator="server")
     return HandshakeError(str(exc), phase="setup", retryable=diagnosis.retryable, hint=diagnosis.hint)
 
 
-async def _say_goodbye(transport: Transport, code: int, reason: str) -> None:
-    with trio.move_on_after(GOODBYE_TIMEOUT):
+async def _close(transport: Transport, code: int, reason: str) -> None:
+    with trio.move_on_after(CLOSE_ANSWER_TIMEOUT):
         await transport.aclose(code, reason)

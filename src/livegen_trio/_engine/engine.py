@@ -19,14 +19,19 @@ from ..types import (
     ContextUpdate,
     RealtimeInput,
     ResumeState,
+    ServerContent,
     SessionResumptionUpdate,
     ToolCall,
     ToolCallCancellation,
     ToolResponse,
 )
+from .acknowledgement import SETUP_FRAMES
 from .checkpoints import EveryNthCheckpoint
 from .inbox import Inbox
+from .next_setup import NextSetup
+from .observers import Observers
 from .outbox import Outbox
+from .shared import Shared
 from .supervisor import Supervisor
 from .tool_runner import ToolRunner
 
@@ -82,28 +87,22 @@ class Engine:
         earlier = options.taken_over
         if earlier is not None:
             self.protocol.take_over(earlier)
-        self._history: History | None = None
+        history: History | None = None
         if options.reconnection.when_forgotten == "fresh":
-            self._history = History(() if earlier is None else earlier.history)
-        self._is_transparent = setup.session_resumption is not None and bool(
-            setup.session_resumption.transparent
-        )
-        self._changing = trio.lowlevel.ParkingLot()
-        self._backend = backend
-        self._close_timeout = options.timing.close_timeout
-        self._supervisor = Supervisor(
-            backend,
-            self.protocol,
-            setup,
+            history = History(() if earlier is None else earlier.history)
+        self._shared = Shared(
+            backend=backend,
+            protocol=self.protocol,
             inbox=self.inbox,
             outbox=self.outbox,
-            history=self._history,
-            observe=self._observe,
-            end=self._end,
+            observers=Observers(),
+            setup=NextSetup(setup, self.protocol, self.outbox.ledger, history),
+            history=history,
             timing=options.timing,
-            reconnection=options.reconnection,
-            taken_over=earlier,
         )
+        self._changing = trio.lowlevel.ParkingLot()
+        self._observe_events()
+        self._supervisor = Supervisor(self._shared, options.reconnection, taken_over=earlier, ended=self._end)
 
     @property
     def ending(self) -> Ending | None:
@@ -132,14 +131,15 @@ class Engine:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
         await nursery.start(self._tool_runner.run, session)
         await nursery.start(self._tools.run, self.send)
-        await nursery.start(self._supervisor.run)  # the last, since from here on only `close` ends it
+        nursery.start_soon(self._supervisor.tasks.run)
+        await self._supervisor.open()  # the last, since from here on only `close` ends it
         self._tools.watch()
 
     async def resume(self, asked: SessionResumptionConfig | None) -> None:
         """Go on with another connection."""
         if self.outbox.is_closed:
             raise trio.ClosedResourceError("this session has been closed")
-        await self._supervisor.move(asked)
+        await self._supervisor.resume(asked)
 
     async def say(self, content: Content, *, turn_complete: bool) -> None:
         """Have content sent, in the way that suits the model at the time when there is room for it."""
@@ -188,13 +188,13 @@ class Engine:
 
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Have a message sent, without waiting for room."""
-        self._backend.check_message(message)
+        self._shared.backend.check_message(message)
         self.outbox.put(self.protocol.send(message), _kind(message))
-        if self._history is not None:
-            self._history.said(message, self.outbox.ledger.accepted)
+        if self._shared.history is not None:
+            self._shared.history.said(message, self.outbox.ledger.accepted)
         if isinstance(message, ContextUpdate):
-            self._supervisor.update_setup(message)
-        self._supervisor.stir()
+            self._shared.setup.update(message)
+        self._supervisor.hand_over.look_again()
         if isinstance(message, ToolResponse):
             self._changing.unpark_all()
 
@@ -211,17 +211,18 @@ class Engine:
         protocol, ledger = self.protocol, self.outbox.ledger
         if protocol.resumption_handle is None:
             return None
-        history = () if self._history is None else self._history.contents(without=ledger.waiting_numbers)
+        history = self._shared.history
+        contents = () if history is None else history.contents(without=ledger.waiting_numbers)
         return ResumeState(
             model=protocol.model,
             handle=protocol.resumption_handle,
-            transparent=self._is_transparent,
+            transparent=self._shared.setup.is_transparent,
             taken_at=time.time(),  # two processes share no other clock
             pending_calls=protocol.pending_calls,
             unacknowledged=ledger.waiting + ledger.unacknowledged,
             in_turn=protocol.in_turn,
             usage=msgspec.structs.replace(protocol.usage, unknown_fields={}),
-            history=tuple(history),
+            history=tuple(contents),
         )
 
     async def next_change(self) -> None:
@@ -256,7 +257,7 @@ class Engine:
             unsent_seconds=_age(ledger.waiting_since, now),
             unacknowledged_frames=ledger.unacknowledged,
             dropped_frames=ledger.dropped,
-            reconnections=self._supervisor.reconnections,
+            reconnections=self._supervisor.succession.count,
         )
 
     async def close(self) -> None:
@@ -267,12 +268,13 @@ class Engine:
         self.outbox.close()
         self._supervisor.close()
         self._changing.unpark_all()
+        finished = self._supervisor.tasks.finished
         try:
-            with trio.move_on_after(self._close_timeout):
-                await self._supervisor.finished.wait()
+            with trio.move_on_after(self._shared.timing.close_timeout):
+                await finished.wait()
         finally:
             self._supervisor.cancel()
-        await self._supervisor.finished.wait()
+        await finished.wait()
 
     def raise_unseen_ending(self) -> None:
         """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
@@ -294,11 +296,24 @@ class Engine:
     def _report(self, event: ServerEvent) -> None:
         self.inbox.put([event], 0)
 
-    def _observe(self, events: Sequence[ServerEvent]) -> None:
-        for event in events:
-            if isinstance(event, _CHANGES):
-                self._tool_runner.observe(event)
-                self._changing.unpark_all()
+    def _observe_events(self) -> None:
+        observers, history = self._shared.observers, self._shared.history
+        if history is not None:
+            observers.add(lambda event: history.observe((event,)), ServerContent)
+        observers.add(self._tool_runner.observe, ToolCall, ToolCallCancellation)
+        observers.add(self._note_change, *_CHANGES)
+        observers.add(self._acknowledge, SessionResumptionUpdate)
+
+    def _note_change(self, _event: ServerEvent) -> None:
+        self._changing.unpark_all()
+
+    def _acknowledge(self, event: ServerEvent) -> None:
+        index = (
+            event.last_consumed_client_message_index if isinstance(event, SessionResumptionUpdate) else None
+        )
+        if index is not None:
+            # Whether the service counts the setup isn't known. If not, one input more is sent again.
+            self.outbox.ledger.acknowledge(index - SETUP_FRAMES)
 
 
 def _age(since: float | None, now: float) -> float:

@@ -1,204 +1,173 @@
-"""What one connection of a session leaves to the next: inputs to send again, a handle, and a report to the caller."""
+"""What one connection of a session leaves to the next: inputs to send again, and a report to the user."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import trio
 
-from .._errors import ConfigError, LocalProtocolError
+from .._protocol.close_hints import diagnose_close
 from .._protocol.codec import encode_client_message
-from .._resumption.ledger import MAX_REPLAYS, Kind
-from ..types import (
-    ActivityEnd,
-    ActivityStart,
-    HistoryConfig,
-    RealtimeInput,
-    Reconnected,
-    SessionResumptionConfig,
-)
+from .._protocol.turn_rules import has_answer
+from .._resumption.ledger import Kind
+from ..types import ActivityEnd, ActivityStart, RealtimeInput, Reconnected, ServerContent, ToolCall
 
 if TYPE_CHECKING:
-    from .._protocol.session_rules import LiveProtocol
-    from .._resumption.history import History
-    from ..types import ContextUpdate, ResumeState, Setup, ToolCallCancellation
-    from .outbox import Outbox
+    from .._resumption.reconnection import Reconnection
+    from .._session.closed import Ending
+    from ..types import ResumeState, ServerEvent
+    from .shared import Shared
 
 _START: Final = encode_client_message(RealtimeInput(activity_start=ActivityStart()))
 _END: Final = encode_client_message(RealtimeInput(activity_end=ActivityEnd()))
 _ACTIVITY_MARKS: Final = frozenset({_START, _END})
 
+# What is not sent again when no, one, or two connections have ended in protest at what was sent again.
 _SUSPECTS: Final = (frozenset[Kind](), frozenset({Kind.MEDIA}), frozenset(Kind))
-"""What is not sent again when no, one, or two connections have ended in protest at what was sent again."""
 
 
 class Succession:
-    """Draws up what is left of a connection, and has the next one begin with it.
+    """Takes stock of a connection that has ended, and has the next one begin with what is left.
 
     Args:
-        setup: What the session was begun with.
-        history: What was said, if a new session may take the place of one that the server has forgotten.
-        replays: Whether inputs that may have been lost are sent again.
+        shared: The parts of the session.
+        policy: Whether and how often inputs that may have been lost are sent again.
         taken_over: Where another process has left the session, if one has.
+
+    Attributes:
+        count: How often the connection has changed.
     """
 
-    def __init__(
-        self,
-        protocol: LiveProtocol,
-        setup: Setup,
-        *,
-        outbox: Outbox,
-        history: History | None,
-        replays: bool,
-        taken_over: ResumeState | None,
-    ) -> None:
-        self._protocol = protocol
-        self._setup = setup
-        self._outbox = outbox
-        self._history = history
-        self._replays = replays
+    def __init__(self, shared: Shared, policy: Reconnection, taken_over: ResumeState | None) -> None:
+        self._shared = shared
+        self._policy = policy
+        self._taken_over = taken_over
         self._report = None if taken_over is None else _inherited(taken_over)
-        self._begins_anew = False
         self._suspicion = 0
         self._is_proven = True
-
-    # The setup of the next connection
-
-    @property
-    def is_transparent(self) -> bool:
-        """Whether the server says by itself what it has received."""
-        resumption = self._setup.session_resumption
-        return resumption is not None and bool(resumption.transparent)
+        self._model_was_heard = False
+        self.count: int = 0
 
     @property
-    def is_possible(self) -> bool:
-        """Whether there can be a next connection."""
-        return self._setup.session_resumption is not None and (
-            self.may_begin_anew or self._handle is not None
+    def was_useful(self) -> bool:
+        """Whether the model was heard on the present connection, or an input of the user acknowledged."""
+        return self._model_was_heard or self._shared.outbox.ledger.acknowledged_inputs > 0
+
+    def take_stock(self) -> None:
+        """Note what the connection leaves behind, and have it sent again."""
+        outbox, policy = self._shared.outbox, self._policy
+        loss = outbox.transmission.lose_connection(
+            replay=policy.replay == "recent", max_replays=policy.max_replays
         )
-
-    @property
-    def may_begin_anew(self) -> bool:
-        """Whether a new session may take the place of this one. It doesn't, of one that has done so in vain."""
-        return self._history is not None and not self._begins_anew
-
-    @property
-    def lacks_handle(self) -> bool:
-        """Whether there is nothing to resume the session with."""
-        return self._handle is None
-
-    def setup(self, asked: SessionResumptionConfig | None) -> Setup:
-        """The setup that resumes the session, by what the caller has *asked* for or the newest handle; or begins anew.
-
-        Raises:
-            ConfigError: The session was opened without resumption.
-            LocalProtocolError: There is no handle.
-        """
-        if self._begins_anew:
-            return self._fresh_setup()
-        begun_with = self._setup.session_resumption
-        if begun_with is None:
-            raise ConfigError("this session can't be resumed: it was opened with session_resumption=None")
-        if asked is None:
-            if (handle := self._handle) is None:
-                raise LocalProtocolError(
-                    "the server has given no handle yet that the session can be resumed with"
-                )
-            asked = msgspec.structs.replace(begun_with, handle=handle)
-        # The server has the history; asked to wait for it, it might wait for ever.
-        return msgspec.structs.replace(self._setup, session_resumption=asked, history_config=None)
-
-    def update(self, context: ContextUpdate) -> None:
-        """The next connection begins with what this one was told since."""
-        if context.tools is not None:
-            self._setup = msgspec.structs.replace(self._setup, tools=context.tools.tools)
-        if context.system_instruction is not None:
-            self._setup = msgspec.structs.replace(self._setup, system_instruction=context.system_instruction)
-
-    # When a connection is gone
-
-    def draw_up(self) -> None:
-        """Take stock of what the connection leaves behind."""
-        loss = self._outbox.transmission.lose_connection(replay=self._replays, max_replays=MAX_REPLAYS)
-        spared = self._outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
+        spared = outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
         self._is_proven = loss.replayed == spared
         self._report = Reconnected(
             replayed=loss.replayed - spared,
             unacknowledged=loss.unacknowledged,
             quarantined=loss.quarantined + spared,
-            turn_cut=self._protocol.in_turn,
+            turn_cut=self._shared.protocol.in_turn,
         )
 
-    def suspect_replay(self) -> bool:
-        """Whether what was sent again may be what the server has protested at. If so, less of it is the next time."""
+    def may_follow(self, ending: Ending, *, was_announced: bool) -> bool:
+        """Return whether the session goes on with another connection after this *ending* of one."""
+        outbox = self._shared.outbox
+        if outbox.is_closed and not outbox.ledger.waiting:
+            return False
+        if not self._shared.setup.is_possible:
+            return False
+        if was_announced:
+            return True
+        if ending.is_clean:
+            return False
+        diagnosis = diagnose_close(ending.code, ending.reason, initiator=ending.initiator)
+        return diagnosis.retryable or self._suspect_replay()
+
+    def _suspect_replay(self) -> bool:
+        """Return whether what was sent again may be what the server has protested at. The next time less of it is."""
         if self._is_proven or self._suspicion + 1 == len(_SUSPECTS):
             return False
         self._suspicion += 1
         return True
 
-    def progress(self) -> None:
-        """The model has been heard from: what was sent again has done no harm."""
-        self._is_proven = True
-        self._suspicion = 0
-
-    def forget(self) -> ToolCallCancellation | None:
+    def forget(self) -> None:
         """Give up what the server has forgotten; the next connection begins a new session, which knows of no calls."""
-        self._begins_anew = True
-        if (resumption := self._setup.session_resumption) is not None:
-            resumption = msgspec.structs.replace(resumption, handle=None)
-            self._setup = msgspec.structs.replace(self._setup, session_resumption=resumption)
-        again, unsent = self._outbox.ledger.discard_answers()
+        self._shared.setup.begin_fresh()
+        replayed, unsent = self._shared.outbox.ledger.discard_answers()
         if self._report is not None:
             self._report = msgspec.structs.replace(
                 self._report,
                 restored=False,
-                replayed=self._report.replayed - again,
-                unacknowledged=self._report.unacknowledged + again + unsent,
+                replayed=self._report.replayed - replayed,
+                unacknowledged=self._report.unacknowledged + replayed + unsent,
             )
-        return self._protocol.forget()
+        cancellation = self._shared.protocol.forget()
+        if cancellation is not None and self._taken_over is None:  # else nobody here knows of these calls
+            self._shared.observers.notify([cancellation])
+            self._shared.inbox.put([cancellation], 0)
 
-    # When the next one has begun
+    def begin(self, gap_seconds: float) -> None:
+        """Have a connection that has just been opened begin with what is left, and report it to the user."""
+        self._watch_for_model()
+        if self._report is not None:  # else it is the first connection of all
+            self._report_start(self._report, gap_seconds)
+        self._shared.setup.note_opened()
 
-    def begin(self, gap_seconds: float) -> Reconnected | None:
-        """Have it begin with what was left; returns the report, or None for a session's first connection."""
-        if self._report is None:
-            return None
+    def _report_start(self, report: Reconnected, gap_seconds: float) -> None:
         self._restart_activity()
-        if self._begins_anew:
-            self._tell_history()
-        self._begins_anew = False
-        dropped = self._outbox.ledger.take_dropped()
-        return msgspec.structs.replace(self._report, gap_seconds=gap_seconds, dropped=dropped)
+        if self._shared.setup.is_fresh:
+            self._send_history()
+        if self._taken_over is not None:  # two processes share no other clock
+            gap_seconds = max(0.0, time.time() - self._taken_over.taken_at)
+        dropped = self._shared.outbox.ledger.take_dropped()
+        report = msgspec.structs.replace(report, gap_seconds=gap_seconds, dropped=dropped)
+        self._shared.inbox.put([report, *self._calls_taken_over()], 0)
+        self._count_connection()
+
+    def _calls_taken_over(self) -> list[ServerEvent]:
+        calls = self._shared.protocol.pending_calls
+        if self._taken_over is None or not calls:
+            return []
+        event = ToolCall(function_calls=calls)
+        self._shared.observers.notify([event])
+        return [event]
+
+    def _count_connection(self) -> None:
+        if self._taken_over is None:
+            self.count += 1
+        self._taken_over = None
+
+    def _watch_for_model(self) -> None:
+        self._model_was_heard = False
+        self._shared.observers.remove(self._notice_model)
+        self._shared.observers.add(self._notice_model, ServerContent, ToolCall)
+
+    def _notice_model(self, event: ServerEvent) -> None:
+        """Note that what was sent again has done no harm: the model has answered."""
+        if isinstance(event, ServerContent) and not has_answer(event):
+            return
+        self._model_was_heard = True
+        self._is_proven = True
+        self._suspicion = 0
+        self._shared.observers.remove(self._notice_model)  # nobody looks at the events that follow
 
     def _restart_activity(self) -> None:
-        """The server knows of no activity that was begun on another connection."""
-        first = self._outbox.ledger.first_of(_ACTIVITY_MARKS)
-        if first == _END or (first is None and self._protocol.in_activity):
-            self._outbox.ledger.precede(_START, Kind.MARK, trio.current_time())
+        """Mark the start of an activity again, which the server has heard of on another connection only."""
+        ledger = self._shared.outbox.ledger
+        first = ledger.first_of(_ACTIVITY_MARKS)
+        if first == _END or (first is None and self._shared.protocol.in_activity):
+            ledger.precede(_START, Kind.MARK, trio.current_time())
 
-    def _tell_history(self) -> None:
-        assert self._history is not None
-        contents = self._history.contents(without=self._outbox.ledger.waiting_numbers)
+    def _send_history(self) -> None:
+        history, ledger = self._shared.history, self._shared.outbox.ledger
+        assert history is not None
+        contents = history.contents(without=ledger.waiting_numbers)
         if contents:
-            frame = self._protocol.history(contents)
-            self._outbox.ledger.precede(frame, Kind.CONTROL, trio.current_time())
-
-    def _fresh_setup(self) -> Setup:
-        assert self._history is not None
-        waiting = self._outbox.ledger.waiting_numbers
-        is_told = self._protocol.tells_history and bool(self._history.contents(without=waiting))
-        config = HistoryConfig(initial_history_in_client_content=True) if is_told else None
-        return msgspec.structs.replace(self._setup, history_config=config)
-
-    @property
-    def _handle(self) -> str | None:
-        if self._protocol.resumption_handle is not None:
-            return self._protocol.resumption_handle
-        resumption = self._setup.session_resumption
-        return None if resumption is None else resumption.handle
+            frame = self._shared.protocol.history(contents)
+            ledger.precede(frame, Kind.CONTROL, trio.current_time())
 
 
 def _inherited(state: ResumeState) -> Reconnected:
-    """What another process had said went with it."""
+    """Return what is lost with the process that had the session."""
     return Reconnected(unacknowledged=state.unacknowledged, turn_cut=state.in_turn)

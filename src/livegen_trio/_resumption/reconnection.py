@@ -1,4 +1,4 @@
-"""When a session changes its connection: one state machine, without I/O or a clock of its own.
+"""When a session changes its connection: a policy and a state machine, without I/O or a clock of their own.
 
 The supervisor does what a state says, and reports what came of it; the table says which state is next.
 """
@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .._errors import ConfigError
+from .backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Replay: TypeAlias = Literal["recent", "none"]
 WhenForgotten: TypeAlias = Literal["fail", "fresh"]
@@ -26,129 +30,169 @@ class State(Enum):
     ENDED = "no connection, and none to come unless the user asks for one"
 
 
-class Happening(Enum):
-    """What may come of it."""
+class Trigger(Enum):
+    """What leads from one state to another."""
 
     OPENED = "the server has accepted the setup"
     REFUSED = "the attempt failed, and another may succeed"
     REFUSED_FOR_GOOD = "the attempt failed, and so would another"
     FORGOTTEN = "the server doesn't know the session any more, and a new one is to take its place"
     GOING_AWAY = "the server has announced that it will hang up"
+    HAND_OVER = "the connection is to be left: at a safe point, or at the deadline"
     LOST = "the connection has ended, and another may go on"
     LOST_FOR_GOOD = "the connection has ended, and the session with it"
-    MOVE = "it is time to leave: a safe point, the deadline, or the user's wish"
+    ASKED = "the user has asked for another connection"
     LEFT = "the connection is closed, whole"
-    DUE = "the time has passed"
+    DUE = "the pause is over, or the patience"
     CLOSED = "the user has closed the session"
 
 
-_NEXT: Final[dict[tuple[State, Happening], State]] = {
-    (State.DIALLING, Happening.OPENED): State.LIVE,
-    (State.DIALLING, Happening.REFUSED): State.WAITING,
-    (State.DIALLING, Happening.REFUSED_FOR_GOOD): State.ENDED,
-    (State.DIALLING, Happening.FORGOTTEN): State.DIALLING,
-    (State.LIVE, Happening.GOING_AWAY): State.HANDING_OVER,
-    (State.LIVE, Happening.MOVE): State.LEAVING,
-    (State.LIVE, Happening.LOST): State.DIALLING,
-    (State.LIVE, Happening.LOST_FOR_GOOD): State.ENDED,
-    (State.HANDING_OVER, Happening.GOING_AWAY): State.HANDING_OVER,
-    (State.HANDING_OVER, Happening.MOVE): State.LEAVING,
-    (State.HANDING_OVER, Happening.LOST): State.DIALLING,
-    (State.HANDING_OVER, Happening.LOST_FOR_GOOD): State.ENDED,
-    (State.LEAVING, Happening.LEFT): State.DIALLING,
-    (State.WAITING, Happening.DUE): State.DIALLING,
-    (State.WAITING, Happening.MOVE): State.DIALLING,
-    (State.ENDED, Happening.MOVE): State.DIALLING,
+_NEXT: Final[dict[tuple[State, Trigger], State]] = {
+    (State.DIALLING, Trigger.OPENED): State.LIVE,
+    (State.DIALLING, Trigger.REFUSED): State.DIALLING,
+    (State.DIALLING, Trigger.REFUSED_FOR_GOOD): State.ENDED,
+    (State.DIALLING, Trigger.FORGOTTEN): State.DIALLING,
+    (State.LIVE, Trigger.GOING_AWAY): State.HANDING_OVER,
+    (State.LIVE, Trigger.ASKED): State.LEAVING,
+    (State.LIVE, Trigger.LOST): State.DIALLING,
+    (State.LIVE, Trigger.LOST_FOR_GOOD): State.ENDED,
+    (State.HANDING_OVER, Trigger.HAND_OVER): State.LEAVING,
+    (State.HANDING_OVER, Trigger.ASKED): State.LEAVING,
+    (State.HANDING_OVER, Trigger.LOST): State.DIALLING,
+    (State.HANDING_OVER, Trigger.LOST_FOR_GOOD): State.ENDED,
+    (State.LEAVING, Trigger.LEFT): State.DIALLING,
+    (State.WAITING, Trigger.DUE): State.DIALLING,
+    (State.WAITING, Trigger.FORGOTTEN): State.DIALLING,
+    (State.WAITING, Trigger.ASKED): State.DIALLING,
+    (State.ENDED, Trigger.ASKED): State.DIALLING,
 }
+# DIALLING stands here also for the pause before it, and for the end where the patience is over.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnection:
     """How a session outlives its connections. All times are seconds.
 
+    A connection was useful if the model was heard on it, or an input acknowledged, or if it lived for `min_uptime`.
+    After a useful one the session dials at once, and otherwise after growing delays.
+
     Attributes:
-        delays: How long to wait after a first, second, ... failed attempt; the last one repeats. Each is varied by a
-            quarter either way, so that a fleet doesn't come back all at once.
-        give_up_after: How long in all a session may be without a connection before it ends. It begins anew when the
-            model has been heard from, not when a connection has merely been opened.
+        delays: Pauses before the second, third, ... dial after a useful connection; the last one repeats. Each is
+            at least 0.1 and varied by a quarter either way, so that a fleet doesn't come back all at once.
+        give_up_after: How long a session may be without a useful connection before it ends, counted from the end
+            of the last one. It bounds pauses, dials and handshakes. With 0 one attempt is made.
+        min_uptime: How long a connection has to live to count as useful, if nothing else makes it so.
         margin: How long before the server's announced end a connection is left, if no better moment has come.
         replay: Whether inputs that may have been lost with a connection are sent again: "recent" sends all control,
-            and media of the last seconds; "none" reports them only.
+            and media of the last seconds; "none" only reports them.
+        max_replays: How often one input is sent again at most. After that it is left out, and counted in
+            `Reconnected.quarantined`: it may be what makes the server end its connections.
         when_forgotten: What becomes of a session that the server does not resume, since it has forgotten it or never
-            gave a handle: "fail" ends it with the server's words; "fresh" begins a new one in its place, and tells it
-            first what was said so far, in words. Speech is known as far as its transcriptions are asked for in the
-            `LiveGenerationConfig`. `Reconnected.restored` is False then, and calls that waited are cancelled.
+            gave a handle: "fail" ends it with the server's close code and reason; "fresh" begins a new one in its
+            place, and first sends it the text of the conversation so far. Speech is in it as far as its transcriptions
+            are asked for in the `LiveGenerationConfig`. `Reconnected.restored` is False then, and calls that waited are
+            cancelled.
     """
 
     delays: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     give_up_after: float = 60.0
+    min_uptime: float = 10.0
     margin: float = 5.0
     replay: Replay = "recent"
+    max_replays: int = 2
     when_forgotten: WhenForgotten = "fail"
 
     def __post_init__(self) -> None:
         if not self.delays or not all(delay >= 0 for delay in self.delays):
             raise ConfigError("delays are numbers of seconds from 0 on, at least one")
-        if not self.give_up_after >= 0 or not self.margin >= 0:
-            raise ConfigError("give_up_after and margin are numbers of seconds from 0 on")
+        if not all(value >= 0 for value in (self.give_up_after, self.min_uptime, self.margin)):
+            raise ConfigError("give_up_after, min_uptime and margin are numbers of seconds from 0 on")
         if self.replay not in ("recent", "none"):
             raise ConfigError('replay is "recent" or "none"')
+        if not isinstance(self.max_replays, int) or self.max_replays < 0:
+            raise ConfigError('max_replays is a whole number from 0 on; replay="none" sends nothing again')
         if self.when_forgotten not in ("fail", "fresh"):
             raise ConfigError('when_forgotten is "fail" or "fresh"')
 
 
-class Supervision:
-    """The state, and what is left of the patience.
+class ReconnectionMachine:
+    """The state of a session's connection, and the time that is left to restore it.
+
+    Args:
+        policy: What the user has asked for.
+        chance: Draws a number between 0 and 1, for the delays.
 
     Attributes:
         state: What to do now.
-        attempt: How many attempts have failed since the model was last heard from.
+        backoff: The pace of the dials.
     """
 
-    def __init__(self, policy: Reconnection) -> None:
+    def __init__(self, policy: Reconnection, chance: Callable[[], float]) -> None:
         self._policy = policy
-        self._spent = 0.0
+        self._opened_at = 0.0
         self._gap_began: float | None = None
         self.state: State = State.DIALLING
-        self.attempt: int = 0
+        self.backoff: Backoff = Backoff(policy, chance)
 
-    def note(self, happening: Happening, now: float) -> State:
-        """The state that *happening* leads to; one that means nothing in this state leaves it as it is."""
-        if happening is Happening.REFUSED and self.is_impatient(now):
-            happening = Happening.REFUSED_FOR_GOOD
-        self.state = _NEXT.get((self.state, happening), self.state)
-        self._count(happening, now)
+    def note(self, trigger: Trigger, now: float, *, useful: bool = False) -> State:
+        """Change the state, and return it. A trigger that means nothing in this state changes nothing.
+
+        Args:
+            trigger: What has happened.
+            now: The time.
+            useful: Whether the connection that ends now was useful, leaving its uptime aside.
+        """
+        after = _NEXT.get((self.state, trigger))
+        if after is None:
+            return self.state
+        self._count(trigger, now, useful=useful)
+        self.state = self._dial_or_wait(now) if after is State.DIALLING else after
         return self.state
 
-    def progress(self) -> None:
-        """The model has been heard from: the patience is whole again."""
-        self._spent = 0.0
-        self.attempt = 0
+    def take_over(self, now: float) -> None:
+        """Begin with the session of another process: the first dial is already one that restores it."""
+        self._gap_began = now
+        self.backoff.start_over(now)
+        self.backoff.note_dial(now)
 
-    def delay(self, chance: float) -> float:
-        """How long to wait before the next attempt; *chance* is between 0 and 1."""
-        step = self._policy.delays[min(self.attempt, len(self._policy.delays)) - 1]
-        return step * (0.75 + chance / 2)
+    @property
+    def wake_at(self) -> float:
+        """Time until which to wait in `State.WAITING`."""
+        return min(self.backoff.due, self.backoff.deadline)
 
     def gap(self, now: float) -> float:
-        """How long the session has been without a connection."""
+        """Return how long the session has been without a connection."""
         return 0.0 if self._gap_began is None else now - self._gap_began
 
-    def is_impatient(self, now: float) -> bool:
-        """Whether the attempt that fails now is the last one."""
-        return self._spent + self.gap(now) >= self._policy.give_up_after
+    def may_leave_at(self, *, useful: bool) -> float:
+        """Return when the present connection may be left for another one although it still works."""
+        return self.backoff.may_leave_at(self._opened_at, useful=useful)
 
-    def _count(self, happening: Happening, now: float) -> None:
-        match happening:
-            case Happening.OPENED:
-                self._spent += self.gap(now)
+    def _dial_or_wait(self, now: float) -> State:
+        if self.backoff.is_exhausted(now):
+            return State.ENDED
+        if now < self.backoff.due:
+            return State.WAITING
+        self.backoff.note_dial(now)
+        return State.DIALLING
+
+    def _count(self, trigger: Trigger, now: float, *, useful: bool) -> None:
+        match trigger:
+            case Trigger.OPENED:
+                self._opened_at = now
                 self._gap_began = None
-            case Happening.LOST | Happening.MOVE if self._gap_began is None:
+            case Trigger.REFUSED:
+                self.backoff.note_refusal(now)
+            case Trigger.FORGOTTEN:
+                self.backoff.renew_once(now)
+            case Trigger.HAND_OVER:
                 self._gap_began = now
-            case Happening.REFUSED:
-                self.attempt += 1
-            case Happening.FORGOTTEN:
-                self._spent = -self.gap(now)  # patience begins anew, with the session
-                self.attempt = 0
+            case Trigger.ASKED:
+                self._gap_began = now if self._gap_began is None else self._gap_began
+                self.backoff.start_over(now)
+            case Trigger.LOST | Trigger.LEFT:
+                self._gap_began = now if self._gap_began is None else self._gap_began
+                useful = useful or now - self._opened_at >= self._policy.min_uptime
+                self.backoff.note_connection_end(now, useful=useful)
             case _:
                 pass  # takes no time

@@ -1,0 +1,41 @@
+"""The parts of a session that outlive its connections, and that each of them works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .._protocol.session_rules import LiveProtocol
+    from .._resumption.history import History
+    from .._session.timing import Timing
+    from ..backends.base import Backend
+    from .inbox import Inbox
+    from .next_setup import NextSetup
+    from .observers import Observers
+    from .outbox import Outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What the engine, the supervisor and each connection of one session share.
+
+    Attributes:
+        backend: Where to dial.
+        protocol: What may be sent, and what the events have added up to.
+        inbox: Events that wait for their consumer.
+        outbox: Frames that wait for the sender.
+        observers: Parts that see events before their consumer does.
+        setup: The setup of the next connection.
+        history: The text of the conversation, where it is kept.
+        timing: How long to wait for what.
+    """
+
+    backend: Backend
+    protocol: LiveProtocol
+    inbox: Inbox
+    outbox: Outbox
+    observers: Observers
+    setup: NextSetup
+    history: History | None
+    timing: Timing

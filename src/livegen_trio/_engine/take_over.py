@@ -1,0 +1,44 @@
+"""Taking over the session of another process, whose connection the server may still keep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from .._errors import SetupRejectedError
+from .._resumption.reconnection import State, Trigger
+
+if TYPE_CHECKING:
+    from .._resumption.reconnection import ReconnectionMachine
+    from .dialler import Dialler
+    from .shared import Shared
+    from .succession import Succession
+
+
+async def open_taken_over(
+    dialler: Dialler, machine: ReconnectionMachine, succession: Succession, shared: Shared
+) -> None:
+    """Open the first connection of a session that is taken over, in as many attempts as the policy allows.
+
+    Raises:
+        SetupRejectedError: The server still refuses the session, or doesn't know it.
+        HandshakeError: The connection could not be opened.
+    """
+    machine.take_over(trio.current_time())
+    while True:
+        try:
+            await dialler.open()
+        except SetupRejectedError as exc:
+            trigger = dialler.judge(exc)
+            if machine.note(trigger, trio.current_time()) is State.WAITING:
+                await trio.sleep_until(machine.wake_at)
+                trigger = dialler.end_pause()
+                machine.note(trigger, trio.current_time())
+            if machine.state is State.ENDED:
+                raise
+            if trigger is Trigger.FORGOTTEN:
+                succession.forget()
+        else:
+            return
+        shared.protocol.resume(shared.backend.prepare_setup(shared.setup.make()))

@@ -17,8 +17,11 @@ from livegen_trio.transports.base import ConnectionClosed, Transport
 from livegen_trio.transports.memory import memory_transport_pair
 from support.raw_websocket import (
     ENDPOINT,
+    PONG,
+    TEXT,
     client_and_raw_server,
     direct_and_raw_server,
+    encode,
     server_and_raw_client,
     socket_pair,
     stream_pair,
@@ -495,6 +498,76 @@ class TestPing:
             await trio.sleep(1)
             assert await ending_of(transport, "ping") == (1006, "", "server")
             await transport.aclose()
+
+
+class TestDeliveryNotes:
+    async def test_come_in_order_with_the_frames(self, kind: Kind) -> None:
+        async with transports(kind) as (transport, peer):
+            order: list[bytes | int] = []
+            transport.watch_delivery(order.append)
+            await peer.send(b"one")
+            await peer.send(b"two")
+            async with trio.open_nursery() as nursery:
+                await transport.send(b"question")
+                await transport.ping()
+                nursery.start_soon(receive_all, peer)
+                await trio.testing.wait_all_tasks_blocked()
+                await peer.send(b"three")
+                while b"three" not in order:
+                    order.append(as_bytes(await transport.receive()))
+                await at_once(transport.aclose, peer.aclose)
+        assert order == [b"one", b"two", 1, b"three"]
+
+    async def test_come_in_order_with_the_frames_that_are_delivered(self, kind: Kind) -> None:
+        async with transports(kind) as (transport, peer):
+            order: list[bytes | int] = []
+            transport.watch_delivery(order.append)
+
+            def take(frame: bytes | str) -> bool:
+                order.append(as_bytes(frame))
+                return as_bytes(frame) != b"three"
+
+            await peer.send(b"one")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(receive_all, peer)
+                await transport.ping()
+                await transport.send(b"question")
+                await transport.ping()
+                nursery.start_soon(transport.deliver, take)
+                await trio.testing.wait_all_tasks_blocked()
+                await peer.send(b"two")
+                await trio.testing.wait_all_tasks_blocked()
+                await transport.ping()
+                await trio.testing.wait_all_tasks_blocked()
+                await peer.send(b"three")
+                await trio.testing.wait_all_tasks_blocked()
+                await at_once(transport.aclose, peer.aclose)
+        assert order == [b"one", 0, 1, b"two", 1, b"three"]
+
+    @pytest.mark.parametrize("attempt", range(20))  # the order in which tasks run is by chance
+    async def test_come_in_order_also_where_all_arrives_at_once(self, kind: Kind, attempt: int) -> None:
+        if kind not in ("client", "direct"):
+            pytest.skip("the peer is written by hand")
+        open_one = client_and_raw_server if kind == "client" else direct_and_raw_server
+        async with open_one() as (transport, peer):
+            order: list[bytes | int] = []
+            transport.watch_delivery(order.append)
+            await transport.ping()
+            await transport.send(b"question")
+            await transport.ping()
+
+            def take(frame: bytes | str) -> bool:
+                order.append(as_bytes(frame))
+                return as_bytes(frame) != b"three"
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(transport.deliver, take)
+                await trio.testing.wait_all_tasks_blocked()
+                messages = (encode(TEXT, word) for word in (b"one", b"two", b"three"))
+                pongs = iter((encode(PONG, b"0"), encode(PONG, b"1"), b""))
+                await peer.say(*(piece for message in messages for piece in (message, next(pongs))))
+            assert order == [b"one", 0, b"two", 1, b"three"]
+            await transport.abort()
 
 
 async def test_last_heard_is_when_the_last_frame_came(kind: Kind, autojump_clock: MockClock) -> None:

@@ -210,6 +210,13 @@ class TestSendingAtOnce:
             heard = [await peer.hear() for _ in range(4)]
         assert heard == [(TEXT, b"one"), (TEXT, b"two"), (PING, b"2"), (PING, b"2")]
 
+    async def test_takes_a_ping_along_in_front_that_asks_about_what_came_before(self) -> None:
+        async with opened() as (transport, peer):
+            await transport.send(b"one")
+            assert transport.send_nowait(b"two", ping_first=True, ping=True)
+            heard = [await peer.hear() for _ in range(4)]
+        assert heard == [(TEXT, b"one"), (PING, b"1"), (TEXT, b"two"), (PING, b"2")]
+
     async def test_a_ping_that_the_network_takes_in_part_is_written_later(self) -> None:
         async with bare(Narrow) as (transport, peer), trio.open_nursery() as nursery:
             nursery.start_soon(transport.deliver, keep_on)

@@ -1,4 +1,4 @@
-"""The seam between the session engine and whatever carries its frames.
+"""The seam between the session engine and what carries its frames.
 
 A transport knows frames and close codes. It knows no JSON and no turns.
 """
@@ -30,7 +30,7 @@ _HEADER_VALUE: Final = re.compile(r"(?:[!-~]+(?:[ \t]+[!-~]+)*)?")
 
 
 TransportName: TypeAlias = Literal["direct", "trio-websocket"]
-"""`direct` is our own, for little CPU, where the system has epoll; elsewhere, and through a proxy that is spoken to in
+"""`direct` is our own, for little CPU, where the system has epoll. Elsewhere, and through a proxy that itself uses
 TLS, `trio-websocket` takes its place."""
 
 
@@ -39,8 +39,8 @@ class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
 
     Attributes:
         code: WebSocket close code; 1006 if the connection broke without one.
-        reason: The closing side's words; may be empty.
-        initiator: Who closed it.
+        reason: The closing side's reason; may be empty.
+        initiator: The side that closed it.
     """
 
     def __init__(self, code: int, reason: str = "", *, initiator: Initiator = "server") -> None:
@@ -50,18 +50,18 @@ class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
         self.initiator: Initiator = initiator
 
     def again(self) -> ConnectionClosed:
-        """The same, to be raised once more: an error that is raised twice grows its traceback twice."""
+        """A copy, to be raised once more: an error that is raised twice grows its traceback twice."""
         return ConnectionClosed(self.code, self.reason, initiator=self.initiator)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to dial, through which proxy, with which headers, and by what.
+    """The address to dial, with its proxy, its headers and the transport to use.
 
     Proxy and headers carry secrets and stay out of the repr.
 
     Raises:
-        ConfigError: The URL is none that can be dialled, or a header can't be sent as it is.
+        ConfigError: The URL can't be dialled, or a header can't be sent as it is.
     """
 
     url: str
@@ -83,7 +83,7 @@ class Endpoint:
 
     @property
     def uses_tls(self) -> bool:
-        """Whether the URL says `wss:` or `https:`."""
+        """True if the URL begins with `wss:` or `https:`."""
         return urlsplit(self.url).scheme in ("wss", "https")
 
     @property
@@ -111,7 +111,7 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a dial has come; the dialling side writes it, the time-out's error reads it."""
+    """The phase that a dial is in: written by the dialling side, read for the error of a time-out."""
 
     phase: Phase = "dns"
 
@@ -119,12 +119,15 @@ class Progress:
 class Transport(ABC):
     """One open connection that carries whole frames, seen from either end.
 
-    One task sends and one task receives. Whoever opened it closes it, by `aclose` or `abort`, also after the other
-    side has. Closing is idempotent.
+    One task sends and one task receives. The task that opened it closes it, by `aclose` or `abort`, also after the
+    peer has closed. Closing is idempotent.
 
     After an end every operation raises `ConnectionClosed`, always with the same code, reason and initiator. Frames
     that arrived before the peer's end are received first; until they are, a send that fails may know no more than
     that the connection broke, and says 1006. Closing on this side gives up the frames that wait unread.
+
+    Pongs are reported in order with frames, by `watch_delivery`. So what was received before the pong of a ping that
+    was written in front of a frame can't be the answer to that frame.
     """
 
     @property
@@ -134,9 +137,13 @@ class Transport(ABC):
 
     @abstractmethod
     def watch_delivery(self, note: Callable[[int], None]) -> None:
-        """Call *note* with the number of frames that the peer has read, whenever that becomes known.
+        """Call *note* with the number of frames that were sent before a ping, when the ping is answered.
 
-        It does by each answer to a ping: a peer reads in order, so whoever answers one has read what came before.
+        A peer reads in order: one that answers a ping has read the frames before it, and, if it answers before it
+        reads on, none of those behind it. *note* is called after all frames that came before the pong have been
+        received, and before any that came behind it; so only while a task receives. A peer may answer only the
+        latest of several pings (RFC 6455, 5.5.3), so a pong that doesn't come means nothing.
+
         *note* must not block.
         """
 
@@ -161,7 +168,7 @@ class Transport(ABC):
 
         With *ping*, a ping goes out behind it in the same write; with *ping_first*, one in front of it.
 
-        What the network doesn't take of it now is written later, also if nobody sends anything more.
+        What the network doesn't take of it now is written later, also if nothing more is sent.
         """
         return False
 
@@ -192,11 +199,10 @@ class Transport(ABC):
 
     @abstractmethod
     async def ping(self) -> None:
-        """Ask the peer for a sign of life, which shows while somebody receives: `last_heard`, `watch_delivery`.
+        """Ask the peer for a sign of life, without waiting for it.
 
-        Does not wait for it.
-
-        Cancelling this is like cancelling `send`.
+        It shows in `last_heard` and by `watch_delivery`, while a task receives. Cancelling this is like cancelling
+        `send`.
 
         Raises:
             ConnectionClosed: The connection is over.
@@ -211,15 +217,15 @@ class Transport(ABC):
 
     @abstractmethod
     async def abort(self) -> None:
-        """Close at once, without a word. Wakes whoever waits in another operation."""
+        """Close at once, without a Close frame. Wakes the tasks that wait in other operations."""
 
 
 def ignore_delivery(_frames: int) -> None:
-    """What `Transport.watch_delivery` replaces."""
+    """Do nothing: the note of a transport whose delivery is not watched."""
 
 
 def cut_reason(reason: str) -> str:
-    """As much of *reason* as a Close can carry; the cut is between two characters."""
+    """Cut *reason* to what a Close can carry, between two characters."""
     return reason.encode(errors="replace")[:_CLOSE_REASON_BYTES].decode(errors="ignore")
 
 

@@ -1,8 +1,9 @@
-"""A transport that never leaves the process: two ends, joined by frames."""
+"""A transport that never leaves the process: two ends, joined by queues of frames."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -22,11 +23,16 @@ class _Control(Enum):
     CLOSE = "close"
 
 
-_Item: TypeAlias = bytes | _Control
+@dataclass(frozen=True, slots=True)
+class _Pong:
+    frames_read: int
+
+
+_Item: TypeAlias = bytes | _Control | _Pong
 
 
 class _Line:
-    """One way between two ends, which both of them hold."""
+    """One direction between two ends, which both of them hold."""
 
     def __init__(self) -> None:
         self.entry: trio.MemorySendChannel[_Item]
@@ -34,8 +40,7 @@ class _Line:
         self.entry, self.exit = trio.open_memory_channel(_CAPACITY)
         self.last_used: float = trio.current_time()
         self.frames_out: int = 0
-        self.note_delivery: Callable[[int], None] = ignore_delivery
-        self.goodbye: tuple[int, str] | None = None
+        self.close: tuple[int, str] | None = None
 
 
 def memory_transport_pair() -> tuple[MemoryTransport, MemoryTransport]:
@@ -47,21 +52,22 @@ def memory_transport_pair() -> tuple[MemoryTransport, MemoryTransport]:
 class MemoryTransport(Transport):
     """One end of a pair. Made by `memory_transport_pair`.
 
-    Pings and the Close are seen by the peer when it receives, in their turn. So an end that nobody receives from is
-    a dead peer: it takes `_CAPACITY` frames and then no more, and answers nothing.
+    Pings, pongs and the Close are seen by the peer when it receives, in order with the frames. So an end that nobody
+    receives from is a dead peer: it takes `_CAPACITY` frames and then no more, and answers nothing.
     """
 
     def __init__(self, *, outgoing: _Line, incoming: _Line) -> None:
         self._outgoing = outgoing
         self._incoming = incoming
         self._ending: ConnectionClosed | None = None
+        self._note_delivery: Callable[[int], None] = ignore_delivery
 
     @property
     def last_heard(self) -> float:
         return self._incoming.last_used
 
     def watch_delivery(self, note: Callable[[int], None]) -> None:
-        self._outgoing.note_delivery = note
+        self._note_delivery = note
 
     async def send(self, frame: bytes) -> None:
         await self._put(frame)
@@ -80,19 +86,21 @@ class MemoryTransport(Transport):
                 self._hang_up()  # the answer
                 raise self._end()
             self._check_open()  # a frame that comes after our own Close is dropped
-            if item is not _Control.PING:
+            if isinstance(item, bytes):
                 self._incoming.frames_out += 1
                 return item
-            self._incoming.note_delivery(self._incoming.frames_out)  # the pong
-            self._outgoing.last_used = trio.current_time()
+            if isinstance(item, _Pong):
+                self._note_delivery(item.frames_read)
+            else:
+                self._answer_ping()
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:
-            if self._ending is None and self._incoming.goodbye is not None:
+            if self._ending is None and self._incoming.close is not None:
                 self._end()
             elif self._ending is None:
-                await self._say_goodbye(code, cut_reason(reason))
-            await self._hear_out()
+                await self._send_close(code, cut_reason(reason))
+            await self._drop_until_close()
         finally:
             self._hang_up()
 
@@ -112,18 +120,24 @@ class MemoryTransport(Transport):
             raise self._peers_end() from None  # not noted yet: frames may wait to be received
         self._outgoing.last_used = trio.current_time()
 
-    async def _say_goodbye(self, code: int, reason: str) -> None:
+    def _answer_ping(self) -> None:
+        """Put a pong behind the frames that wait; none if there is no room (a peer may leave pongs out)."""
+        with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            self._outgoing.entry.send_nowait(_Pong(self._incoming.frames_out))
+            self._outgoing.last_used = trio.current_time()
+
+    async def _send_close(self, code: int, reason: str) -> None:
         self._ending = ConnectionClosed(code, reason, initiator="local")
-        self._outgoing.goodbye = code, reason
+        self._outgoing.close = code, reason
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):  # one of us has hung up meanwhile
             try:
                 await self._outgoing.entry.send(_Control.CLOSE)
             except BaseException:
-                self._outgoing.goodbye = None  # it was not said
+                self._outgoing.close = None  # it was not sent
                 raise
 
-    async def _hear_out(self) -> None:
-        """Drop what the peer still says, until it has closed or hung up."""
+    async def _drop_until_close(self) -> None:
+        """Drop what the peer still sends, until it has closed or hung up."""
         await trio.lowlevel.checkpoint()
         with suppress(trio.EndOfChannel, trio.ClosedResourceError):
             while await self._incoming.exit.receive() is not _Control.CLOSE:
@@ -143,4 +157,4 @@ class MemoryTransport(Transport):
         return self._ending.again()
 
     def _peers_end(self) -> ConnectionClosed:
-        return ConnectionClosed(*(self._incoming.goodbye or (_ABNORMAL, "")), initiator="server")
+        return ConnectionClosed(*(self._incoming.close or (_ABNORMAL, "")), initiator="server")

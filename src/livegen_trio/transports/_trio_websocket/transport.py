@@ -147,6 +147,9 @@ class TrioWebSocketTransport(Transport):
         self._scope = scope
         self._opcode = opcode
         self._sent = 0
+        self._pings = 0
+        self._is_receiving = False
+        self._late_pongs: list[int] = []
         self._note_delivery: Callable[[int], None] = ignore_delivery
         self._ending: ConnectionClosed | None = None
         self._close = b""
@@ -160,42 +163,62 @@ class TrioWebSocketTransport(Transport):
         self._note_delivery = note
 
     def pong_received(self, frames: int) -> None:
-        """The peer has answered a ping that went out after so many frames."""
-        self._note_delivery(frames)
+        """Note that the peer has answered a ping that went out after so many frames.
+
+        trio-websocket's reader is ahead of the task that receives: it may just have handed it a message, which that
+        task will see when it runs. Then the pong waits for the next `receive`.
+        """
+        channel = self._connection._recv_channel  # pyright: ignore[reportPrivateUsage]
+        if self._is_receiving and not channel.statistics().tasks_waiting_receive:
+            self._late_pongs.append(frames)
+        else:
+            self._note_delivery(frames)
 
     @enable_ki_protection
     async def send(self, frame: bytes) -> None:
         if self._opcode == "text":
-            await self._say(wsproto.events.TextMessage(data=frame.decode()))
+            await self._write(wsproto.events.TextMessage(data=frame.decode()))
         else:
-            await self._say(wsproto.events.BytesMessage(data=frame))
+            await self._write(wsproto.events.BytesMessage(data=frame))
         self._sent += 1
 
     @enable_ki_protection
     async def ping(self) -> None:
-        payload = str(self._sent).encode()
-        # Where trio-websocket's reader looks up who waits for a pong. It only calls `set`.
-        self._connection._pings[payload] = cast("trio.Event", _Pong(self, self._sent))  # pyright: ignore[reportPrivateUsage]
-        await self._say(wsproto.events.Ping(payload=payload))
+        self._pings += 1
+        payload = b"%d" % self._sent
+        pings = self._connection._pings  # pyright: ignore[reportPrivateUsage]
+        if payload in pings:  # one that is not answered yet, and whose answer counts as well
+            payload += b".%d" % self._pings
+        # Where trio-websocket's reader looks up which task waits for a pong. It only calls `set`.
+        pings[payload] = cast("trio.Event", _Pong(self, self._sent))
+        await self._write(wsproto.events.Ping(payload=payload))
 
     @enable_ki_protection
     async def receive(self) -> bytes | str:
+        self._note_late_pongs()
         self._check_open()
+        self._is_receiving = True
         try:
             message = await self._connection.get_message()
         except trio_websocket.ConnectionClosed as closed:
             raise self._end(closed) from None
+        finally:
+            self._is_receiving = False
         self._check_open()  # a frame that comes after our own Close is dropped
         return message
+
+    def _note_late_pongs(self) -> None:
+        while self._late_pongs:
+            self._note_delivery(self._late_pongs.pop(0))
 
     @enable_ki_protection
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:
             if self._connection.closed is not None:
-                await self._hear_out()
+                await self._drop_until_close()
             if self._ending is None:
                 self._ending = ConnectionClosed(code, cut_reason(reason), initiator="local")
-            await self._say_goodbye(self._ending)
+            await self._close_in_order(self._ending)
         finally:
             await self.abort()  # noqa: ASYNC102 - at once, also when it is cancelled
 
@@ -206,15 +229,15 @@ class TrioWebSocketTransport(Transport):
         self._scope.cancel(reason="the transport was closed")
         await self._stream.hang_up()
 
-    async def _say(self, event: wsproto.events.Event) -> None:
+    async def _write(self, event: wsproto.events.Event) -> None:
         if self._connection.closed is not None:
-            await self._hear_out()
+            await self._drop_until_close()
         self._check_open()
         if not await self._stream.write(self._outgoing.send(event)):
             self._check_open()
             raise ConnectionClosed(_ABNORMAL)  # the reader is still to find out how it ended
 
-    async def _say_goodbye(self, ending: ConnectionClosed) -> None:
+    async def _close_in_order(self, ending: ConnectionClosed) -> None:
         if ending.initiator == "server":
             return  # its Close has been answered, or it has gone
         if not self._close:
@@ -224,11 +247,11 @@ class TrioWebSocketTransport(Transport):
         await self._stream.write(self._close)
         if not self._stream.close_written:
             return  # it can't be told
-        await self._hear_out()
+        await self._drop_until_close()
         if self._peer_must_hang_up:
             await self._stream.hung_up.wait()
 
-    async def _hear_out(self) -> None:
+    async def _drop_until_close(self) -> None:
         """Drop what the peer still says, until it has closed or hung up."""
         try:
             while True:

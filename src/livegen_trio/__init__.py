@@ -165,6 +165,7 @@ from .types import (
     TurnCompleteReason as TurnCompleteReason,
     TurnCoverage as TurnCoverage,
     UnknownEvent as UnknownEvent,
+    UnreadableFrame as UnreadableFrame,
     UrlContext as UrlContext,
     UrlContextMetadata as UrlContextMetadata,
     UrlMetadata as UrlMetadata,

@@ -23,6 +23,7 @@ from livegen_trio import (
     ToolCall,
     ToolCallCancellation,
     UnknownEvent,
+    UnreadableFrame,
     UsageMetadata,
     get_live_generative_model,
 )
@@ -260,9 +261,13 @@ async def test_ls_14_receive_should_default_time_left_to_0() -> None:
 async def test_ls_15_receive_should_tell_of_messages_that_are_not_objects(frame: str) -> None:
     """Firebase logs a warning and goes on, with something lost."""
     async with firebase_session() as (session, peer):
-        await peer.say(text("before"), frame)
+        await peer.say(text("before"), frame, text("after"), *[frame] * 8)
         messages = session.receive()
         assert words_of(await anext(messages)) == "before"
+        assert isinstance(await anext(messages), UnreadableFrame)
+        assert words_of(await anext(messages)) == "after"
+        for _ in range(7):
+            assert isinstance(await anext(messages), UnreadableFrame)
         with pytest.raises(AIError) as caught:
             await anext(messages)
     assert caught.value.code is AIErrorCode.PARSE_FAILED

@@ -19,12 +19,12 @@ import pytest
 from google.genai import types as g
 
 from livegen_trio import types as t
-from livegen_trio._protocol import codec
+from livegen_trio._protocol.envelopes import ClientEnvelope, ServerEnvelope
 from livegen_trio.types import _enums
 
 ROOTS: Final[list[tuple[type[msgspec.Struct], type[pydantic.BaseModel]]]] = [
-    (codec._ClientEnvelope, g.LiveClientMessage),
-    (codec._ServerEnvelope, g.LiveServerMessage),
+    (ClientEnvelope, g.LiveClientMessage),
+    (ServerEnvelope, g.LiveServerMessage),
     (t.LiveGenerationConfig, g.LiveConnectConfig),
     # What google-genai's Live messages have no typed place for:
     (t.Tool, g.Tool),
@@ -87,9 +87,9 @@ DIFFERENCES: Final[dict[str, str]] = {
     "ToolsUpdate.tools: list of object here, list of anything there": GENERIC,
     "VoiceActivity.type: only here": "the wire's name",
     "VoiceActivity.voiceActivityType: only there": "their name for the wire's `type`",
-    "_ServerEnvelope.error: only here": "theirs raises an error for any message of no known kind",
-    "_WireUsage.candidatesTokenCount: only here": "Vertex's name, which theirs changes before it is typed",
-    "_WireUsage.candidatesTokensDetails: only here": "Vertex's name, which theirs changes before it is typed",
+    "ServerEnvelope.error: only here": "theirs raises an error for any message of no known kind",
+    "WireUsage.candidatesTokenCount: only here": "Vertex's name, which theirs changes before it is typed",
+    "WireUsage.candidatesTokensDetails: only here": "Vertex's name, which theirs changes before it is typed",
 }
 """What differs, and why."""
 
@@ -98,9 +98,10 @@ OURS_ALONE: Final[dict[type[t.Model], str]] = {
     t.Event: "a base",
     t.PartnerSearch: "a base",
     t.UsageMetadata: "compared as the codec's subclass with both backends' names",
-    t.ServerError: "see `_ServerEnvelope.error`",
+    t.ServerError: "see `ServerEnvelope.error`",
     t.UnknownEvent: "what theirs drops",
     t.Reconnecting: "not on the wire",
+    t.UnreadableFrame: "theirs raises an error",
     t.Reconnected: "not on the wire",
     t.ToolFailed: "not on the wire",
     t.ToolCallUnanswered: "not on the wire",

@@ -6,8 +6,9 @@ import binascii
 import contextlib
 import ctypes
 import json
+import math
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import pytest
@@ -23,7 +24,9 @@ from livegen_trio._protocol.codec import (
     encode_media,
     encode_server_message,
 )
-from livegen_trio._protocol.lenient_json import Unknown, fit
+from livegen_trio._protocol.durations import decode_other
+from livegen_trio._protocol.envelopes import events_in
+from livegen_trio._protocol.lenient_json import Unknown, fit, salvage
 from support.struct_strategies import DURATIONS, JSON, structs
 
 if TYPE_CHECKING:
@@ -70,16 +73,20 @@ def content_of(**fields: object) -> bytes:
 @pytest.mark.parametrize("struct", EVERY_STRUCT)
 @given(data=st.data())
 @settings(max_examples=20, deadline=None)
-def test_any_struct_is_read_as_it_was_written_on_both_roads(
+def test_any_struct_is_read_as_it_was_written_on_each_path(
     struct: type[t.Model], data: st.DataObject
 ) -> None:
     instance = data.draw(structs(struct))
     written = codec._ENCODER.encode(instance)
-    assert msgspec.json.decode(written, type=struct, strict=False, dec_hook=codec._decode_other) == instance
+    assert msgspec.json.decode(written, type=struct, strict=False, dec_hook=decode_other) == instance
     unknown: list[Unknown] = []
-    plain = fit(struct, json.loads(written), unknown)
-    assert msgspec.convert(plain, struct, strict=False, dec_hook=codec._decode_other) == instance
-    assert unknown == []
+    for plain in (
+        fit(struct, json.loads(written), unknown),
+        salvage(struct, json.loads(written), unknown),
+        salvage(struct, json.loads(written), unknown, mends=True),
+    ):
+        assert msgspec.convert(plain, struct, strict=False, dec_hook=decode_other) == instance
+        assert unknown == []
 
 
 # A client's messages
@@ -98,7 +105,7 @@ def test_any_client_message_survives_the_wire(struct: type[t.ClientMessage], dat
 @pytest.mark.parametrize("struct", CLIENT_MESSAGES)
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
-def test_any_client_message_survives_the_slow_road_too(
+def test_any_client_message_survives_the_slow_path_too(
     struct: type[t.ClientMessage], data: st.DataObject
 ) -> None:
     message = data.draw(structs(struct))
@@ -257,15 +264,19 @@ UNREADABLE = [
     b'{"setup": {}}}',
     b'{"s\xff": 1}',
     b"\x00\x01\x02",
-    '{"setup": "\ud800"}',
     b'{"toolResponse": {"functionResponses": [{"response": {"a": ' + b"[" * 100_000,
     b'{"x": ' + b"[" * 100_000,
+    *(b"[]", b'"text"', b"5", b"null", b"{} []", b"{} 5", b"{}" * 17, b" ", "\ufeff"),
+]
+UNREADABLE_BY_THE_SERVICE = [
+    *UNREADABLE,
+    '{"setup": "\ud800"}',
     b'{"x": ' + b"9" * 5_000 + b"}",
     b'{"x": 1e999}',
 ]
 
 
-@pytest.mark.parametrize("data", UNREADABLE, ids=range(len(UNREADABLE)))
+@pytest.mark.parametrize("data", UNREADABLE_BY_THE_SERVICE, ids=range(len(UNREADABLE_BY_THE_SERVICE)))
 def test_an_unreadable_client_frame_is_invalid_json(data: bytes | str) -> None:
     with pytest.raises(
         RemoteProtocolError, match=r"^(Invalid JSON payload received|Request contains)"
@@ -550,28 +561,162 @@ def test_an_unreadable_server_frame_is_a_protocol_error(data: bytes | str) -> No
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("content", "read"),
     [
-        [],
-        "text",
-        5,
-        None,
-        {"serverContent": 5},
-        {"serverContent": {"modelTurn": {"parts": {"text": "secret"}}}},
-        {"serverContent": {"modelTurn": {"parts": ["secret"]}}},
-        {"serverContent": {"modelTurn": {"parts": [{"text": ["secret"]}]}}},
-        {"serverContent": {"modelTurn": {"parts": [{"inlineData": {"data": "!secret!"}}]}}},
-        {"serverContent": {"turnComplete": "secret"}},
-        {"toolCall": {"functionCalls": [{"args": "secret"}]}, "secret": 1},
-        {"usageMetadata": {"totalTokenCount": "secret"}},
-        {"inputTranscription": {"text": "secret"}, "serverContent": "secret"},
+        ({"turnCompleteReason": 99}, t.ServerContent(turn_complete_reason="99")),
+        (
+            {"outputTranscription": {"text": 0.5}},
+            t.ServerContent(output_transcription=t.Transcription(text="0.5")),
+        ),
+        ({"turnComplete": None, "interrupted": "true"}, t.ServerContent(interrupted=True)),
     ],
 )
-def test_a_wrong_type_is_a_protocol_error_without_the_payload(message: object) -> None:
-    with pytest.raises(RemoteProtocolError, match=r"^the server's message can't be read: ") as caught:
-        decode_server_message(msgspec.json.encode(message))
-    assert "secret" not in str(caught.value)
-    assert isinstance(caught.value.__cause__, msgspec.ValidationError)
+def test_a_value_of_another_type_is_converted_where_nothing_is_lost(
+    content: dict[str, object], read: t.ServerContent
+) -> None:
+    assert decode_server_message(content_of(**content)) == [read]
+
+
+def test_ids_that_are_numbers_are_read_as_text() -> None:
+    data = frame(toolCall={"functionCalls": [{"id": 7, "name": "f"}]}, toolCallCancellation={"ids": [6, "5"]})
+    assert decode_server_message(data) == [
+        t.ToolCallCancellation(ids=["6", "5"]),
+        t.ToolCall(function_calls=[t.FunctionCall(id="7", name="f")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "odd", "content"),
+    [
+        ("turnComplete", "perhaps", {"turnComplete": "perhaps"}),
+        ("turnComplete", 2, {"turnComplete": 2}),
+        ("turnCompleteReason", True, {"turnCompleteReason": True}),
+        ("modelTurn", [], {"modelTurn": []}),
+        ("modelTurn.parts", {"text": "a"}, {"modelTurn": {"parts": {"text": "a"}}}),
+        ("modelTurn.parts[0]", "odd", {"modelTurn": {"parts": ["odd"]}}),
+        ("modelTurn.parts[1]", None, {"modelTurn": {"parts": [{}, None]}}),
+        ("modelTurn.parts[0].text", ["a"], {"modelTurn": {"parts": [{"text": ["a"]}]}}),
+        ("modelTurn.parts[0].thoughtSignature", "!", {"modelTurn": {"parts": [{"thoughtSignature": "!"}]}}),
+        ("modelTurn.parts[0].inlineData.data", 5, {"modelTurn": {"parts": [{"inlineData": {"data": 5}}]}}),
+        ("modelTurn.parts[0].partMetadata", 5, {"modelTurn": {"parts": [{"partMetadata": 5}]}}),
+        ("outputTranscription.startOffset", 5, {"outputTranscription": {"startOffset": 5}}),
+        (
+            "groundingMetadata.groundingSupports[0].confidenceScores[1]",
+            {},
+            {"groundingMetadata": {"groundingSupports": [{"confidenceScores": [1, {}]}]}},
+        ),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_kept_and_the_rest_is_read(
+    path: str, odd: object, content: dict[str, object]
+) -> None:
+    [event] = decode_server_message(content_of(interactionStatus="IDLE", **content))
+    assert isinstance(event, t.ServerContent)
+    assert event.unknown_fields == {f"serverContent.{path}": odd}
+    assert event.interaction_status == "IDLE"
+
+
+def test_a_value_of_a_wrong_type_leaves_its_mapping() -> None:
+    unknown: list[Unknown] = []
+    schema = {"properties": {"a": 5, "b": {"type": "STRING"}}}
+    assert salvage(t.Schema, schema, unknown) == {"properties": {"b": {"type": "STRING"}}}
+    assert unknown == [Unknown("properties[0]", "value", 5)]
+
+
+def test_a_message_that_is_no_object_is_an_unknown_event() -> None:
+    data = frame(inputTranscription={"text": "a"}, serverContent="odd", goAway=[])
+    assert decode_server_message(data) == [
+        t.UnknownEvent(raw={"inputTranscription": {"text": "a"}}),
+        t.UnknownEvent(raw={"serverContent": "odd"}),
+        t.UnknownEvent(raw={"goAway": []}),
+    ]
+
+
+def test_half_of_a_surrogate_pair_is_replaced_and_kept_as_it_came() -> None:
+    data = rb'{"serverContent":{"outputTranscription":{"text":"hi \ud83d"},"turnComplete":true}}'
+    assert decode_server_message(data) == [
+        t.ServerContent(
+            output_transcription=t.Transcription(text="hi \ufffd"),
+            turn_complete=True,
+            unknown_fields={"serverContent.outputTranscription.text": "hi \ud83d"},
+        )
+    ]
+    whole = rb'{"serverContent":{"outputTranscription":{"text":"\ud83d\ude00 \ud83d"}}}'
+    [event] = decode_server_message(whole)
+    assert event == t.ServerContent(
+        output_transcription=t.Transcription(text="\N{GRINNING FACE} \ufffd"),
+        unknown_fields={"serverContent.outputTranscription.text": "\N{GRINNING FACE} \ud83d"},
+    )
+
+
+def test_halves_of_pairs_in_arguments_are_replaced_at_any_depth() -> None:
+    args = rb'{"a":["\ud800",{"\udfff":1}],"b":"\ud83d\ude00"}'
+    data = b'{"toolCall":{"functionCalls":[{"id":"1","name":"f","args":%b}]}}' % args
+    [event] = decode_server_message(data)
+    assert isinstance(event, t.ToolCall)
+    assert event.function_calls[0].args == {"a": ["\ufffd", {"\ufffd": 1}], "b": "\N{GRINNING FACE}"}
+    assert event.unknown_fields == {
+        "toolCall.functionCalls[0].args": {"a": ["\ud800", {"\udfff": 1}], "b": "\N{GRINNING FACE}"}
+    }
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_what_is_no_number_is_kept_outside_of_its_field(number: bytes) -> None:
+    data = b'{"usageMetadata":{"totalTokenCount":%b,"promptTokenCount":3}}' % number
+    [event] = decode_server_message(data)
+    assert isinstance(event, t.UsageMetadata)
+    assert (event.total_token_count, event.prompt_token_count) == (0, 3)
+    assert not math.isfinite(cast("float", event.unknown_fields["usageMetadata.totalTokenCount"]))
+
+
+def test_a_number_with_thousands_of_digits_is_kept_as_text() -> None:
+    digits = b"9" * 5_000
+    [event] = decode_server_message(b'{"usageMetadata":{"totalTokenCount":%b,"promptTokenCount":3}}' % digits)
+    assert event == t.UsageMetadata(
+        prompt_token_count=3, unknown_fields={"usageMetadata.totalTokenCount": digits.decode()}
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'\xef\xbb\xbf{"serverContent":{"turnComplete":true}}',
+        '\ufeff{"serverContent":{"turnComplete":true}}',
+        b'{"serverContent":{"turnComplete":true,"modelTurn":null}}',
+        b'{"serverContent":{"turnComplete":true,"turnCompleteReason":null}}{}',
+    ],
+)
+def test_a_byte_order_mark_null_and_an_empty_object_change_nothing(data: bytes | str) -> None:
+    assert decode_server_message(data) == [t.ServerContent(turn_complete=True)]
+
+
+def test_two_messages_in_one_frame_are_both_read() -> None:
+    data = b'{"goAway":{"timeLeft":"5s"}}\n{"serverContent":{"turnComplete":true},"hologram":NaN}'
+    first, unknown, second = decode_server_message(data)
+    assert first == t.GoAway(time_left=t.Duration(5))
+    assert isinstance(unknown, t.UnknownEvent)
+    assert second == t.ServerContent(turn_complete=True)
+
+
+def test_a_line_feed_inside_a_text_is_read() -> None:
+    assert decode_server_message(b'{"serverContent":{"modelTurn":{"parts":[{"text":"a\nb"}]}}}') == [
+        t.ServerContent(model_turn=t.Content(parts=[t.Part(text="a\nb")]))
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"serverContent":{"modelTurn":{"parts":[%b{}]}}}' % (b"{}," * 20_000),
+        b'{"hologram":[%b0]}' % (b"0," * 500_001),
+        b'{"serverContent":{"modelTurn":{"parts":[%b{}]}}}' % (b'{"x":1},' * 15_000),
+        b'{"toolCallCancellation":{"ids":[%b0]}}' % (b"0," * 20_001),
+        '{"hologram":[%s0]}' % ("[]," * 20_000),
+    ],
+)
+def test_a_frame_of_countless_objects_is_refused_before_it_takes_memory(data: bytes | str) -> None:
+    with pytest.raises(RemoteProtocolError, match=r"^the server's message can't be read: it has more than"):
+        decode_server_message(data)
 
 
 def test_two_events_of_one_kind_do_not_fit_in_one_frame() -> None:
@@ -607,9 +752,9 @@ def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "text", ["", "s", "10", "ten s", "1e3s", "infs", "nans", "1 s", "\u0661s", "1s\n", 10, True, [], {}]
 )
-def test_an_unreadable_duration_is_zero(text: object) -> None:
+def test_an_unreadable_duration_is_left_out_and_kept(text: object) -> None:
     [event] = decode_server_message(frame(voiceActivity={"type": "ACTIVITY_START", "audioOffset": text}))
-    assert event == t.VoiceActivity(type="ACTIVITY_START", audio_offset=t.Duration(0))
+    assert event == t.VoiceActivity(type="ACTIVITY_START", unknown_fields={"voiceActivity.audioOffset": text})
 
 
 @pytest.mark.parametrize(
@@ -660,7 +805,7 @@ LONG = base64.b64encode(bytes(range(256)) * 16).decode()
 def test_long_speech_is_read_by_a_way_of_its_own_to_the_same_end(space: str, more: str) -> None:
     frame = speech(LONG, space=space, more=more)
     assert codec._decode_speech(frame) is not None
-    assert codec.decode_server_message(frame) == codec._events_in(codec._SERVER_FRAME.decode(frame))
+    assert codec.decode_server_message(frame) == events_in(codec._SERVER_FRAME.decode(frame))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from livegen_trio._protocol.codec import (
     encode_client_message,
     encode_server_message,
 )
-from support.recordings import DIRECTORY, load_recording, recorded_frames
+from support.recordings import DIRECTORY, as_written_here, load_recording, recorded_frames
 from support.struct_strategies import JSON
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ SERVER_FRAMES = recorded_frames("server")
 
 
 def test_each_recording_is_read_to_its_end() -> None:
-    assert len(CLIENT_FRAMES) == 13
-    assert len(SERVER_FRAMES) == 14
+    assert len(CLIENT_FRAMES) == 23
+    assert len(SERVER_FRAMES) == 204
 
 
 def test_a_recording_that_is_cut_off_is_refused(tmp_path: Path) -> None:
@@ -43,12 +43,16 @@ def test_a_recording_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("frame", CLIENT_FRAMES, ids=range(len(CLIENT_FRAMES)))
 def test_a_recorded_client_message_encodes_to_the_same_json(frame: bytes) -> None:
-    assert json.loads(encode_client_message(decode_client_message(frame))) == json.loads(frame)
+    assert as_written_here(
+        json.loads(encode_client_message(decode_client_message(frame)))
+    ) == as_written_here(json.loads(frame))
 
 
 @pytest.mark.parametrize("frame", SERVER_FRAMES, ids=range(len(SERVER_FRAMES)))
 def test_a_recorded_server_message_encodes_to_the_same_json(frame: bytes) -> None:
-    assert json.loads(encode_server_message(*decode_server_message(frame))) == json.loads(frame)
+    assert as_written_here(
+        json.loads(encode_server_message(*decode_server_message(frame)))
+    ) == as_written_here(json.loads(frame))
 
 
 @pytest.mark.parametrize("frame", SERVER_FRAMES, ids=range(len(SERVER_FRAMES)))
@@ -85,10 +89,15 @@ def test_a_whole_recorded_session_reads_as_events() -> None:
 def test_recorded_speech_is_240_ms_of_pcm() -> None:
     contents = [event for frame in SERVER_FRAMES for event in decode_server_message(frame)]
     sounds = [blob for event in contents if isinstance(event, t.ServerContent) for blob in event.audio]
-    assert [(len(blob.data), blob.mime_type, blob.sample_rate) for blob in sounds] == [
+    # The first two are whole; those of pydantic-ai were cut short before they were published.
+    assert [(len(blob.data), blob.mime_type, blob.sample_rate) for blob in sounds[:2]] == [
         (9600, "audio/pcm", 24000),
         (11520, "audio/pcm", 24000),
     ]
+    assert {(blob.mime_type, blob.sample_rate) for blob in sounds} == {
+        ("audio/pcm", 24000),
+        ("audio/pcm;rate=24000", 24000),
+    }
 
 
 def assert_readable_or_refused(decode: Callable[[bytes], object], frame: bytes) -> None:
@@ -145,8 +154,12 @@ def test_unknown_names_anywhere_survive_and_disturb_nothing_that_is_known(data: 
 
 
 def _objects_in(plain: object) -> list[dict[str, object]]:
+    """The objects whose names are the protocol's: arguments are free in form."""
     if isinstance(plain, list):
         return [place for item in plain for place in _objects_in(item)]
     if isinstance(plain, dict):
-        return [plain, *(place for value in plain.values() for place in _objects_in(value))]
+        return [
+            plain,
+            *(place for name, value in plain.items() if name != "args" for place in _objects_in(value)),
+        ]
     return []

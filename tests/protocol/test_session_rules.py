@@ -17,7 +17,7 @@ from livegen_trio._errors import LocalProtocolError, RemoteProtocolError
 from livegen_trio._protocol.codec import decode_client_message
 from livegen_trio._protocol.session_rules import LiveProtocol
 from livegen_trio._protocol.turn_rules import ends_turn
-from support.recordings import DIRECTORY, load_recording
+from support.recordings import DIRECTORY, as_written_here, load_recording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +79,7 @@ def decode_setup(data: bytes) -> t.Setup:
 def state_of(protocol: LiveProtocol) -> dict[str, object]:
     """All of it, for comparison; the ledger of calls by what it holds."""
     state = dict(vars(protocol))
+    del state["_unreadable_in_row"]
     calls_known = state.pop("_calls")
     return {**state, "calls": {name: copy(value) for name, value in vars(calls_known).items()}}
 
@@ -190,12 +191,38 @@ def test_any_other_first_message_is_the_servers_fault(first: str, words: str) ->
     assert not protocol.is_open
 
 
-def test_a_frame_that_cannot_be_read_changes_nothing() -> None:
+@pytest.mark.parametrize("unreadable", ["no JSON", b"no JSON", b"", "[]", '{"x": "\ud800"', b"\xff" * 2000])
+def test_a_frame_that_cannot_be_read_is_an_event_and_changes_nothing(unreadable: bytes | str) -> None:
     protocol = opened()
     before = state_of(protocol)
-    with pytest.raises(RemoteProtocolError):
-        protocol.receive('{"serverContent": {"interrupted": "maybe"}}')
+    [event] = protocol.receive(unreadable)
+    assert isinstance(event, t.UnreadableFrame)
+    assert event.reason.startswith("the server's message can't be read: ")
+    data = unreadable if isinstance(unreadable, bytes) else unreadable.encode(errors="surrogatepass")
+    assert (event.data, event.size) == (data[:1024], len(data))
+    assert f"<{len(event.data)} bytes>" in repr(event) or not event.data
     assert state_of(protocol) == before
+
+
+def test_eight_unreadable_frames_in_a_row_are_too_many() -> None:
+    protocol = opened()
+    for _ in range(2):
+        for _ in range(7):
+            assert len(protocol.receive("no JSON")) == 1
+        protocol.receive(said("hi"))
+    for _ in range(7):
+        protocol.receive("no JSON")
+    with pytest.raises(
+        RemoteProtocolError, match=r"^8 frames in a row: the server's message can't be read: JSON is"
+    ):
+        protocol.receive("no JSON")
+
+
+def test_a_value_that_cannot_be_read_costs_no_more_than_itself() -> None:
+    protocol = opened()
+    [event] = protocol.receive('{"serverContent": {"interrupted": "maybe", "turnComplete": true}}')
+    assert event == t.ServerContent(turn_complete=True, unknown_fields={"serverContent.interrupted": "maybe"})
+    assert protocol.audio_epoch == 0
 
 
 # Content
@@ -514,7 +541,7 @@ def test_an_answer_that_cannot_be_written_leaves_its_call_waiting() -> None:
 def test_a_recorded_session_keeps_the_rules(path: Path) -> None:
     setup, *others = load_recording(path)
     protocol = LiveProtocol(decode_setup(setup.data))
-    assert json.loads(protocol.start()) == json.loads(setup.data)
+    assert as_written_here(json.loads(protocol.start())) == as_written_here(json.loads(setup.data))
     ended_turns = 0
     for sender, data in others:
         if sender == "server":
@@ -522,7 +549,7 @@ def test_a_recorded_session_keeps_the_rules(path: Path) -> None:
             continue
         message = decode_client_message(data)
         assert not isinstance(message, t.Setup)
-        assert json.loads(protocol.send(message)) == json.loads(data)
+        assert as_written_here(json.loads(protocol.send(message))) == as_written_here(json.loads(data))
     assert protocol.is_open
     assert (protocol.session_id is not None) == ("Vertex" in path.name)
     assert not protocol.pending_calls

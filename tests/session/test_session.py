@@ -27,6 +27,7 @@ from livegen_trio import (
     SessionClosedError,
     ToolCall,
     UnknownEvent,
+    UnreadableFrame,
     UsageMetadata,
 )
 from livegen_trio._engine.engine import Engine
@@ -347,13 +348,22 @@ async def test_a_dropped_connection_is_a_1006() -> None:
         assert (caught.value.code, caught.value.initiator, caught.value.retryable) == (1006, "server", True)
 
 
-@pytest.mark.parametrize(
-    "frame", ["not JSON", "[]", '{"serverContent": 3}', '{"toolCall": {"functionCalls": {}}}']
-)
-async def test_a_malformed_frame_is_a_clear_error_for_both_sides(frame: str) -> None:
+@pytest.mark.parametrize("frame", ["not JSON", "[]", ""])
+async def test_a_malformed_frame_is_an_event_and_the_session_goes_on(frame: str) -> None:
     async with conversation() as (session, peer):
-        await peer.say(text("fine"), frame)
+        await peer.say(text("fine"), frame, text("still here"))
         assert (await next_content(session)).text == "fine"
+        event = await session.receive()
+        assert isinstance(event, UnreadableFrame)
+        assert event.data == frame.encode()
+        assert (await next_content(session)).text == "still here"
+
+
+async def test_eight_malformed_frames_in_a_row_are_a_clear_error_for_both_sides() -> None:
+    async with conversation() as (session, peer):
+        await peer.say(*["not JSON"] * 8)
+        for _ in range(7):
+            assert isinstance(await session.receive(), UnreadableFrame)
         with pytest.raises(SessionClosedError) as caught:
             await session.receive()
         assert (caught.value.code, caught.value.initiator) == (1007, "local")
@@ -365,10 +375,11 @@ async def test_a_malformed_frame_is_a_clear_error_for_both_sides(frame: str) -> 
 
 async def test_a_peer_that_does_not_answer_our_complaint_is_left(autojump_clock: MockClock) -> None:
     async with conversation() as (session, peer):
-        await peer.say("not JSON")
+        await peer.say(*["not JSON"] * 8)
         peer.freeze()
         with pytest.raises(SessionClosedError):
-            await session.receive()
+            async for _ in session:
+                pass
     assert trio.current_time() <= 1
 
 

@@ -37,7 +37,7 @@ from livegen_trio.testing import (
     Stall,
 )
 from livegen_trio.transports.base import Progress
-from livegen_trio.types import ClientContent, RealtimeInput
+from livegen_trio.types import ClientContent, RealtimeInput, UnreadableFrame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -227,10 +227,12 @@ async def test_a_session_outlives_what_a_script_does_to_it(autojump_clock: MockC
 
 
 async def test_garbage_goes_as_it_is() -> None:
-    server = ScriptedServer(Connection(Emit(b"<html>")))
+    server = ScriptedServer(Connection(*[Emit(b"<html>")] * 8))
     with pytest.raises(SessionClosedError, match="the server's message"):
         async with server.playing(), connected(server, session_resumption=None) as session:
-            await session.receive()
+            async for event in session:
+                assert isinstance(event, UnreadableFrame)
+                assert event.data == b"<html>"
 
 
 async def test_what_is_said_to_a_client_that_has_gone_goes_nowhere(autojump_clock: MockClock) -> None:

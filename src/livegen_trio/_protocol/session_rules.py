@@ -26,6 +26,7 @@ from ..types import (
     ToolCall,
     ToolCallCancellation,
     ToolResponse,
+    UnreadableFrame,
     UsageMetadata,
 )
 from .codec import decode_server_message, encode_client_message, encode_media
@@ -52,6 +53,8 @@ _ONLY_HISTORY: Final = (
 # Far beyond what any model does. The session's own limits are lower: calls above them are refused one by one.
 _MAX_CALLS: Final = 2**16
 
+_MOST_UNREADABLE: Final = 8  # in a row; then what comes is no Live API's
+_MOST_UNREADABLE_DATA: Final = 1024  # bytes that an event keeps of a frame
 _MEDIA_TYPES: Final = {"audio": ("audio/",), "video": ("image/", "video/")}
 
 
@@ -102,6 +105,7 @@ class LiveProtocol:
         self._calls = CallLedger()
         self._call_ids = CallIds()
         self._reply_due = False
+        self._unreadable_in_row = 0
         self.audio_epoch: int = 0
         self.in_turn: bool = False
         self.session_id: str | None = None
@@ -260,16 +264,29 @@ class LiveProtocol:
         return tuple(response for response in responses if not self._calls.is_cancelled(response))
 
     def receive(self, frame: bytes | str) -> list[ServerEvent]:
-        """The events of one frame, in order.
+        """Return the events of one frame, in order. A frame that can't be read is an `UnreadableFrame`.
 
         Raises:
-            RemoteProtocolError: The frame is not a Live message, or the first one does not accept the setup.
+            RemoteProtocolError: The first frame does not accept the setup or can't be read, or eight in a row can't.
         """
-        events = decode_server_message(frame)
+        try:
+            events = decode_server_message(frame)
+        except RemoteProtocolError as exc:
+            return [self._note_unreadable(frame, exc)]
+        self._unreadable_in_row = 0
         if events and self._state is not State.OPEN:
             events = self._complete_setup(events)
         self._observe(events)
         return events
+
+    def _note_unreadable(self, frame: bytes | str, exc: RemoteProtocolError) -> UnreadableFrame:
+        self._unreadable_in_row += 1
+        if self._state is not State.OPEN:
+            raise exc
+        if self._unreadable_in_row == _MOST_UNREADABLE:
+            raise RemoteProtocolError(f"{_MOST_UNREADABLE} frames in a row: {exc}") from exc
+        data = frame if isinstance(frame, bytes) else frame.encode(errors="surrogatepass")
+        return UnreadableFrame(reason=str(exc), data=data[:_MOST_UNREADABLE_DATA], size=len(data))
 
     def _complete_setup(self, events: list[ServerEvent]) -> list[ServerEvent]:
         """The events beside the setup's completion."""

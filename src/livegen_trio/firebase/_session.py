@@ -129,8 +129,8 @@ class LiveSession:
 
         Raises:
             AIError: On iteration: SESSION_CLOSED if the session was closed before, or the server ended it otherwise:
-                its cause has the close code and the reason; PARSE_FAILED for what is no message; REQUEST_ERROR if
-                another task is receiving.
+                its cause has the close code and the reason; PARSE_FAILED for eight frames in a row that are no
+                messages; REQUEST_ERROR if another task is receiving.
         """
         return _Messages(self._session)
 

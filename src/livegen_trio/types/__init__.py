@@ -156,6 +156,7 @@ from ._session import (
     Reconnecting as Reconnecting,
     ToolCallUnanswered as ToolCallUnanswered,
     ToolFailed as ToolFailed,
+    UnreadableFrame as UnreadableFrame,
 )
 from ._tools import (
     CodeExecution as CodeExecution,

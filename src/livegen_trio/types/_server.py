@@ -20,7 +20,7 @@ from ._enums import (
 from ._generation import VoiceConsentSignature
 from ._grounding import GroundingMetadata, UrlContextMetadata
 from ._media import Blob, Transcription
-from ._session import Reconnected, Reconnecting, ToolCallUnanswered, ToolFailed
+from ._session import Reconnected, Reconnecting, ToolCallUnanswered, ToolFailed, UnreadableFrame
 
 
 class SetupComplete(Event):
@@ -232,6 +232,7 @@ ServerEvent: TypeAlias = (
     | VoiceActivityDetectionSignal
     | ServerError
     | UnknownEvent
+    | UnreadableFrame
     | Reconnecting
     | Reconnected
     | ToolFailed

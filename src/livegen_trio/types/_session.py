@@ -48,6 +48,22 @@ class Reconnected(Event):
     gap_seconds: float = 0.0
 
 
+class UnreadableFrame(Guarded, Event, kw_only=True):
+    """A frame from the server that can't be read at all. The session goes on; eight in a row end it.
+
+    Attributes:
+        reason: What is wrong with it.
+        data: Its beginning, at most 1,024 bytes. It stays out of the repr, since it may hold anything.
+        size: Bytes of the whole frame.
+    """
+
+    _guarded: ClassVar[frozenset[str]] = frozenset({"data"})
+
+    reason: str = ""
+    data: bytes = b""
+    size: int = 0
+
+
 class ToolFailed(Guarded, Event, kw_only=True):
     """A tool call was answered with an error. The session goes on.
 

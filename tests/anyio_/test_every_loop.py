@@ -166,6 +166,26 @@ async def test_a_stream_of_media_is_sent_and_its_end_told() -> None:
 
 
 @on_every_loop
+async def test_samples_stay_whole_and_a_stream_of_empty_chunks_lets_others_run() -> None:
+    async def microphone() -> Any:  # noqa: RUF029 - it never waits
+        yield b"\1"
+        while not others:
+            yield b""
+        yield b"\2"
+
+    others: list[str] = []
+
+    async def run_beside() -> None:
+        await anyio.lowlevel.checkpoint()
+        others.append("ran")
+
+    server = playing(Expect({"realtimeInput": {"audio": {"data": "AQI="}}}))
+    async with server.playing(), connected(server) as session, anyio.create_task_group() as tasks:
+        tasks.start_soon(run_beside)
+        await session.send_media_stream(microphone())
+
+
+@on_every_loop
 async def test_the_context_is_updated() -> None:
     async def late(city: str) -> str:
         return city

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from trio.testing import MockClock
+    from typing_extensions import Buffer
 
     from livegen_trio import LiveSession
     from livegen_trio.audio import AudioSource, ConversationEvent
@@ -161,7 +162,7 @@ async def test_days_of_events_that_nobody_reads_are_bounded(autojump_clock: Mock
 
 async def test_a_speaker_that_is_stuck_is_an_error(autojump_clock: MockClock) -> None:
     class Stuck(VirtualSpeaker):
-        async def write(self, pcm: bytes, rate: int) -> None:
+        async def write(self, pcm: Buffer, rate: int) -> None:
             await trio.sleep_forever()
 
     caught = None
@@ -354,7 +355,7 @@ async def test_an_error_of_the_speaker_ends_the_block_and_leaves_it_bare(
     method: str, autojump_clock: MockClock
 ) -> None:
     class Broken(VirtualSpeaker):
-        async def write(self, pcm: bytes, rate: int) -> None:
+        async def write(self, pcm: Buffer, rate: int) -> None:
             await super().write(pcm, rate)
             if method == "write":
                 raise OSError("the speaker was unplugged")

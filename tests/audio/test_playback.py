@@ -11,14 +11,16 @@ import trio
 import trio.testing
 
 from livegen_trio import Blob, Content, Part, ServerContent
+from livegen_trio._protocol.sound import is_playable
 from livegen_trio.audio import PlaybackOverflowError, Speech, SpeechEnded, SpeechStarted, VirtualSpeaker
-from livegen_trio.audio._playback import Playback, is_pcm
+from livegen_trio.audio._playback import Playback
 from support.talking import RATE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from trio.testing import MockClock
+    from typing_extensions import Buffer
 
     from livegen_trio.audio import AudioSink
 
@@ -101,7 +103,7 @@ async def test_the_rate_is_the_one_that_the_type_names(autojump_clock: MockClock
 
 async def test_a_turn_of_several_rates_is_counted_in_seconds_as_well(autojump_clock: MockClock) -> None:
     class AnyRate(VirtualSpeaker):
-        async def write(self, pcm: bytes, rate: int) -> None:
+        async def write(self, pcm: Buffer, rate: int) -> None:
             self._rate = rate
             await super().write(pcm, rate)
 
@@ -142,7 +144,7 @@ async def test_sound_that_can_not_be_played_is_left_alone(autojump_clock: MockCl
     ],
 )
 def test_raw_sound_is_what_can_be_played(mime_type: str, playable: bool) -> None:
-    assert is_pcm(Blob(mime_type=mime_type)) is playable
+    assert is_playable(mime_type) is playable
 
 
 async def test_a_speaker_that_is_used_again_is_counted_from_here(autojump_clock: MockClock) -> None:

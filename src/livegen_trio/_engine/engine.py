@@ -165,7 +165,7 @@ class Engine:
             self.outbox.put(frame, Kind.MEDIA)
 
     def media_frame(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes | None:
-        """What is sent for a chunk of media; nothing for an empty one. Changes nothing, so any thread may ask."""
+        """The frame for a chunk of media, if there is anything to send now. Called from the session's event loop."""
         return self.protocol.send_media(kind, data, mime_type)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:

@@ -32,6 +32,7 @@ from ..types import (
 from .codec import decode_server_message, encode_client_message, encode_media
 from .model_profiles import ANY_MODEL
 from .profile_checks import check_responses, check_tools
+from .sound import SampleCutter, check_sound_type, is_pcm, pcm_bytes
 from .tool_calls import CallIds, CallLedger, without_our_ids
 from .turn_rules import ends_turn, has_answer, opens_turn
 from .usage import add_usage
@@ -106,6 +107,7 @@ class LiveProtocol:
         self._call_ids = CallIds()
         self._reply_due = False
         self._unreadable_in_row = 0
+        self._samples = SampleCutter()
         self.audio_epoch: int = 0
         self.in_turn: bool = False
         self.session_id: str | None = None
@@ -242,19 +244,27 @@ class LiveProtocol:
         return frame
 
     def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes | None:
-        """The frame for a chunk of media; *data* is read once and not kept. Of an empty one there is none.
+        """The frame for a chunk of media; *data* is read once. Of an empty one there is none.
+
+        Half a sample at the end of raw sound is kept, and sent with the next chunk.
 
         Raises:
-            LocalProtocolError: Nothing may be sent yet, the type is of another kind, or the data can't be read as
-                one run of bytes or samples.
+            LocalProtocolError: Nothing may be sent yet, the type is of another kind, or the data is no media.
         """
         if not self._was_open or self._history_is_open:
             self._check_open()
             self._check_history_is_complete()
         _check_media(kind, mime_type)
-        frame = encode_media(kind, data, mime_type)
-        size = len(data) if type(data) is bytes else memoryview(data).nbytes
-        return frame if size else None  # the service refuses a message with nothing in it
+        if type(data) is not bytes or len(data) & 1 or self._samples.half:
+            data = self._payload(kind, data, mime_type)
+        # The service refuses a message with nothing in it.
+        return encode_media(kind, data, mime_type) if data else None
+
+    def _payload(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes | memoryview:
+        """The bytes to send now of a chunk that is more than whole samples in plain bytes."""
+        if kind == "video":
+            return data if isinstance(data, bytes) else memoryview(data)
+        return self._samples.cut(data) if is_pcm(mime_type) else pcm_bytes(data)
 
     def unanswered(self, responses: Sequence[FunctionResponse]) -> tuple[FunctionResponse, ...]:
         """Those of *responses* whose call has not been cancelled by the server.
@@ -382,6 +392,9 @@ class LiveProtocol:
                 self._in_activity = True
             case RealtimeInput(activity_end=ActivityEnd()):
                 self._in_activity = False
+                self._samples.clear()
+            case RealtimeInput(audio_stream_end=True):
+                self._samples.clear()
             case ClientContent(turn_complete=True):
                 self._history_is_open = False
             case ToolResponse(function_responses=responses):
@@ -464,9 +477,11 @@ def _check_one_field(message: RealtimeInput) -> None:
 
 
 @lru_cache(maxsize=64)  # a stream has one type
+@lru_cache(maxsize=64)
 def _check_media(kind: MediaKind, mime_type: str) -> None:
     if not mime_type.lower().startswith(_MEDIA_TYPES[kind]):
         raise LocalProtocolError(f"{mime_type!r} is no {kind}; name the format of the data in mime_type")
+    check_sound_type(mime_type)
 
 
 def _check_context_update(message: ContextUpdate) -> None:

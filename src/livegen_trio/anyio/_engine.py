@@ -125,17 +125,18 @@ class RemoteEngine:
         self._bridge.host.check_runs_here()
         await anyio.lowlevel.checkpoint_if_cancelled()
         self._engine.outbox.check_open()
-        frame = self._engine.media_frame(kind, data, mime_type)
-        if frame is None:
-            return
         on_the_way = self._media_posted - self._media_put
         self._in_a_row = self._in_a_row + 1 if on_the_way else 0
-        if on_the_way < _MAX_POSTED and self._engine.outbox.has_room(Kind.MEDIA, coming=on_the_way):
-            self._media_posted += len(frame)
-            self._bridge.post(partial(self._put_media, frame))
-        else:
+        if on_the_way >= _MAX_POSTED or not self._engine.outbox.has_room(Kind.MEDIA, coming=on_the_way):
             after, self._in_a_row = self._in_a_row, 0
-            await self._bridge.call(partial(self._put_media_when_there_is_room, frame, after=after))
+            await self._bridge.call(partial(self._send_media_later, kind, data, mime_type, after=after))
+            return
+        frame = self._engine.media_frame(kind, data, mime_type)
+        if frame is None:
+            await anyio.lowlevel.cancel_shielded_checkpoint()  # a source of empty chunks lets others run
+            return
+        self._media_posted += len(frame)
+        self._bridge.post(partial(self._put_media, frame))
 
     # Checkpoints of asyncio
 
@@ -157,12 +158,11 @@ class RemoteEngine:
         self._media_put += len(frame)
         self._engine.outbox.put(frame, Kind.MEDIA)
 
-    async def _put_media_when_there_is_room(self, frame: bytes, *, after: int) -> None:
-        # As if those before had been put one by one: whether there is room then is the network's doing.
+    async def _send_media_later(self, kind: MediaKind, data: Buffer, mime_type: str, *, after: int) -> None:
+        # As if those before had been put one by one: whether there is room then is up to the network.
         for _ in range(after):
             await trio.lowlevel.checkpoint()
-        await self._engine.outbox.wait_for_room(Kind.MEDIA)
-        self._engine.outbox.put(frame, Kind.MEDIA)
+        await self._engine.send_media(kind, data, mime_type)
 
     async def _next_change(self) -> None:
         state, told = self._engine.resume_state(), self._last_state

@@ -1,4 +1,4 @@
-"""Function calls that the user's handler answers: beside the conversation, each in a cancel scope of its own."""
+"""Function calls that the user's handler answers, each in a task and a cancel scope of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FunctionCallingHandler: TypeAlias = Callable[
     [FunctionCall], Awaitable[FunctionResponse | Mapping[str, object]]
 ]
-"""Carries out one call: returns a response, whose id and name may be left out, or just what is in it."""
+"""Carries out one call: returns a response, whose id and name may be left out, or just its content."""
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class _Running:
 
 
 class HandledCalls:
-    """Has *handler* answer the calls that the session doesn't carry out by itself."""
+    """Calls that *handler* answers, since the session doesn't carry them out by itself."""
 
     def __init__(self, session: LiveSession, handler: FunctionCallingHandler) -> None:
         self._session = session
@@ -45,19 +45,19 @@ class HandledCalls:
         self._running: list[_Running] = []
 
     def observe(self, event: ServerEvent, nursery: trio.Nursery) -> None:
-        """Begin the calls in *event*, or end those that it cancels. Never blocks."""
+        """Start the calls in *event*, or cancel those that it takes back. Never blocks."""
         match event:
             case ToolCall():
                 for call in event.function_calls:
-                    self._begin(call, nursery)
+                    self._start(call, nursery)
             case ToolCallCancellation():
-                self._end([one for one in self._running if one.call.id in event.ids])
+                self._cancel([one for one in self._running if one.call.id in event.ids])
             case _:
                 pass  # no call
 
-    def end_all(self) -> None:
-        """The session has ended: nobody waits for the answers any more."""
-        self._end(list(self._running))
+    def cancel_all(self) -> None:
+        """Cancel all calls: the session has ended, and takes no answers any more."""
+        self._cancel(list(self._running))
 
     async def answer_unfinished(self) -> None:
         """Answer, with an error, the calls that were cut short by the end of the conversation.
@@ -70,7 +70,7 @@ class HandledCalls:
             call = self._running.pop().call
             await self._answer(_error(call, "the conversation was left before the call was carried out"))
 
-    def _begin(self, call: FunctionCall, nursery: trio.Nursery) -> None:
+    def _start(self, call: FunctionCall, nursery: trio.Nursery) -> None:
         if call.will_continue or _carries_out(self._session, call):
             return  # its arguments are still to come, or its answer does by itself
         if call.id and any(one.call.id == call.id for one in self._running):
@@ -79,15 +79,15 @@ class HandledCalls:
         self._running.append(running)
         nursery.start_soon(self._carry_out, running)
 
-    def _end(self, ended: Sequence[_Running]) -> None:
+    def _cancel(self, ended: Sequence[_Running]) -> None:
         for one in ended:
             self._running.remove(one)
-            one.scope.cancel(reason="nobody waits for the call's answer")
+            one.scope.cancel(reason="the call was taken back, or the session has ended")
 
     async def _carry_out(self, running: _Running) -> None:
         with running.scope:
             response = await self._outcome(running.call)
-            with suppress(SessionClosedError, trio.ClosedResourceError):  # whoever receives is told
+            with suppress(SessionClosedError, trio.ClosedResourceError):  # receiving raises it
                 await self._answer(response)
             if running in self._running:
                 self._running.remove(running)
@@ -96,14 +96,14 @@ class HandledCalls:
         try:
             await self._session.send_function_responses([response])
         except LocalProtocolError as exc:
-            _logger.warning("an answer was not sent: %s", exc)  # somebody has answered by hand
+            _logger.warning("an answer was not sent: %s", exc)  # the user has answered by hand
 
     async def _outcome(self, call: FunctionCall) -> FunctionResponse:
         try:
             return _response(call, await self._handler(call))
         except Exception as exc:  # a handler may raise anything, and the conversation goes on
             _logger.warning("the handler of %s failed", call.name, exc_info=exc)
-            # The model gets no more than the kind: messages of exceptions carry paths, queries and keys.
+            # The model gets no more than the type: messages of exceptions carry paths, queries and keys.
             return _error(call, f"{call.name} failed ({type(exc).__name__})")
 
 
@@ -113,8 +113,8 @@ def _response(call: FunctionCall, result: FunctionResponse | Mapping[str, object
     return msgspec.structs.replace(response, id=response.id or call.id, name=response.name or call.name)
 
 
-def _error(call: FunctionCall, words: str) -> FunctionResponse:
-    return FunctionResponse(id=call.id, name=call.name, response={"error": words})
+def _error(call: FunctionCall, message: str) -> FunctionResponse:
+    return FunctionResponse(id=call.id, name=call.name, response={"error": message})
 
 
 def _carries_out(session: LiveSession, call: FunctionCall) -> bool:

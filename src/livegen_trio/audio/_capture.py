@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._errors import LocalProtocolError
+from .._protocol.sound import check_rate
 from .._session.closed import SessionClosedError
 from ._source import Recutter
 
@@ -21,10 +22,17 @@ if TYPE_CHECKING:
 
 
 class Capture:
-    """Sends what a source yields, and says when there is no more.
+    """Sends the sound of a source, and marks its end.
 
-    *is_muted* is asked for each message: while it is so, silence goes out in place of the sound. The server's detection
-    of voices wants a stream without holes.
+    Args:
+        session: The session.
+        source: Yields PCM.
+        rate: Its samples a second.
+        is_muted: Called for each message: while it is true, silence is sent in place of the sound, since the server's
+            voice detection needs a stream without holes.
+
+    Raises:
+        LocalProtocolError: The rate is no rate of sound.
     """
 
     def __init__(
@@ -37,42 +45,50 @@ class Capture:
     ) -> None:
         self._session = session
         self._source = source
+        rate = check_rate(rate)
         self._mime_type = f"audio/pcm;rate={rate}"
         self._recutter = Recutter(rate)
         self._is_muted = is_muted
         self._is_open = False
 
     async def run(self) -> None:
-        """Send until the source ends, or the session does. Raises what the source raises."""
+        """Send until the source ends, or the session does. Raises what the source raises.
+
+        Raises:
+            LocalProtocolError: The source yields something other than PCM.
+        """
         async with AsyncExitStack() as stack:
-            if isasyncgen(self._source):  # nobody else can read on; other sources belong to their openers
+            if isasyncgen(self._source):  # nothing else can read on; other sources belong to their openers
                 stack.push_async_callback(self._source.aclose)
             async for pcm in self._source:
-                if not await self._send(self._recutter.cut(pcm)):
+                chunks = self._recutter.cut(pcm)
+                if not chunks:
+                    await trio.lowlevel.checkpoint()  # a source that never waits lets others run
+                if not await self._send(chunks):
                     return
         if await self._send(self._recutter.rest()):
-            with suppress(SessionClosedError, trio.ClosedResourceError):  # whoever receives is told
+            with suppress(SessionClosedError, trio.ClosedResourceError):  # receiving raises it
                 await self.end()
 
     async def end(self) -> None:
-        """Say that the microphone is off, if it was on, so that the server doesn't wait for more.
+        """Send the end of the audio, if any was sent, so that the server doesn't wait for more.
 
         Raises:
             SessionClosedError: The session has ended.
             trio.ClosedResourceError: The session was closed on this side.
         """
         if self._is_open:
-            with suppress(LocalProtocolError):  # the user's activity is marked by hand: nobody waits
+            with suppress(LocalProtocolError):  # activity is marked by hand: the server doesn't wait
                 await self._session.end_audio()
             self._is_open = False
 
     async def _send(self, chunks: Sequence[bytes]) -> bool:
-        """Send *chunks*; False if the session has ended."""
+        """Send *chunks*. Return False if the session has ended."""
         try:
             for chunk in chunks:
                 data = bytes(len(chunk)) if self._is_muted() else chunk
                 await self._session.send_audio_realtime(data, mime_type=self._mime_type)
                 self._is_open = True
         except (SessionClosedError, trio.ClosedResourceError):
-            return False  # whoever receives is told how
+            return False  # receiving raises how
         return True

@@ -13,36 +13,35 @@ import trio
 from .._needs_trio import needs_trio
 from .._session.closed import SessionClosedError
 from .._single_exception import single_exception
-from ..types import ServerContent
 from ._calls import HandledCalls
 from ._capture import Capture
-from ._events import EventQueue, without_sound
+from ._events import EventQueue
+from ._failures import Failures, raise_bare
+from ._listener import Listener
 from ._playback import Playback
 from ._sink import AudioSink
 from ._source import SOURCE_RATE, AudioSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
     from .._session.session import LiveSession
-    from ..types import ServerEvent
     from ._calls import FunctionCallingHandler
     from ._events import ConversationEvent
     from ._source import SourceInput
     from ._speech import Speech
 
-GOODBYE_TIMEOUT: Final = 1.0
-"""Seconds to tell the server that the microphone is off; it takes them only if a mebibyte waits to be sent."""
+# Seconds for the last messages, such as the end of the audio. It takes them only if a mebibyte waits to be sent.
+CLOSING_TIMEOUT: Final = 1.0
 
-_conversing: Final[WeakSet[LiveSession]] = WeakSet()
-"""Sessions with a conversation under way."""
+_conversing: Final[WeakSet[LiveSession]] = WeakSet()  # sessions with a conversation under way
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationStatistics:
-    """How full a conversation's buffers are.
+    """The state of a conversation's buffers.
 
     Attributes:
         unread_events: Events that have not been received.
@@ -58,38 +57,41 @@ class ConversationStatistics:
 class AudioConversation:
     """Connects a microphone and a loudspeaker to a session: `async with AudioConversation(session, ...) as talk`.
 
-    Inside of the block, what *source* yields is sent, and what the model says is played into *sink*, gapless. As soon
-    as the user cuts in, the sink is flushed, whatever it is doing. Nothing of this waits for your code.
+    Inside of the block, the sound of *source* is sent, and the model's speech is played into *sink*, gapless. As soon
+    as the user cuts in, the sink is flushed, even while it is being written to. Nothing of this waits for your code.
 
     The conversation receives the session's events, and you receive them from it: `async for event in talk`. They come
-    without the sound, which is the sink's, and with `SpeechStarted` and `SpeechEnded` between them: the latter says
-    how much of a turn was heard, and comes before the event that interrupts it. Nobody has to read them: 16 MiB are
-    kept, which are hours, before the oldest are dropped and counted. Sending to the session goes on to be yours, too.
+    without the sound, which goes to the sink, and with `SpeechStarted` and `SpeechEnded` between them: the latter says
+    how much of a turn was heard, and comes before the event that interrupts it. You needn't read them: 16 MiB are kept,
+    which are hours, before the oldest are dropped and counted. You may send to the session as always.
 
-    Leaving the block, in whatever way, stops the microphone and the speaker, tells the server so, and leaves the
-    session open: you receive from it again, right after what the conversation has received. What you have not read of
-    that stays readable. A block is entered once.
+    Leaving the block, in any way, stops the microphone and the speaker, sends the end of the audio, and leaves the
+    session open: you receive from it again, right after what the conversation has received. Events that you have not
+    read stay readable. A block is entered once.
 
-    What *source* and *sink* raise cancels the block and leaves it as it is. If the session breaks, reading tells; if
-    you don't read, leaving the block does. If the server ends it normally, the events end when all was heard.
+    What *source* and *sink* raise cancels the block, and is raised from it. If the session breaks, reading raises it;
+    if you don't read, leaving the block does. If the server ends it normally, the events end when all was heard.
 
     Args:
         session: A session that nobody receives from.
-        source: PCM, signed 16-bit little-endian mono: an `AudioSource`, a stream, anything that yields bytes. It is
-            sent in messages of 20 to 40 ms; the server resamples. When it ends, the server is told. An async
-            generator is closed at the end; other sources and the sink belong to whoever opened them.
-        sink: Plays what the model says.
-        source_rate: Samples a second of a source that doesn't say it itself.
+        source: PCM, signed 16-bit little-endian mono: an `AudioSource`, a stream, anything that yields chunks of bytes
+            or of 16-bit integers; see `AudioSource`. It is sent in messages of 20 to 40 ms; the server resamples. Its
+            end is sent, too. An async generator is closed at the end; other sources and the sink are closed by their
+            openers.
+        sink: Plays the model's speech.
+        source_rate: Samples a second of a source without a `rate`.
         function_calling_handler: Answers the function calls that the session has no tool for, each in a task of its
-            own, which is cancelled when the server takes the call back. If it raises, the model is told that it
-            failed. Without it, answer the `ToolCall` that you receive.
+            own, which is cancelled when the server takes the call back. If it raises, the call is answered with an
+            error. Without it, answer the `ToolCall` that you receive.
         half_duplex: Whether silence is sent in place of *source* while the model is heard: for loudspeakers without
             echo cancellation, which would interrupt the model with its own voice. Then the user can't, either.
 
     Raises:
-        TypeError: *source* or *sink* is none.
+        TypeError: *source* or *sink* lacks a method, or the source yields something without a buffer.
+        LocalProtocolError: The rate of the source is no rate of sound, or it yields something other than PCM, such as
+            floats or several channels.
         trio.BusyResourceError: On entering: the session has another conversation under way, or another receiver.
-        SessionClosedError: On entering: the session has ended. On leaving: it broke, and nobody was told.
+        SessionClosedError: On entering: the session has ended. On leaving: it broke, and no call has raised that.
         trio.ClosedResourceError: On entering: the session was closed on this side.
         PlaybackOverflowError: The speaker is 23 minutes behind.
     """
@@ -123,7 +125,8 @@ class AudioConversation:
         self._whole = trio.CancelScope()  # the block and all that runs beside it
         self._working = trio.CancelScope()  # what runs beside it
         self._stopped = trio.Event()
-        self._failure: Exception | None = None
+        self._failures = Failures(self._whole)
+        self._listener = Listener(session, self._playback, self._events, self._calls)
         self._block: AbstractAsyncContextManager[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -142,7 +145,7 @@ class AudioConversation:
         assert self._block is not None
         return await self._block.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102 - shields what it has to
 
-    # What is known of it
+    # State
 
     @property
     def played_seconds(self) -> float:
@@ -151,7 +154,7 @@ class AudioConversation:
 
     @property
     def buffered_seconds(self) -> float:
-        """How long the speech plays that has come and has not been heard yet: models are ahead of their voice."""
+        """How long the speech plays that has come and has not been heard yet. Models speak faster than real time."""
         return self._playback.buffered_seconds
 
     @property
@@ -166,11 +169,11 @@ class AudioConversation:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended: was stopped or left, or has failed. Then its devices are not used any more."""
+        """Whether it was stopped or left, or has failed. Then its devices are not used any more."""
         return self._stopped.is_set()
 
     def statistics(self) -> ConversationStatistics:
-        """How full the buffers are now."""
+        """Return how full the buffers are now."""
         return ConversationStatistics(
             unread_events=self._events.unread,
             dropped_events=self._events.dropped,
@@ -234,63 +237,33 @@ class AudioConversation:
                     yield
                     self._working.cancel(reason="the audio conversation was left")
         except trio.Cancelled:
-            self._raise_what_went_wrong()
+            self._raise_failure()
             raise
         except BaseException as exc:
-            if self._failure is not None:
-                exc.add_note(f"The audio conversation had failed as well: {self._failure!r}")
+            if self._failures.first is not None:
+                exc.add_note(f"The audio conversation had failed as well: {self._failures.first!r}")
             raise
         finally:
             self._end()  # if it was cancelled before it began
-        self._raise_what_went_wrong()
+        self._raise_failure()
 
     async def _work(self) -> None:
-        """Converse until stopped, then say goodbye."""
+        """Converse until stopped, then fall silent and send the end of the audio."""
+        guard = self._failures.guard
         try:
             with self._working, single_exception():
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._guard, self._capture.run)
-                    nursery.start_soon(self._guard, self._playback.run)
-                    nursery.start_soon(self._guard, self._listen, nursery)
+                    nursery.start_soon(guard, self._capture.run)
+                    nursery.start_soon(guard, self._playback.run)
+                    nursery.start_soon(guard, self._listener.run, nursery)
         finally:
             self._fall_silent()
-            with trio.move_on_after(GOODBYE_TIMEOUT, shield=True):
-                await self._say_goodbye()
+            with trio.move_on_after(CLOSING_TIMEOUT, shield=True):
+                await self._send_last_messages()
             _conversing.discard(self._session)
             self._end()
 
-    async def _listen(self, nursery: trio.Nursery) -> None:
-        """Take the session's events as they come, without waiting for anything but them."""
-        try:
-            while True:
-                self._take(await self._session.receive(), nursery)
-        except trio.EndOfChannel:
-            self._note_the_end()
-            await self._playback.wait_played()
-            self._events.end()
-        except (SessionClosedError, trio.ClosedResourceError) as exc:
-            self._note_the_end()
-            self._events.end(exc)
-
-    def _take(self, event: ServerEvent, nursery: trio.Nursery) -> None:
-        if self._calls is not None:
-            self._calls.observe(event, nursery)
-        if not isinstance(event, ServerContent):
-            self._events.put(event)
-            return
-        try:
-            self._playback.take(event)
-        finally:  # whatever is wrong with the speaker, what was said is not lost
-            rest = without_sound(event)
-            if rest is not None:
-                self._events.put(rest)
-
-    def _note_the_end(self) -> None:
-        self._playback.complete_turn()
-        if self._calls is not None:
-            self._calls.end_all()
-
-    async def _say_goodbye(self) -> None:
+    async def _send_last_messages(self) -> None:
         if self._session.is_closed:
             return
         try:
@@ -303,37 +276,18 @@ class AudioConversation:
     def _fall_silent(self) -> None:
         try:
             self._playback.cut()
-        except Exception as exc:  # noqa: BLE001 - the speaker is somebody else's
-            self._fail(exc)
+        except Exception as exc:  # noqa: BLE001 - it is raised where the block is left
+            self._failures.add(exc)
 
     def _end(self) -> None:
         self._events.end()
         self._stopped.set()
 
-    async def _guard(self, run: Callable[..., Awaitable[None]], *args: object) -> None:
-        try:
-            await run(*args)
-        except Exception as exc:  # noqa: BLE001 - it leaves the block
-            self._fail(exc)
-
-    def _fail(self, failure: Exception) -> None:
-        if self._failure is None:
-            self._failure = failure
-        else:
-            self._failure.add_note(f"After it, the audio conversation met {failure!r}")
-        self._whole.cancel(reason="the audio conversation failed")
-
-    def _raise_what_went_wrong(self) -> None:
+    def _raise_failure(self) -> None:
         ending = self._events.unseen_ending
-        error = self._failure or (ending if isinstance(ending, SessionClosedError) else None)
-        if error is None:
-            return
-        context = error.__context__
-        try:
-            raise error
-        finally:
-            error.__context__ = context  # in place of the cancellation that the error has caused
-            del error, context
+        error = self._failures.first or (ending if isinstance(ending, SessionClosedError) else None)
+        if error is not None:
+            raise_bare(error)
 
 
 def _check_devices(source: object, sink: object) -> None:
@@ -350,7 +304,7 @@ async def _check_free(session: LiveSession) -> None:
         await session.end_audio()  # raises how it has ended
     if session in _conversing:
         raise trio.BusyResourceError("an audio conversation is already in progress for this session")
-    # Nobody else may be receiving, which only receiving tells; cancelled, it takes no event.
+    # Whether another task is receiving shows only by receiving; cancelled, that takes no event.
     with trio.CancelScope() as scope:
         scope.cancel(reason="no event is wanted")
         await session.receive()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 import trio
 
+from .._protocol.sound import is_playable
 from ..types import Part, ServerContent, ServerEvent
-from ._playback import is_pcm
 from ._speech import SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class EventQueue:
 
 def without_sound(content: ServerContent) -> ServerContent | None:
     """*content* without what the speaker plays; None if nothing is left of it."""
-    if not any(is_pcm(blob) for blob in content.audio):
+    if not any(is_playable(blob.mime_type) for blob in content.audio):
         return content
     assert content.model_turn is not None
     parts = [part for part in map(_silent, content.model_turn.parts) if part != Part()]
@@ -115,7 +115,7 @@ def without_sound(content: ServerContent) -> ServerContent | None:
 
 
 def _silent(part: Part) -> Part:
-    if part.inline_data is None or not is_pcm(part.inline_data):
+    if part.inline_data is None or not is_playable(part.inline_data.mime_type):
         return part
     return msgspec.structs.replace(part, inline_data=None)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._samples import SAMPLE_WIDTH, to_samples
+from .._protocol.sound import SAMPLE_WIDTH
+from ._samples import to_samples
 
 if TYPE_CHECKING:
     from array import array

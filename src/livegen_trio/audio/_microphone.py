@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from .._needs_trio import needs_trio
-from ._samples import SAMPLE_WIDTH
+from .._protocol.sound import SAMPLE_WIDTH, check_rate, pcm_bytes
 
-CHUNK_SECONDS: Final = 0.02
-"""What most devices and browsers deliver at once; the service likes 20 to 100 ms."""
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+CHUNK_SECONDS: Final = 0.02  # what most devices and browsers deliver at once; 20 to 100 ms suit the service
 
 
 class PcmStream(trio.abc.ReceiveChannel[bytes]):
     """Chunks of a recording, each given when a microphone would have heard the whole of it.
 
-    The times are counted from the first call of `receive`. Whoever comes late gets the chunks that are due at once,
-    so that delays do not add up. Closing it is only a courtesy: it holds nothing.
+    The times are counted from the first call of `receive`. A late caller gets the chunks that are due at once, so that
+    delays do not add up. It holds nothing that must be closed.
     """
 
     def __init__(self, pcm: bytes, rate: int, chunk_seconds: float) -> None:
@@ -61,19 +63,20 @@ class PcmStream(trio.abc.ReceiveChannel[bytes]):
         await trio.lowlevel.checkpoint()
 
 
-def stream_pcm(pcm: bytes, rate: int, chunk_seconds: float = CHUNK_SECONDS) -> PcmStream:
+def stream_pcm(pcm: Buffer, rate: int, chunk_seconds: float = CHUNK_SECONDS) -> PcmStream:
     """Give *pcm*, 16-bit mono, in real time: the source of an `AudioConversation`, or of `session.send_media_stream`.
 
     Args:
-        pcm: Samples: signed 16-bit, mono.
+        pcm: Samples: signed 16-bit little-endian mono, in bytes or any buffer that an `AudioSource` may yield.
         rate: Samples a second.
         chunk_seconds: The length of a chunk.
 
     Raises:
         ValueError: The length of a chunk or the rate is not above zero.
+        LocalProtocolError: *pcm* is something other than PCM, or the rate is no rate of sound.
     """
     if chunk_seconds <= 0 or rate <= 0:
         raise ValueError(
             f"chunks of {chunk_seconds} s at {rate} Hz can't be given: both have to be above zero"
         )
-    return PcmStream(pcm, rate, chunk_seconds)
+    return PcmStream(bytes(pcm_bytes(pcm)), check_rate(rate), chunk_seconds)

@@ -1,4 +1,4 @@
-"""Where sound goes: what a conversation needs of a loudspeaker."""
+"""Sinks of sound: what a conversation needs of a loudspeaker."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ class AudioSink(Protocol):
     """A loudspeaker: sound is written ahead of time, played without gaps, and can be taken back.
 
     Sound is PCM, signed 16-bit little-endian mono. One task writes; `flush` and `played_samples` are called by any,
-    also while a write waits. While a conversation goes on, nobody else writes. Who opened a sink closes it.
+    also while a write waits. While a conversation goes on, nothing else writes. The opener of a sink closes it.
     """
 
     async def write(self, pcm: bytes, rate: int) -> None:
-        """Play *pcm*, of *rate* samples a second, after what was written before.
+        """Play *pcm*, whole samples in plain bytes, of *rate* samples a second, after what was written before.
 
         Returns when there is room for more: a sink should hold little, say a tenth of a second, since what it holds
         is all that keeps the playing smooth, and all that `flush` has to take back. It may raise whatever is wrong
@@ -28,5 +28,5 @@ class AudioSink(Protocol):
 
     @property
     def played_samples(self) -> int:
-        """How many of the samples written so far have been heard. What was flushed never counts."""
+        """Number of the samples written so far that have been heard. What was flushed never counts."""
         ...

@@ -1,29 +1,32 @@
-"""Where sound comes from: anything that yields PCM, cut anew into chunks that serve the service best."""
+"""Sources of sound: anything that yields PCM, cut into chunks of the length that suits the service."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, runtime_checkable
 
-from ._samples import SAMPLE_WIDTH
+from .._protocol.sound import SAMPLE_WIDTH, pcm_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator
 
     from typing_extensions import Buffer
 
-SOURCE_RATE: Final = 16_000  # Hz; what the service hears best, and what a source has that names none
+SOURCE_RATE: Final = 16_000  # Hz; what the service recognises best, and the rate of a source that names none
+# Seconds of sound in a message, at the least. Browsers' microphones give a sixth of that at once, and messages that
+# small cost more than they carry. No message has more than twice as much, so that a voice detector needn't wait for the
+# end of a long one.
 LEAST_SECONDS: Final = 0.02
-"""Of sound in a message. Browsers' microphones give a sixth of that at once; messages that small cost more than they
-say. No message has more than twice as much, so that a voice detector needn't wait for the end of a long one."""
 
 
 @runtime_checkable
 class AudioSource(Protocol):
     """Sound that knows its rate: a microphone, or a recording that is played like one.
 
-    It yields PCM, signed 16-bit little-endian mono, in chunks of any length, as it is heard. Iterating may raise
-    whatever is wrong with the device. Who opened a source closes it; a conversation only stops reading it.
+    It yields PCM, signed 16-bit little-endian mono, in chunks of any length, as it is heard: bytes or the like, or
+    16-bit integers with the buffer protocol, such as `array("h")` or a numpy array of int16 and shape (n,) or (n, 1).
+    A chunk may end in the middle of a sample, and may be empty. Iterating may raise whatever is wrong with the device.
+    The opener of a source closes it; a conversation only stops reading it.
     """
 
     @property
@@ -32,7 +35,7 @@ class AudioSource(Protocol):
         ...
 
     def __aiter__(self) -> AsyncIterator[Buffer]:
-        """The chunks."""
+        """Iterate over the chunks."""
         ...
 
 
@@ -48,8 +51,13 @@ class Recutter:
         self._held = bytearray()
 
     def cut(self, pcm: Buffer) -> list[bytes]:
-        """The chunks that *pcm* completes; what is too short for one is held back."""
-        self._held += pcm
+        """Return the chunks that *pcm* completes; what is too short for one is held back.
+
+        Raises:
+            LocalProtocolError: It is no PCM; see `pcm_bytes`.
+            TypeError: It has no buffer.
+        """
+        self._held += pcm_bytes(pcm)
         samples = len(self._held) // SAMPLE_WIDTH
         if samples < self._least:
             return []
@@ -60,7 +68,7 @@ class Recutter:
         return chunks
 
     def rest(self) -> list[bytes]:
-        """What is still held back, once nothing more comes. Half a sample is none."""
+        """Return what is still held back, after the last chunk, without half a sample at the end."""
         whole = len(self._held) // SAMPLE_WIDTH * SAMPLE_WIDTH
         rest = bytes(self._held[:whole])
         self._held.clear()

@@ -1,4 +1,4 @@
-"""What the model says aloud, turn by turn: how much of it has come, and how much has been heard."""
+"""The model's speech, turn by turn: how much of it has come, and how much has been heard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechStarted:
-    """A turn of the model begins to be heard.
+    """The beginning of a turn of the model, when its first sound is played.
 
     Attributes:
         turn: Its number. Turns with sound are counted from 1, from the conversation's beginning.
@@ -21,7 +21,7 @@ class SpeechStarted:
 class Speech:
     """The sound of one turn of the model.
 
-    What was heard is known to the sample. Which words these are is not: transcripts come at times of their own.
+    What was heard is known to the sample, but not which words these are: transcripts come at times of their own.
 
     Attributes:
         turn: Its number. Turns with sound are counted from 1, from the conversation's beginning.
@@ -40,11 +40,11 @@ class Speech:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechEnded(Speech):
-    """A turn of the model is not heard any more: all of it was, or it was cut.
+    """The end of a turn of the model: all of it was heard, or it was cut.
 
     Attributes:
-        interrupted: Whether it was cut, by the user's speech or by the end of the conversation. Then more may have
-            been on its way.
+        interrupted: Whether it was cut: by the user's speech, by the end of the conversation, or because its
+            connection broke. Then more may have been on its way.
     """
 
     interrupted: bool
@@ -59,6 +59,7 @@ class SpeechRecord:
         heard: Samples that have been heard, by their rate.
         has_begun: Whether any of it was written to the speaker.
         is_complete: Whether no more will come.
+        was_cut: Whether more was to come when the connection broke.
     """
 
     def __init__(self, turn: int) -> None:
@@ -67,6 +68,7 @@ class SpeechRecord:
         self.heard: Counter[int] = Counter()
         self.has_begun: bool = False
         self.is_complete: bool = False
+        self.was_cut: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -74,7 +76,7 @@ class SpeechRecord:
         return self.is_complete and self.received == self.heard
 
     def so_far(self) -> Speech:
-        """How far it is."""
+        """Return how much of it has come and has been heard so far."""
         return Speech(
             turn=self.turn,
             received_samples=self.received.total(),
@@ -84,7 +86,7 @@ class SpeechRecord:
         )
 
     def ended(self, *, interrupted: bool) -> SpeechEnded:
-        """How far it has come in the end."""
+        """Return how much of it has come and has been heard in the end."""
         return SpeechEnded(
             turn=self.turn,
             received_samples=self.received.total(),
@@ -96,5 +98,5 @@ class SpeechRecord:
 
 
 def seconds_of(samples: Counter[int]) -> float:
-    """How long samples play that are counted by their rate."""
+    """Return how long samples play that are counted by their rate."""
     return sum((count / rate for rate, count in samples.items()), 0.0)

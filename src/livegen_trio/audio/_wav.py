@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._errors import LiveError
-from ._samples import SAMPLE_WIDTH, to_pcm, to_samples
+from .._protocol.sound import SAMPLE_WIDTH
+from ._samples import to_pcm, to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

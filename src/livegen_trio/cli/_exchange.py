@@ -13,6 +13,8 @@ from ..types import ServerContent, ToolCall, ToolCallCancellation
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from typing_extensions import Buffer
+
     from ..audio import ConversationEvent, Recording
     from ..types import FunctionCall, Transcription
     from ._terminal import Screen
@@ -120,7 +122,7 @@ class _NotedSpeaker(VirtualSpeaker):
         super().__init__()
         self._note = note
 
-    async def write(self, pcm: bytes, rate: int) -> None:
+    async def write(self, pcm: Buffer, rate: int) -> None:
         self._note()
         await super().write(pcm, rate)
 

@@ -167,7 +167,7 @@ async def test_a_stream_of_media_is_sent_and_its_end_told() -> None:
 
 @on_every_loop
 async def test_samples_stay_whole_and_a_stream_of_empty_chunks_lets_others_run() -> None:
-    async def microphone() -> Any:  # noqa: RUF029 - it never waits
+    async def microphone() -> Any:
         yield b"\1"
         while not others:
             yield b""

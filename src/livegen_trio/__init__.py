@@ -59,6 +59,7 @@ from .types import (
     EnterpriseWebSearch as EnterpriseWebSearch,
     Event as Event,
     ExaAiSearch as ExaAiSearch,
+    ExchangeEnded as ExchangeEnded,
     ExecutableCode as ExecutableCode,
     FileData as FileData,
     FileSearch as FileSearch,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import base64
 import json
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,7 +64,7 @@ def answer(*ids: str | None, **more: Any) -> t.ToolResponse:
 
 def opened(setup: t.Setup = SETUP, **accepted: object) -> LiveProtocol:
     protocol = LiveProtocol(setup)
-    protocol.start()
+    protocol.opening.start()
     protocol.receive(frame(setupComplete=accepted))
     return protocol
 
@@ -77,11 +76,15 @@ def decode_setup(data: bytes) -> t.Setup:
 
 
 def state_of(protocol: LiveProtocol) -> dict[str, object]:
-    """All of it, for comparison; the ledger of calls by what it holds."""
-    state = dict(vars(protocol))
-    del state["_unreadable_in_row"]
-    calls_known = state.pop("_calls")
-    return {**state, "calls": {name: copy(value) for name, value in vars(calls_known).items()}}
+    """All of it, for comparison; its parts by what they hold."""
+    parts = ("opening", "outgoing", "exchanges", "calls")
+    state = {
+        name: value for name, value in vars(protocol).items() if name not in (*parts, "_unreadable_in_row")
+    }
+    for part in parts:
+        held = vars(getattr(protocol, part)).items()
+        state[part] = {name: repr(value) for name, value in held}
+    return state
 
 
 # The setup
@@ -89,17 +92,17 @@ def state_of(protocol: LiveProtocol) -> dict[str, object]:
 
 def test_the_first_frame_is_the_setup() -> None:
     protocol = LiveProtocol(SETUP)
-    assert json.loads(protocol.start()) == {"setup": {"model": "models/test", "generationConfig": {}}}
+    assert json.loads(protocol.opening.start()) == {"setup": {"model": "models/test", "generationConfig": {}}}
 
 
 @pytest.mark.parametrize("accept", [False, True])
 def test_the_setup_is_sent_only_once(accept: bool) -> None:
     protocol = LiveProtocol(SETUP)
-    protocol.start()
+    protocol.opening.start()
     if accept:
         protocol.receive(frame(setupComplete={}))
     with pytest.raises(LocalProtocolError, match="once"):
-        protocol.start()
+        protocol.opening.start()
 
 
 def test_nothing_may_be_sent_before_the_setup() -> None:
@@ -112,25 +115,25 @@ def test_nothing_may_be_sent_before_the_setup() -> None:
 
 def test_nothing_may_be_sent_until_the_server_has_accepted_the_setup() -> None:
     protocol = LiveProtocol(SETUP)
-    protocol.start()
-    assert not protocol.is_open
+    protocol.opening.start()
+    assert not protocol.opening.is_open
     with pytest.raises(LocalProtocolError, match="setup sent"):
         protocol.send(HELLO)
     assert protocol.receive(frame(setupComplete={})) == []
-    assert protocol.is_open
+    assert protocol.opening.is_open
     assert json.loads(protocol.send(HELLO)) == {
         "clientContent": {"turns": [{"role": "user", "parts": [{"text": "Hello"}]}], "turnComplete": True}
     }
 
 
 def test_the_session_id_is_known_where_the_server_gives_one() -> None:
-    assert opened(sessionId="f162").session_id == "f162"
-    assert opened().session_id is None
+    assert opened(sessionId="f162").opening.session_id == "f162"
+    assert opened().opening.session_id is None
 
 
 def test_what_comes_beside_the_setups_completion_is_passed_on_and_counted() -> None:
     protocol = LiveProtocol(SETUP)
-    protocol.start()
+    protocol.opening.start()
     events = protocol.receive(
         frame(setupComplete={}, sessionResumptionUpdate={"newHandle": "h", "resumable": True})
     )
@@ -140,19 +143,19 @@ def test_what_comes_beside_the_setups_completion_is_passed_on_and_counted() -> N
 
 def test_something_unknown_beside_the_setups_completion_does_not_hide_it() -> None:
     protocol = LiveProtocol(SETUP)
-    protocol.start()
+    protocol.opening.start()
     assert protocol.receive(frame(hologram={"x": 1}, setupComplete={})) == [
         t.UnknownEvent(raw={"hologram": {"x": 1}})
     ]
-    assert protocol.is_open
+    assert protocol.opening.is_open
 
 
 def test_an_empty_message_before_the_setups_completion_says_nothing() -> None:
     protocol = LiveProtocol(SETUP)
     assert protocol.receive("{}") == []
-    protocol.start()
+    protocol.opening.start()
     assert protocol.receive("{}") == []
-    assert not protocol.is_open
+    assert not protocol.opening.is_open
 
 
 def test_a_second_completion_of_the_setup_is_an_event_like_any_other() -> None:
@@ -160,14 +163,14 @@ def test_a_second_completion_of_the_setup_is_an_event_like_any_other() -> None:
     assert protocol.receive(frame(setupComplete={"sessionId": "second"})) == [
         t.SetupComplete(session_id="second")
     ]
-    assert protocol.session_id == "first"
+    assert protocol.opening.session_id == "first"
 
 
 def test_a_server_that_speaks_before_the_setup_is_no_live_server() -> None:
     protocol = LiveProtocol(SETUP)
     with pytest.raises(RemoteProtocolError, match="before the setup"):
         protocol.receive(frame(setupComplete={}))
-    assert not protocol.is_open
+    assert not protocol.opening.is_open
 
 
 @pytest.mark.parametrize(
@@ -185,10 +188,10 @@ def test_a_server_that_speaks_before_the_setup_is_no_live_server() -> None:
 )
 def test_any_other_first_message_is_the_servers_fault(first: str, words: str) -> None:
     protocol = LiveProtocol(SETUP)
-    protocol.start()
+    protocol.opening.start()
     with pytest.raises(RemoteProtocolError, match=words):
         protocol.receive(first)
-    assert not protocol.is_open
+    assert not protocol.opening.is_open
 
 
 @pytest.mark.parametrize("unreadable", ["no JSON", b"no JSON", b"", "[]", '{"x": "\ud800"', b"\xff" * 2000])
@@ -244,6 +247,14 @@ def test_answers_of_functions_do_not_go_into_content() -> None:
     parts = [t.Part(text="so"), t.Part(function_response=t.FunctionResponse(id="1", name="look"))]
     with pytest.raises(LocalProtocolError, match="send_function_responses"):
         opened().send(t.ClientContent(turns=[t.Content(parts=parts)], turn_complete=True))
+
+
+def test_content_that_is_to_be_continued_is_no_question() -> None:
+    protocol = opened()
+    protocol.send(t.ClientContent(turns=[t.Content(role="user", parts=[t.Part(text="First")])]))
+    assert protocol.is_idle
+    protocol.send(HELLO)
+    assert not protocol.is_idle
 
 
 def test_the_context_can_be_updated_but_not_with_nothing() -> None:
@@ -489,7 +500,7 @@ def test_calls_wait_for_their_answers_oldest_first() -> None:
     protocol.receive(calls("1", "2"))
     protocol.receive(calls("3"))
     protocol.send(answer("2"))
-    assert [call.id for call in protocol.pending_calls] == ["1", "3"]
+    assert [call.id for call in protocol.calls.pending] == ["1", "3"]
 
 
 def test_an_answer_goes_out_as_it_is() -> None:
@@ -509,10 +520,10 @@ def test_a_cancelled_call_waits_no_more_and_takes_no_answer() -> None:
     protocol = opened()
     protocol.receive(calls("1", "2"))
     protocol.receive(cancellation("1"))
-    assert [call.id for call in protocol.pending_calls] == ["2"]
+    assert [call.id for call in protocol.calls.pending] == ["2"]
     with pytest.raises(LocalProtocolError, match="'1' of 'look' was already cancelled by the server"):
         protocol.send(answer("2", "1"))
-    assert [call.id for call in protocol.pending_calls] == ["2"]
+    assert [call.id for call in protocol.calls.pending] == ["2"]
 
 
 def test_answers_to_cancelled_calls_can_be_left_out() -> None:
@@ -541,7 +552,7 @@ def test_an_answer_that_cannot_be_written_leaves_its_call_waiting() -> None:
 def test_a_recorded_session_keeps_the_rules(path: Path) -> None:
     setup, *others = load_recording(path)
     protocol = LiveProtocol(decode_setup(setup.data))
-    assert as_written_here(json.loads(protocol.start())) == as_written_here(json.loads(setup.data))
+    assert as_written_here(json.loads(protocol.opening.start())) == as_written_here(json.loads(setup.data))
     ended_turns = 0
     for sender, data in others:
         if sender == "server":
@@ -550,9 +561,9 @@ def test_a_recorded_session_keeps_the_rules(path: Path) -> None:
         message = decode_client_message(data)
         assert not isinstance(message, t.Setup)
         assert as_written_here(json.loads(protocol.send(message))) == as_written_here(json.loads(data))
-    assert protocol.is_open
-    assert (protocol.session_id is not None) == ("Vertex" in path.name)
-    assert not protocol.pending_calls
+    assert protocol.opening.is_open
+    assert (protocol.opening.session_id is not None) == ("Vertex" in path.name)
+    assert not protocol.calls.pending
     assert not (ended_turns and protocol.in_turn)  # most recordings are cut in the middle of a turn
     assert protocol.audio_epoch == 0
     assert (protocol.usage.total_token_count > 0) == (ended_turns > 0)
@@ -563,11 +574,11 @@ def test_a_recorded_session_keeps_the_rules(path: Path) -> None:
 
 def test_a_call_makes_the_exchange_go_on_until_it_is_cancelled() -> None:
     protocol = opened()
-    assert not protocol.awaits_reply
+    assert not protocol.exchanges.awaits_reply
     protocol.receive(calls("1"))
-    assert protocol.awaits_reply
+    assert protocol.exchanges.awaits_reply
     protocol.receive(cancellation("1"))
-    assert not protocol.awaits_reply
+    assert not protocol.exchanges.awaits_reply
 
 
 def test_an_answer_is_replied_to() -> None:
@@ -575,7 +586,7 @@ def test_an_answer_is_replied_to() -> None:
     protocol.receive(calls("1"))
     protocol.receive(content(turnComplete=True))
     protocol.send(answer("1"))
-    assert protocol.awaits_reply
+    assert protocol.exchanges.awaits_reply
 
 
 def test_a_silent_answer_is_not_replied_to() -> None:
@@ -583,7 +594,7 @@ def test_a_silent_answer_is_not_replied_to() -> None:
     protocol.receive(calls("1", "2"))
     protocol.send(answer("1", scheduling="SILENT"))
     protocol.send(answer("2", scheduling="SILENT"))
-    assert not protocol.awaits_reply
+    assert not protocol.exchanges.awaits_reply
 
 
 def test_a_silent_answer_does_not_silence_another_one() -> None:
@@ -591,14 +602,14 @@ def test_a_silent_answer_does_not_silence_another_one() -> None:
     protocol.receive(calls("1", "2"))
     protocol.send(answer("1"))
     protocol.send(answer("2", scheduling="SILENT"))
-    assert protocol.awaits_reply
+    assert protocol.exchanges.awaits_reply
 
 
 def awaiting_reply() -> LiveProtocol:
     protocol = opened()
     protocol.receive(calls("1"))
     protocol.send(answer("1"))
-    assert protocol.awaits_reply
+    assert protocol.exchanges.awaits_reply
     return protocol
 
 
@@ -607,14 +618,13 @@ def awaiting_reply() -> LiveProtocol:
     [
         said("It is warm."),
         content(outputTranscription={"text": "It is warm."}),
-        content(generationComplete=True),
         content(interrupted=True),
     ],
 )
 def test_the_reply_has_come(reply: str) -> None:
     protocol = awaiting_reply()
     protocol.receive(reply)
-    assert not protocol.awaits_reply
+    assert not protocol.exchanges.awaits_reply
 
 
 @pytest.mark.parametrize(
@@ -629,21 +639,21 @@ def test_the_reply_has_come(reply: str) -> None:
 def test_the_reply_has_not_come_yet(other: str) -> None:
     protocol = awaiting_reply()
     protocol.receive(other)
-    assert protocol.awaits_reply
+    assert protocol.exchanges.awaits_reply
 
 
 def test_an_empty_turn_is_a_reply_as_well() -> None:
     protocol = awaiting_reply()
     protocol.receive(content(turnComplete=True))
     protocol.receive(content(turnComplete=True))
-    assert not protocol.awaits_reply
+    assert not protocol.exchanges.awaits_reply
 
 
 def test_another_call_is_a_reply_as_well() -> None:
     protocol = awaiting_reply()
     protocol.receive(calls("2"))
     protocol.receive(cancellation("2"))
-    assert not protocol.awaits_reply
+    assert not protocol.exchanges.awaits_reply
 
 
 # All of it at once
@@ -688,9 +698,9 @@ class RandomWalk(RuleBasedStateMachine):
     def start(self) -> None:
         if self.stage > 0:
             with pytest.raises(LocalProtocolError):
-                self.protocol.start()
+                self.protocol.opening.start()
             return
-        self.protocol.start()
+        self.protocol.opening.start()
         self.stage = 1
 
     @rule(beside=st.sampled_from([{}, {"goAway": {}}, {"hologram": 1}]))
@@ -784,11 +794,11 @@ class RandomWalk(RuleBasedStateMachine):
 
     @invariant()
     def the_state_is_what_has_happened(self) -> None:
-        assert self.protocol.is_open is (self.stage == 2)
+        assert self.protocol.opening.is_open is (self.stage == 2)
         assert self.protocol.audio_epoch == self.interruptions
         assert self.protocol.usage.total_token_count == self.tokens
-        assert [call.id for call in self.protocol.pending_calls] == self.pending
-        assert self.protocol.awaits_reply or not self.pending
+        assert [call.id for call in self.protocol.calls.pending] == self.pending
+        assert self.protocol.exchanges.awaits_reply or not self.pending
 
     @invariant()
     def answers_to_cancelled_calls_are_told_from_others(self) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from livegen_trio import types as t
-from livegen_trio._protocol.turn_rules import ends_exchange, ends_turn, has_answer, has_content, opens_turn
+from livegen_trio._protocol.turn_rules import ends_exchange, ends_turn, has_answer, has_parts, opens_turn
 from support.struct_strategies import structs
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 WORDS = t.Transcription(text=" so")
 SILENCE = t.Transcription()
+SILENT = t.Blob(mime_type="audio/pcm", data=b"")
+SOUND = t.Blob(mime_type="audio/pcm", data=b"\0\0")
+RESULT = t.CodeExecutionResult(outcome="OUTCOME_OK")
 SPOKEN = t.Content(parts=[t.Part(text="so")])
 
 OTHER_EVENTS: list[ServerEvent] = [
@@ -29,24 +32,33 @@ OTHER_EVENTS: list[ServerEvent] = [
 
 
 @pytest.mark.parametrize(
-    ("content", "is_content", "is_answer"),
+    ("content", "opens", "is_answer"),
     [
         (t.ServerContent(model_turn=SPOKEN), True, True),
-        (t.ServerContent(output_transcription=WORDS), True, True),
-        (t.ServerContent(input_transcription=WORDS), True, False),
-        (t.ServerContent(interim_input_transcription=WORDS), True, False),
-        (t.ServerContent(input_transcription=WORDS, output_transcription=WORDS), True, True),
+        (t.ServerContent(output_transcription=WORDS), False, True),
+        (t.ServerContent(input_transcription=WORDS), False, False),
+        (t.ServerContent(interim_input_transcription=WORDS), False, False),
+        (t.ServerContent(input_transcription=WORDS, output_transcription=WORDS), False, True),
         (t.ServerContent(), False, False),
         (t.ServerContent(model_turn=t.Content()), False, False),
+        (
+            t.ServerContent(model_turn=t.Content(parts=[t.Part(text="", thought_signature=b"s")])),
+            False,
+            False,
+        ),
+        (t.ServerContent(model_turn=t.Content(parts=[t.Part(inline_data=SILENT)])), False, False),
+        (t.ServerContent(model_turn=t.Content(parts=[t.Part(), t.Part(inline_data=SOUND)])), True, True),
+        (t.ServerContent(model_turn=t.Content(parts=[t.Part(code_execution_result=RESULT)])), True, True),
         (t.ServerContent(output_transcription=SILENCE, input_transcription=SILENCE), False, False),
         (t.ServerContent(turn_complete=True, interrupted=True, generation_complete=True), False, False),
         (t.ServerContent(waiting_for_input=True), False, False),
     ],
 )
-def test_content_is_what_somebody_says_and_an_answer_what_the_model_says(
-    content: t.ServerContent, is_content: bool, is_answer: bool
+def test_parts_that_are_not_empty_open_a_turn_and_transcriptions_only_go_on_with_one(
+    content: t.ServerContent, opens: bool, is_answer: bool
 ) -> None:
-    assert (has_content(content), has_answer(content)) == (is_content, is_answer)
+    assert (has_parts(content), has_answer(content)) == (opens, is_answer)
+    assert opens_turn(content) is (opens or content.turn_complete)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +66,10 @@ def test_content_is_what_somebody_says_and_an_answer_what_the_model_says(
     [
         t.ToolCall(),
         t.ServerContent(model_turn=SPOKEN),
-        t.ServerContent(input_transcription=WORDS),
         t.ServerContent(turn_complete=True),
     ],
 )
-def test_a_turn_opens_with_anything_said_or_called_or_with_its_end(event: ServerEvent) -> None:
+def test_a_turn_opens_with_content_or_a_call_or_with_its_end(event: ServerEvent) -> None:
     assert opens_turn(event)
 
 
@@ -68,10 +79,14 @@ def test_a_turn_opens_with_anything_said_or_called_or_with_its_end(event: Server
         t.ServerContent(generation_complete=True),
         t.ServerContent(interrupted=True),
         t.ServerContent(output_transcription=SILENCE),
+        t.ServerContent(output_transcription=WORDS),
+        t.ServerContent(input_transcription=WORDS),
         *OTHER_EVENTS,
     ],
 )
-def test_a_turn_does_not_open_with_a_stray_mark_or_another_event(event: ServerEvent) -> None:
+def test_a_turn_does_not_open_with_a_stray_mark_late_transcription_or_another_event(
+    event: ServerEvent,
+) -> None:
     assert not opens_turn(event)
 
 
@@ -122,4 +137,4 @@ def test_other_events_end_no_exchange(event: ServerEvent) -> None:
 @given(structs(t.ServerContent))
 def test_whatever_ends_a_turn_could_have_opened_it(content: t.ServerContent) -> None:
     assert opens_turn(content) or not ends_turn(content)
-    assert has_content(content) or not has_answer(content)
+    assert has_answer(content) or not has_parts(content)

@@ -112,14 +112,14 @@ class Connection:
     async def _set_up(self, transport: Transport) -> None:
         shared, protocol = self._shared, self._shared.protocol
         try:
-            await transport.send(protocol.start())
-            while not protocol.is_open:
+            await transport.send(protocol.opening.start())
+            while not protocol.opening.is_open:
                 frame = await transport.receive()
                 events = protocol.receive(frame)
                 shared.observers.notify(events)
                 shared.inbox.put(events, len(frame))
         except ConnectionClosed as closed:
-            raise _rejected(closed, resuming=protocol.is_resuming) from None
+            raise _rejected(closed, resuming=protocol.opening.is_resuming) from None
         except RemoteProtocolError as exc:
             await _close(transport, exc.code, str(exc))  # noqa: ASYNC120 - then the cancellation counts
             raise _unusable(exc) from exc

@@ -13,7 +13,7 @@ from .._protocol.session_rules import LiveProtocol
 from .._resumption.history import History
 from .._resumption.ledger import Kind
 from .._session.closed import Ending
-from .._session.interface import Earlier
+from .._session.interface import Asked
 from .._session.statistics import SessionStatistics
 from ..types import (
     ContextUpdate,
@@ -27,6 +27,7 @@ from ..types import (
 )
 from .acknowledgement import SETUP_FRAMES
 from .checkpoints import EveryNthCheckpoint
+from .exchange_timer import ExchangeTimer
 from .inbox import Inbox
 from .next_setup import NextSetup
 from .observers import Observers
@@ -100,6 +101,7 @@ class Engine:
             history=history,
             timing=options.timing,
         )
+        self._exchange_timer = ExchangeTimer(self.protocol.exchanges, self._note_expired)
         self._changing = trio.lowlevel.ParkingLot()
         self._observe_events()
         self._supervisor = Supervisor(self._shared, options.reconnection, taken_over=earlier, ended=self._end)
@@ -129,6 +131,7 @@ class Engine:
 
     async def start(self, nursery: trio.Nursery, session: LiveSession) -> None:
         """Start everything in *nursery*; returns when the server has accepted the setup."""
+        self._exchange_timer.start(nursery)
         await nursery.start(self._tool_runner.run, session)
         await nursery.start(self._tools.run, self.send)
         nursery.start_soon(self._supervisor.tasks.run)
@@ -144,13 +147,17 @@ class Engine:
     async def say(self, content: Content, *, turn_complete: bool) -> None:
         """Have content sent, in the way that suits the model at the time when there is room for it."""
         await self.outbox.wait_for_room(Kind.CONTROL)
-        self.put(self.protocol.said(content, turn_complete=turn_complete))
+        self.put(self.protocol.outgoing.content_message(content, turn_complete=turn_complete))
 
-    async def ask(self, content: Content) -> Earlier:
-        """Have content sent that is to be answered; returns what is not the answer to it."""
+    async def ask(self, content: Content) -> Asked:
+        """Send content that is to be answered; return its exchange, and the number of events that came before it."""
         await self.outbox.wait_for_room(Kind.CONTROL)
-        self.put(self.protocol.question(content))
-        return Earlier(self.inbox.unread_events, self.protocol.in_turn)
+        if self.inbox.is_receiving:  # with no checkpoint from here to the caller's first `receive`
+            raise trio.BusyResourceError("another task receives from this session, and would get the answer")
+        self.put(self.protocol.outgoing.question(content))
+        exchange = self.protocol.exchanges.newest
+        exchange.is_asked = True
+        return Asked(self.inbox.unread_events, exchange)
 
     async def send(self, message: RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""
@@ -214,11 +221,11 @@ class Engine:
         history = self._shared.history
         contents = () if history is None else history.contents(without=ledger.waiting_numbers)
         return ResumeState(
-            model=protocol.model,
+            model=protocol.opening.setup.model,
             handle=protocol.resumption_handle,
             transparent=self._shared.setup.is_transparent,
             taken_at=time.time(),  # two processes share no other clock
-            pending_calls=protocol.pending_calls,
+            pending_calls=protocol.calls.pending,
             unacknowledged=ledger.waiting + ledger.unacknowledged,
             in_turn=protocol.in_turn,
             usage=msgspec.structs.replace(protocol.usage, unknown_fields={}),
@@ -264,6 +271,7 @@ class Engine:
         """Send what was accepted, say goodbye, and end everything, within the close time-out."""
         self._tool_runner.cancel()
         self._tools.cancel()
+        self._exchange_timer.stop()
         self.inbox.close()
         self.outbox.close()
         self._supervisor.close()
@@ -295,6 +303,11 @@ class Engine:
 
     def _report(self, event: ServerEvent) -> None:
         self.inbox.put([event], 0)
+
+    def _note_expired(self, event: ServerEvent | None) -> None:
+        if event is not None:
+            self._report(event)
+        self._supervisor.hand_over.look_again()
 
     def _observe_events(self) -> None:
         observers, history = self._shared.observers, self._shared.history

@@ -48,6 +48,11 @@ class Inbox:
         return self._is_closed
 
     @property
+    def is_receiving(self) -> bool:
+        """Whether a task waits for the next event."""
+        return self._is_receiving
+
+    @property
     def ending(self) -> Ending | None:
         """The ending of the session, if it has ended."""
         return self._ending

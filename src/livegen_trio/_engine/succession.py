@@ -126,7 +126,7 @@ class Succession:
         self._count_connection()
 
     def _calls_taken_over(self) -> list[ServerEvent]:
-        calls = self._shared.protocol.pending_calls
+        calls = self._shared.protocol.calls.pending
         if self._taken_over is None or not calls:
             return []
         event = ToolCall(function_calls=calls)
@@ -156,7 +156,7 @@ class Succession:
         """Mark the start of an activity again, which the server has heard of on another connection only."""
         ledger = self._shared.outbox.ledger
         first = ledger.first_of(_ACTIVITY_MARKS)
-        if first == _END or (first is None and self._shared.protocol.in_activity):
+        if first == _END or (first is None and self._shared.protocol.outgoing.in_activity):
             ledger.precede(_START, Kind.MARK, trio.current_time())
 
     def _send_history(self) -> None:

@@ -105,7 +105,7 @@ class Supervisor:
         if asked is not None and state in (State.DIALLING, State.WAITING, State.LEAVING):
             raise trio.BusyResourceError("the session is already on its way to another connection")
         shared.backend.prepare_setup(shared.setup.make(asked))  # raises before anything is left
-        if state in (State.LIVE, State.HANDING_OVER) and shared.protocol.in_activity:
+        if state in (State.LIVE, State.HANDING_OVER) and shared.protocol.outgoing.in_activity:
             raise LocalProtocolError("an activity is under way; end it before you resume the session")
         shared.setup.asked = asked or shared.setup.asked
         if self._settled.is_set():

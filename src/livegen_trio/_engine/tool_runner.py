@@ -91,7 +91,7 @@ class ToolRunner:
         self._session: LiveSession
         self._running: dict[str | None, _RunningCall] = {}
         self._finishing: set[_RunningCall] = set()
-        self._unanswered = UnansweredCalls(protocol.is_pending, report)
+        self._unanswered = UnansweredCalls(protocol.calls.is_pending, report)
         self._limiter = trio.CapacityLimiter(CALLS_AT_ONCE)
         self._threads = trio.CapacityLimiter(THREADS)
 
@@ -150,7 +150,7 @@ class ToolRunner:
 
     def _room_for(self, calls: Sequence[FunctionCall]) -> int:
         """Return how many of *calls*, which are pending already, leave the number of pending calls within its bound."""
-        excess = max(0, self._protocol.pending_call_count - MAX_PENDING_CALLS)
+        excess = max(0, len(self._protocol.calls) - MAX_PENDING_CALLS)
         return max(0, len(calls) - excess)
 
     def _begin(self, call: FunctionCall, nursery: trio.Nursery) -> None:
@@ -209,7 +209,7 @@ class ToolRunner:
         error = ToolError(message)
         for begin in range(0, len(calls), _REFUSALS_IN_A_MESSAGE):
             some = calls[begin : begin + _REFUSALS_IN_A_MESSAGE]
-            refused = [call for call in some if self._protocol.is_pending(call)]
+            refused = [call for call in some if self._protocol.calls.is_pending(call)]
             for call in refused:
                 self._report(ToolFailed(call=call, message=message, error=error))
             if refused:

@@ -35,6 +35,8 @@ class ModelProfile:
         blocking_functions: Whether it can wait for a function's answer.
         non_blocking_functions: Whether it can go on speaking meanwhile.
         default_behavior: Behavior of a function that doesn't set one; None is not known. Nothing is checked by it.
+        ends_calling_turn: Whether it ends its turn after a call that it waits for, and replies to the answer in another
+            turn; None is not known. With a call that it doesn't wait for, every model ends its turn.
         json_schema: Whether it reads functions' parameters as JSON schemas, or only in the service's subset of OpenAPI.
         scheduling: Whether an answer may say when the model speaks of it.
         response_media: MIME types that it reads in `FunctionResponse.parts`; None is not known.
@@ -65,6 +67,7 @@ class ModelProfile:
     blocking_functions: bool = True
     non_blocking_functions: bool = True
     default_behavior: Behavior | None = None
+    ends_calling_turn: bool | None = None
     json_schema: bool = True
     scheduling: bool = True
     response_media: frozenset[str] | None = None
@@ -110,6 +113,7 @@ _SAMPLING: Final = frozenset({"candidate_count", "temperature", "top_p", "top_k"
 _NATIVE_AUDIO: Final = ModelProfile(
     response_modalities=frozenset({"AUDIO"}),
     default_behavior="BLOCKING",
+    ends_calling_turn=False,
     response_media=frozenset(),
     refused_history=frozenset({"function_call", "function_response"}),
     history_audio=False,
@@ -122,6 +126,7 @@ _NATIVE_AUDIO: Final = ModelProfile(
     sources={
         "response_modalities": f"{_LIVE_GUIDE}; {_PYDANTIC}, 2026-09-28: TEXT closes the connection with 1007",
         "default_behavior": _LIVE_GUIDE,
+        "ends_calling_turn": f"{_LIVE_GUIDE}: it pauses until the answer",
         "response_media": f"{_PYDANTIC}, 2026-09-28: it guesses what is in them",
         "refused_history": f"{_PYDANTIC}, 2026-09-28: 1007",
         "history_audio": f"{_PYDANTIC}, 2026-09-28: 1007",
@@ -138,11 +143,13 @@ _FLASH_2_5: Final = ModelProfile(
     # Half-cascade, on Vertex AI: speech is synthesised from text.
     response_modalities=frozenset({"AUDIO", "TEXT"}),
     thinking=False,
+    ends_calling_turn=True,
     typed_turns_see_video=False,
     text_interrupts=True,
     sources={
         "response_modalities": f"{_PYDANTIC}, 2026-09-28",
         "thinking": f"{_PYDANTIC}, 2026-09-28: a level or a budget closes the connection with 1007",
+        "ends_calling_turn": f"{_PYDANTIC}, 2026-09: one turnComplete after the call, another after the answer",
         "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
         "text_interrupts": f"{_PYDANTIC}, 2026-10-20; without a voiceActivity",
     },
@@ -154,6 +161,7 @@ _FLASH_LIVE_3_1: Final = ModelProfile(
     ignored_settings=_SAMPLING,
     non_blocking_functions=False,
     default_behavior="BLOCKING",
+    ends_calling_turn=False,
     scheduling=False,
     response_media=_IMAGES_AND_TEXT,
     client_content="history",
@@ -170,6 +178,7 @@ _FLASH_LIVE_3_1: Final = ModelProfile(
         "ignored_settings": _FIREBASE,
         "non_blocking_functions": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: taken, and silent until the answer",
         "default_behavior": _MODEL_PAGE,
+        "ends_calling_turn": f"{_MODEL_PAGE}: functions are synchronous only",
         "scheduling": _MODEL_PAGE,
         "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
         "client_content": f"{_LIVE_GUIDE}; livekit/agents#5262, google/adk-python#5018: 1007 for content later on",
@@ -188,6 +197,7 @@ _LIVE_3_8: Final = ModelProfile(
     thinking=False,
     ignored_settings=_SAMPLING,
     default_behavior="NON_BLOCKING",
+    ends_calling_turn=False,
     response_media=_IMAGES_AND_TEXT,
     typed_turns_see_video=False,
     text_interrupts=True,
@@ -201,6 +211,7 @@ _LIVE_3_8: Final = ModelProfile(
         "thinking": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: any level closes the connection with 1007",
         "ignored_settings": _FIREBASE,
         "default_behavior": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16",
+        "ends_calling_turn": f"{_MODEL_PAGE}: with BLOCKING it pauses until the answer",
         "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
         "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
         "text_interrupts": f"{_PYDANTIC}, 2026-10-19",

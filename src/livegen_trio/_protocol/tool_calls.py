@@ -131,17 +131,17 @@ class CallLedger:
             if call_id and not response.will_continue:
                 answered_here.add(call_id)
 
-    def answer(self, responses: Sequence[FunctionResponse]) -> None:
-        """Settle the calls that *responses* answer for good."""
-        for response in responses:
-            if not response.will_continue:
-                self._answer(response)
+    def answer(self, responses: Sequence[FunctionResponse]) -> list[FunctionCall]:
+        """Settle the calls that *responses* answer for good, and return them."""
+        settled = [self._answer(response) for response in responses if not response.will_continue]
+        return [call for call in settled if call is not None]
 
-    def _answer(self, response: FunctionResponse) -> None:
+    def _answer(self, response: FunctionResponse) -> FunctionCall | None:
         number = self._number_of(response)
         call = None if number is None else self._remove(number)
         if call_id := response.id or (call and call.id):
             self._settle(call_id, _ANSWERED)
+        return call
 
     def _number_of(self, response: FunctionResponse) -> int | None:
         if response.id in self._by_id:

@@ -5,24 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from .._protocol.exchanges import Exchange
     from .._protocol.session_rules import LiveProtocol
     from ..types import ServerEvent
 
 
-class Earlier(NamedTuple):
-    """What there was already when a message was accepted.
+class Asked(NamedTuple):
+    """A question that was accepted.
 
     Attributes:
-        unread: How many events had arrived and not been received.
-        in_turn: Whether a turn of the model's was under way.
+        unread: Number of events that had arrived before, and not been received.
+        exchange: Its account, kept by the engine.
     """
 
     unread: int
-    in_turn: bool
+    exchange: Exchange
 
 
 class Events(Protocol):
     """Where events wait for their consumer."""
+
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a task waits for the next event."""
+        ...
 
     async def receive(self) -> ServerEvent:
         """The next event; see `Inbox.receive`."""

@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 import trio
 
-from .._errors import ToolError
 from .._protocol.contents import as_content, as_instruction
-from .._protocol.turn_rules import ends_exchange, ends_turn
 from ..types import (
     ActivityEnd,
     ActivityStart,
     Blob,
     RealtimeInput,
-    Reconnected,
-    ToolCall,
 )
+from .answers import read_answer
 from .interface import EventSource
-from .turns import TurnReader, TurnRecord
+from .turns import TurnReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
         ToolResponse,
         UsageMetadata,
     )
-    from .interface import Earlier
+    from .interface import Asked
     from .statistics import SessionStatistics
     from .turns import TurnResult
 
@@ -97,7 +94,7 @@ class SessionEngine(EventSource, Protocol):
         """Call *operation* on the engine's event loop, and return its result. Only for what takes no time."""
         ...
 
-    async def ask(self, content: Content) -> Earlier: ...
+    async def ask(self, content: Content) -> Asked: ...
 
     def leaves_to_caller(self, call: FunctionCall) -> bool: ...
 
@@ -140,7 +137,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     @property
     def session_id(self) -> str | None:
         """The server's name for the session; only Vertex AI gives one."""
-        return self._engine.protocol.session_id
+        return self._engine.protocol.opening.session_id
 
     @property
     def resumption_handle(self) -> str | None:
@@ -163,7 +160,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     @property
     def pending_calls(self) -> Sequence[FunctionCall]:
         """The tool calls that wait for their answer, oldest first, whoever is to give it."""
-        return self._engine.protocol.pending_calls
+        return self._engine.protocol.calls.pending
 
     def statistics(self) -> SessionStatistics:
         """How full the buffers are now, and what became of what they held."""
@@ -200,19 +197,18 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
 
         Raises:
             ToolError: The model called a function that no tool of the session carries out; read `turns` instead.
+            trio.BusyResourceError: Another task receives from this session; nothing has been sent.
             SessionClosedError: The session ended before the answer did.
             LocalProtocolError: There is nothing in *content*, or it would be history; or as in `send`.
         """
-        await self._skip_earlier_turns(await self._engine.ask(as_content(content)))
-        record = TurnRecord()
-        while True:
-            event = await self._engine.receive_or_raise()
-            if isinstance(event, Reconnected) and event.turn_cut:
-                record = TurnRecord()  # the model speaks the turn anew
-            record.add(event)
-            self._check_carried_out(event)
-            if ends_exchange(event) and not self._engine.protocol.awaits_reply:
-                return record.result()
+        if self._engine.inbox.is_receiving:
+            raise trio.BusyResourceError("another task receives from this session, and would get the answer")
+        asked = await self._engine.ask(as_content(content))
+        self._turns = TurnReader(self._engine)
+        try:
+            return await read_answer(self._engine, asked)
+        finally:
+            asked.exchange.is_asked = False
 
     # Sending
 
@@ -398,22 +394,6 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         if isinstance(data, Blob):
             mime_type, data = data.mime_type, data.data
         await self._engine.send_media(kind, data, mime_type)
-
-    async def _skip_earlier_turns(self, earlier: Earlier) -> None:  # noqa: ASYNC910 - it follows a send
-        """Receive what came before the message that was just accepted, and the rest of the turn that it interrupts."""
-        unread, in_turn = earlier
-        self._turns = TurnReader(self._engine)
-        for _ in range(unread):
-            await self._engine.receive_or_raise()
-        while in_turn:
-            in_turn = not ends_turn(await self._engine.receive_or_raise())
-
-    def _check_carried_out(self, event: ServerEvent) -> None:
-        if not isinstance(event, ToolCall):
-            return
-        for call in event.function_calls:
-            if self._engine.leaves_to_caller(call):
-                raise ToolError(f"the model called {call.name!r}, which no tool of this session carries out")
 
 
 def _same(state: ResumeState, saved: ResumeState | None) -> bool:

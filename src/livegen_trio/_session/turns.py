@@ -10,7 +10,7 @@ import trio
 
 from .._protocol.turn_rules import ends_turn, opens_turn
 from .._protocol.usage import add_usage
-from ..types import ServerContent, ToolCall, UsageMetadata
+from ..types import ExchangeEnded, ServerContent, ToolCall, UsageMetadata
 
 if TYPE_CHECKING:
     from ..types import Blob, FunctionCall, ServerEvent, Transcription
@@ -31,7 +31,8 @@ class TurnResult:
         input_transcript: What the user was heard to say, if input transcription is on.
         output_transcript: What the model said in `audio`, if output transcription is on.
         tool_calls: The functions that the model called.
-        interrupted: Whether the user spoke over it; then not all of `audio` was wanted any more.
+        interrupted: Whether it was cut off: by the user, who then wanted not all of `audio` any more, or by a change of
+            the connection after which the model hasn't gone on.
         reason: Why the turn ended, if the server says so.
         usage: The tokens that were reported while the turn went on.
     """
@@ -56,12 +57,13 @@ class TurnRecord:
         self._input: list[str] = []
         self._output: list[str] = []
         self._calls: list[FunctionCall] = []
+        self._whole_turns = (0, 0, 0)  # how much of the answer is of turns that have ended
         self._interrupted = False
         self._reason: str | None = None
         self._usage: UsageMetadata | None = None
 
     def add(self, event: ServerEvent) -> None:
-        """Take the next event."""
+        """Add the next event."""
         match event:
             case ServerContent():
                 self._add_content(event)
@@ -69,8 +71,15 @@ class TurnRecord:
                 self._calls.extend(event.function_calls)
             case UsageMetadata():
                 self._usage = event if self._usage is None else add_usage(self._usage, event)
+            case ExchangeEnded():
+                self._interrupted |= event.cut
             case _:
                 pass  # no part of a turn's result
+
+    def drop_turn(self) -> None:
+        """Drop what the model has said in the turn under way, since it says it again."""
+        texts, blobs, transcripts = self._whole_turns
+        del self._text[texts:], self._audio[blobs:], self._output[transcripts:]
 
     def result(self) -> TurnResult:
         """What has been collected so far."""
@@ -93,6 +102,8 @@ class TurnRecord:
         self._output.append(_words(content.output_transcription))
         self._interrupted |= content.interrupted
         self._reason = content.turn_complete_reason or self._reason
+        if content.turn_complete:
+            self._whole_turns = (len(self._text), len(self._audio), len(self._output))
 
 
 class Turn:

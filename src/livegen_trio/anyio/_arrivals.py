@@ -50,6 +50,11 @@ class Arrivals:
         """The end on Trio. For Trio only."""
         return self._forwarding
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a task waits for the next event."""
+        return self._receiving
+
     async def receive(self) -> ServerEvent:
         """Receive the next event. Cancelling this loses none.
 

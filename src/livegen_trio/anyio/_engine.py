@@ -10,7 +10,7 @@ import anyio.lowlevel
 import trio
 
 from .._resumption.ledger import Kind
-from .._session.interface import Earlier
+from .._session.interface import Asked
 from ._arrivals import Arrivals
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .._engine.engine import Engine
     from .._protocol.codec import MediaKind
+    from .._protocol.exchanges import Exchange
     from .._protocol.session_rules import LiveProtocol
     from .._session.session import Operations
     from .._session.statistics import SessionStatistics
@@ -115,10 +116,10 @@ class RemoteEngine:
 
     # Sending
 
-    async def ask(self, content: Content) -> Earlier:
-        """Send content that is to be answered; return what was there before."""
-        arrived, in_turn = await self._bridge.call(partial(self._ask, content))
-        return Earlier(arrived - self.inbox.received, in_turn)
+    async def ask(self, content: Content) -> Asked:
+        """Send content that is to be answered; return its exchange, and the number of events that came before it."""
+        arrived, exchange = await self._bridge.call(partial(self._ask, content))
+        return Asked(arrived - self.inbox.received, exchange)
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Send a chunk of media, whole or not at all. Waits for Trio only if there is no room."""
@@ -150,9 +151,9 @@ class RemoteEngine:
 
     # On Trio
 
-    async def _ask(self, content: Content) -> tuple[int, bool]:
-        earlier = await self._engine.ask(content)
-        return self.inbox.forwarding.arrived, earlier.in_turn
+    async def _ask(self, content: Content) -> tuple[int, Exchange]:
+        asked = await self._engine.ask(content)
+        return self.inbox.forwarding.arrived, asked.exchange
 
     def _put_media(self, frame: bytes) -> None:
         self._media_put += len(frame)

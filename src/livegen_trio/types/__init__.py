@@ -152,6 +152,7 @@ from ._server import (
     VoiceActivityDetectionSignal as VoiceActivityDetectionSignal,
 )
 from ._session import (
+    ExchangeEnded as ExchangeEnded,
     Reconnected as Reconnected,
     Reconnecting as Reconnecting,
     ToolCallUnanswered as ToolCallUnanswered,

@@ -20,7 +20,14 @@ from ._enums import (
 from ._generation import VoiceConsentSignature
 from ._grounding import GroundingMetadata, UrlContextMetadata
 from ._media import Blob, Transcription
-from ._session import Reconnected, Reconnecting, ToolCallUnanswered, ToolFailed, UnreadableFrame
+from ._session import (
+    ExchangeEnded,
+    Reconnected,
+    Reconnecting,
+    ToolCallUnanswered,
+    ToolFailed,
+    UnreadableFrame,
+)
 
 
 class SetupComplete(Event):
@@ -237,5 +244,6 @@ ServerEvent: TypeAlias = (
     | Reconnected
     | ToolFailed
     | ToolCallUnanswered
+    | ExchangeEnded
 )
 """All that a session receives: what a server sends, and what the session says of itself."""

@@ -90,3 +90,16 @@ class ToolCallUnanswered(Event, kw_only=True):
 
     call: FunctionCall
     seconds: float = 0.0
+
+
+class ExchangeEnded(Event):
+    """The answer that `LiveSession.ask` waits for is over, though no event of the server's ends it.
+
+    Its last tool call was answered after the end of its turn, and the answer asks for no reply; or what might have
+    followed has not come in time.
+
+    Attributes:
+        cut: Whether the connection has changed meanwhile, so that part of the answer may be missing.
+    """
+
+    cut: bool = False

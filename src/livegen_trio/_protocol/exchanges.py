@@ -1,0 +1,381 @@
+"""The exchanges of a session: which question the model answers with what it says. Pure.
+
+The Live API has no ids for turns: which question an event answers has to be inferred. An exchange is a question, any
+number of turns with tool calls in them, and one last turn. The rules, and what they rest on, are in docs/turns.md.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from ..types import ExchangeEnded
+from .turn_rules import ends_exchange, has_answer, has_parts, is_in_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ..types import FunctionCall, ServerContent, ServerEvent, ToolCall
+
+# Seconds to wait for another turn after the end of one that may have been the last. The next one begins within one or
+# two as a rule.
+REPLY_GRACE: Final = 3.0
+
+# Seconds to wait where another turn is likely.
+LIKELY_GRACE: Final = 5.0
+
+# Seconds after a reconnection until an answer that it cut counts as lost. A model that speaks a cut turn again has been
+# seen to begin within one.
+REPEAT_GRACE: Final = 10.0
+
+# Questions that nobody has answered are remembered up to this number; the oldest are forgotten.
+_MOST_EXPECTED: Final = 64
+
+
+@dataclass(eq=False, slots=True)
+class Exchange:
+    """A question and its answer, or what the model says without a question.
+
+    Its reader finds the answer among the session's events by the marks, each of which is an event itself.
+
+    Attributes:
+        is_asked: Whether a reader waits for its end.
+        has_begun: Whether a turn of its answer has begun.
+        begins_with: The event with which the answer begins; what came before answers something older. None if all
+            that has come since the question belongs to it.
+        repeats_with: The event with which the model begins to speak a cut turn again.
+        ends_with: The last event, as soon as it is known.
+        tool_calls: The calls of its turns.
+    """
+
+    is_asked: bool = False
+    has_begun: bool = False
+    begins_with: ServerEvent | None = None
+    repeats_with: ServerEvent | None = None
+    ends_with: ServerEvent | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+
+    # For `Exchanges`.
+    is_behind: bool = False  # something older was to be answered when it was asked
+    pending_calls: int = 0
+    awaits_reply: bool = False  # an answer of ours was sent, and nothing has replied to it
+    is_uncertain: bool = False  # the connection has changed since it was asked or last heard of
+    was_cut: bool = False
+    grace: float | None = None  # seconds after which it is over without another event
+
+
+@dataclass(eq=False, slots=True)
+class _Turn:
+    """The turn under way, and what matters of it."""
+
+    exchange: Exchange
+    has_cause: bool  # whether anything is known that may have made the model begin it
+    has_content: bool = False
+    is_cut: bool = False
+    may_answer: bool = False  # something has come since the last question
+    # About the calls in it: whether a model that makes them ends its turn, and what has come around our answer to them.
+    call_ends_turn: bool | None = None
+    is_generated: bool = False
+    was_generated: bool = False
+    has_tail: bool = False
+    reply_grace: float | None = None
+
+
+class Exchanges:
+    """The account of the exchanges under way: one turn at most, and those that the model has yet to answer.
+
+    Attributes:
+        in_turn: Whether a turn is under way: content of it has come, its end has not.
+        is_quiet: Whether it is, and of what comes next only marks and calls change anything.
+        may_speak: Whether something may have the model begin a turn without a question, such as speech.
+        newest: The exchange of the newest question.
+        notify_change: Called after changes between turns; `grace` may be another. It must not block.
+    """
+
+    def __init__(self) -> None:
+        self._turn: _Turn | None = None
+        self._expected: deque[Exchange] = deque()  # what the model is to answer, in order
+        self._by_call: dict[str, Exchange] = {}
+        self._settled: list[Exchange] = []  # over, without an event that says so
+        self._is_cut = False  # the model was interrupted since its last turn
+        self._is_connected = True
+        self.in_turn: bool = False
+        self.is_quiet: bool = False
+        self.may_speak: bool = True  # a session may begin with a greeting
+        self.newest: Exchange = Exchange()
+        self.notify_change: Callable[[], None] = _ignore
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the model has nothing to say, and no tool call waits."""
+        return not (self.in_turn or self._expected or self._by_call)
+
+    @property
+    def awaits_reply(self) -> bool:
+        """Whether a tool call waits for its answer, or an answer for the model's reply."""
+        in_turn = self._turn is not None and self._turn.exchange.awaits_reply
+        return bool(self._by_call) or in_turn or any(one.awaits_reply for one in self._expected)
+
+    @property
+    def grace(self) -> float | None:
+        """Seconds from now until `expire` is to be called, unless something changes before; None for never."""
+        if self._settled:
+            return 0.0
+        if self._turn is not None or not self._is_connected:
+            return None
+        return max((one.grace for one in self._expected if one.grace is not None), default=None)
+
+    # What is sent
+
+    def ask(self) -> Exchange:
+        """Begin an exchange with a question."""
+        turn = self._turn
+        exchange = Exchange(is_behind=turn is not None or bool(self._expected))
+        if turn is not None:
+            turn.may_answer = self.is_quiet = False
+        self._expected.append(exchange)
+        if len(self._expected) > _MOST_EXPECTED:
+            self._expected.popleft()
+        self.newest = exchange
+        self.notify_change()
+        return exchange
+
+    def answer(self, settled: Sequence[FunctionCall], ids: Iterable[str], *, is_silent: bool) -> None:
+        """Note answers to tool calls.
+
+        Args:
+            settled: The calls that wait no more.
+            ids: Of all calls that are answered, for good or for now.
+            is_silent: Whether none of the answers asks for a reply.
+        """
+        exchanges = {id(one): one for one in map(self._by_call.get, ids) if one is not None}
+        for call in settled:
+            self._release(call.id or "")
+        if not is_silent:
+            for exchange in exchanges.values() or (Exchange(),):
+                self._await_reply(exchange)
+        else:
+            self._settled += [one for one in exchanges.values() if self._is_over(one)]
+        self.notify_change()
+
+    # What is received
+
+    def observe(self, content: ServerContent, first: ServerEvent) -> None:
+        """Note content that may change something; *first* is the first event of its frame."""
+        if content.interrupted:
+            self._interrupt()
+        if has_parts(content) or (has_answer(content) and (self._turn is not None or self._expected)):
+            self._note_content(self._turn_at(first))
+        if content.generation_complete and self._turn is not None:
+            self._note_generated(self._turn)
+        if content.turn_complete or ends_exchange(content):
+            self._end_turn(content, first, goes_on=is_in_progress(content))
+
+    def call(self, event: ToolCall, first: ServerEvent, *, ends_turn: bool | None) -> None:
+        """Note tool calls.
+
+        Args:
+            event: The calls.
+            first: The first event of their frame.
+            ends_turn: Whether a model that makes them ends its turn, and replies to the answers in another one. None
+                is not known.
+        """
+        turn = self._turn_at(first)
+        exchange = turn.exchange
+        exchange.awaits_reply = False  # this is the reply, if one was due
+        exchange.tool_calls.append(event)
+        for call in event.function_calls:
+            self._release(call.id or "")  # a call may come in pieces
+            self._by_call[call.id or ""] = exchange
+            exchange.pending_calls += 1
+        turn.call_ends_turn = ends_turn
+        turn.reply_grace = None
+        turn.may_answer = True
+        self.is_quiet = turn.has_content
+
+    def cancel(self, ids: Iterable[str], event: ServerEvent) -> None:
+        """Note that calls were cancelled, by *event*."""
+        for call_id in ids:
+            exchange = self._by_call.get(call_id)
+            self._release(call_id)
+            if exchange is not None and self._is_over(exchange):
+                exchange.ends_with = event
+        self.notify_change()
+
+    # When the connection changes
+
+    def cut(self) -> None:
+        """Note that the connection is gone, and with it the turn under way."""
+        if not self._is_connected:
+            return  # another dial has failed
+        if self._turn is not None:
+            exchange = self._turn.exchange
+            exchange.was_cut = True
+            if exchange.awaits_reply or not exchange.pending_calls:
+                self._expected.appendleft(exchange)
+        self._turn = None
+        self.in_turn = self.is_quiet = self._is_connected = False
+        self.may_speak = True  # it may speak again what it has said
+        for exchange in (*self._expected, *self._by_call.values()):
+            exchange.is_uncertain = True
+        for exchange in self._expected:
+            exchange.grace = REPEAT_GRACE
+
+    def forget_calls(self) -> None:
+        """Note that the server has forgotten the session, and with it the calls that wait."""
+        for exchange in set(self._by_call.values()):
+            exchange.pending_calls = 0
+            if exchange not in self._expected:
+                exchange.grace = REPEAT_GRACE
+                self._expected.append(exchange)
+        self._by_call.clear()
+
+    def take_over(self, calls: Iterable[FunctionCall]) -> None:
+        """Continue with calls that another process has left."""
+        exchange = Exchange(is_uncertain=True)
+        for call in calls:
+            self._by_call[call.id or ""] = exchange
+            exchange.pending_calls += 1
+
+    def connect(self) -> None:
+        """Note that a connection is there."""
+        self._is_connected = True
+        self.notify_change()
+
+    def expire(self) -> ExchangeEnded | None:
+        """End the exchanges of which no more is expected, since `grace` is over; return the event for their readers."""
+        over, self._settled = self._settled, []
+        if not over:
+            over = [one for one in self._expected if one.grace is not None]
+            self._expected = deque(one for one in self._expected if one.grace is None)
+        event = ExchangeEnded(cut=any(one.is_uncertain for one in over))
+        for exchange in over:
+            exchange.ends_with = event
+        return event if any(one.is_asked for one in over) else None
+
+    # Turns
+
+    def _turn_at(self, first: ServerEvent) -> _Turn:
+        turn = self._turn
+        if turn is not None and turn.is_cut and self._expected:  # the answer to what has cut it
+            turn.exchange.ends_with = first
+            turn = None
+        return turn or self._open_turn(first)
+
+    def _open_turn(self, first: ServerEvent) -> _Turn:
+        has_cause = bool(self._expected) or self.may_speak
+        exchange = self._expected.popleft() if self._expected else Exchange()
+        for one in (exchange, *self._expected):
+            one.grace = None
+            if one.is_behind and not one.has_begun:
+                one.begins_with = first
+        if exchange.was_cut:
+            exchange.repeats_with = first
+        exchange.has_begun = True
+        exchange.was_cut = exchange.awaits_reply = exchange.is_uncertain = False
+        self._turn = _Turn(exchange, has_cause)
+        self.in_turn = True
+        self.may_speak = self._is_cut = False
+        self.notify_change()
+        return self._turn
+
+    def _note_content(self, turn: _Turn) -> None:
+        exchange = turn.exchange
+        turn.has_content = turn.may_answer = True
+        if exchange.awaits_reply:
+            if turn.call_ends_turn is False or not (turn.has_tail or turn.call_ends_turn):
+                exchange.awaits_reply = False
+            else:  # the rest of what the model was saying, or the reply
+                turn.reply_grace = LIKELY_GRACE if turn.call_ends_turn else REPLY_GRACE
+        self.is_quiet = True
+
+    def _note_generated(self, turn: _Turn) -> None:
+        exchange = turn.exchange
+        if exchange.awaits_reply and turn.reply_grace is None and not turn.call_ends_turn:
+            if turn.was_generated or turn.call_ends_turn is False:
+                exchange.awaits_reply = False  # an empty reply
+            else:
+                turn.reply_grace = LIKELY_GRACE
+        turn.is_generated = True
+
+    def _interrupt(self) -> None:
+        if self._turn is not None:
+            self._turn.is_cut = True
+            self._turn.reply_grace = None
+            self._turn.exchange.awaits_reply = False
+            return
+        self._is_cut = True
+        if self._expected and self._expected[0].awaits_reply:
+            self._expected[0].grace = REPLY_GRACE
+            self.notify_change()
+
+    def _end_turn(self, event: ServerContent, first: ServerEvent, *, goes_on: bool) -> None:
+        turn, self._turn = self._turn, None
+        self.in_turn = self.is_quiet = False
+        if turn is None:
+            self._end_empty_turn(event, first, goes_on=goes_on)
+        elif self._expected and turn.may_answer and not (turn.has_cause or turn.is_cut):
+            # What began it was the tail of an earlier turn: nothing else can have begun it.
+            self._end_turn_of(self._expected.popleft(), event, goes_on=goes_on)
+        else:
+            turn.exchange.grace = None if turn.exchange.pending_calls else turn.reply_grace
+            self._end_turn_of(turn.exchange, event, goes_on=goes_on)
+            if turn.may_answer and not turn.is_cut:
+                self._doubt_questions(turn.exchange)
+        self._is_cut = False
+        self.notify_change()
+
+    def _end_empty_turn(self, event: ServerContent, first: ServerEvent, *, goes_on: bool) -> None:
+        if not self._expected:
+            return
+        exchange = self._expected.popleft()
+        if exchange.is_behind and not exchange.has_begun:
+            exchange.begins_with = first
+        exchange.has_begun = True
+        exchange.awaits_reply = False
+        self._end_turn_of(exchange, event, goes_on=goes_on)
+
+    def _end_turn_of(self, exchange: Exchange, event: ServerEvent, *, goes_on: bool) -> None:
+        exchange.has_begun = True
+        if goes_on or exchange.awaits_reply:
+            self._expected.appendleft(exchange)
+        elif not exchange.pending_calls:
+            exchange.ends_with = event
+
+    def _doubt_questions(self, ended: Exchange) -> None:
+        """Take the turn that has just ended for the answer to all questions, unless another one follows in time."""
+        if ended.ends_with is None and ended.grace is None:
+            return  # this exchange goes on
+        for exchange in self._expected:
+            if not exchange.has_begun:
+                exchange.grace = LIKELY_GRACE
+
+    # Calls
+
+    def _await_reply(self, exchange: Exchange) -> None:
+        exchange.awaits_reply = True
+        turn = self._turn
+        if turn is not None and turn.exchange is exchange:
+            turn.has_tail = turn.has_content and not turn.is_generated
+            turn.was_generated = turn.is_generated
+            turn.reply_grace = None
+            self.is_quiet = False
+            return
+        if exchange not in self._expected:
+            self._expected.append(exchange)
+        exchange.grace = REPEAT_GRACE if exchange.is_uncertain else None
+
+    def _release(self, call_id: str) -> None:
+        exchange = self._by_call.pop(call_id, None)
+        if exchange is not None:
+            exchange.pending_calls -= 1
+
+    def _is_over(self, exchange: Exchange) -> bool:
+        """Whether nothing more is to come of an exchange, between turns."""
+        in_turn = self._turn is not None and self._turn.exchange is exchange
+        return not (in_turn or exchange.pending_calls or exchange in self._expected)
+
+
+def _ignore() -> None:
+    pass

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from livegen_trio import Reconnection
 from livegen_trio._resumption.backoff import SHORTEST_DELAY, UNDELAYED_INTERVAL
-from livegen_trio._resumption.reconnection import ReconnectionMachine, State, Trigger
+from livegen_trio._resumption.connection_states import ReconnectionMachine, State, Trigger
 
 OPENED, LOST, REFUSED, DUE = Trigger.OPENED, Trigger.LOST, Trigger.REFUSED, Trigger.DUE
 

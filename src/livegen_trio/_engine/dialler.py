@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._errors import ConfigError, HandshakeError, SetupRejectedError
-from .._resumption.reconnection import Trigger
+from .._resumption.connection_states import Trigger
 from .connection import Connection
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._resumption.reconnection import Trigger
+from .._resumption.connection_states import Trigger
 from ..types import (
     GoAway,
     ServerContent,

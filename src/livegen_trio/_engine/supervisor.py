@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._errors import LocalProtocolError, SetupRejectedError
-from .._resumption.reconnection import ReconnectionMachine, State, Trigger
+from .._resumption.connection_states import ReconnectionMachine, State, Trigger
 from .._session.closed import Ending
 from ..types import Reconnecting
 from .dialler import Dialler

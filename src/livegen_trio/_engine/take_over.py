@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._errors import SetupRejectedError
-from .._resumption.reconnection import State, Trigger
+from .._resumption.connection_states import State, Trigger
 
 if TYPE_CHECKING:
-    from .._resumption.reconnection import ReconnectionMachine
+    from .._resumption.connection_states import ReconnectionMachine
     from .dialler import Dialler
     from .shared import Shared
     from .succession import Succession

@@ -10,7 +10,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._resumption.reconnection import Trigger
+    from .._resumption.connection_states import Trigger
 
 
 class TriggerQueue:

@@ -88,10 +88,38 @@ def test_other_chunks_are_passed_over(tmp_path: Path) -> None:
     assert read_wav(written(tmp_path, content)).pcm == PCM
 
 
-@pytest.mark.parametrize("size", [0xFFFF_FFFF, 0x7FFF_F000])
+@pytest.mark.parametrize(
+    "size",
+    [0, 1_000_000_000, 2_000_000_000, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFDB, 0xFFFF_FFFF],
+)
 def test_a_file_written_to_a_pipe_is_read_to_its_end(tmp_path: Path, size: int) -> None:
     content = riff(fmt(), chunk(b"data", PCM, size=size))
     assert read_wav(written(tmp_path, content)).pcm == PCM
+
+
+@pytest.mark.parametrize("size_of_all", [0, 2_000_000_036, 0xFFFF_FFFF])
+def test_a_placeholder_for_the_size_of_the_file_is_enough(tmp_path: Path, size_of_all: int) -> None:
+    content = riff(fmt(), chunk(b"data", PCM, size=100_000))
+    content = content[:4] + struct.pack("<I", size_of_all) + content[8:]
+    assert read_wav(written(tmp_path, content)).pcm == PCM
+
+
+def test_silence_after_a_size_of_nothing_is_sound(tmp_path: Path) -> None:
+    content = riff(fmt(), chunk(b"data", bytes(640), size=0))
+    assert read_wav(written(tmp_path, content)).pcm == bytes(640)
+
+
+def test_a_chunk_after_a_size_of_nothing_is_no_sound(tmp_path: Path) -> None:
+    content = riff(fmt(), chunk(b"data", b""), chunk(b"LIST", b"INFO"))
+    with pytest.raises(AudioFileError, match="has no audio in it"):
+        read_wav(written(tmp_path, content))
+
+
+@pytest.mark.parametrize("magic", [b"RF64", b"BW64"])
+def test_a_file_that_may_grow_beyond_4_gib_is_read(tmp_path: Path, magic: bytes) -> None:
+    sizes = chunk(b"ds64", struct.pack("<QQQI", 100, len(PCM), len(PCM) // 2, 0))
+    content = riff(sizes, fmt(), chunk(b"data", PCM, size=0xFFFF_FFFF))
+    assert read_wav(written(tmp_path, magic + content[4:])).pcm == PCM
 
 
 def test_half_a_sample_at_the_end_is_left_out(tmp_path: Path) -> None:
@@ -147,6 +175,47 @@ def test_damage_anywhere_is_an_audio_file_error_or_harmless(
         assert read_wav(path).pcm
     except AudioFileError as exc:
         assert str(path) in str(exc)  # noqa: PT017 - either outcome is right
+
+
+@given(data=st.data())
+def test_any_bytes_flipped_or_cut_are_an_audio_file_error_or_harmless(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    header = data.draw(st.sampled_from([fmt(), fmt(channels=2), extensible("01" + "00" * 15)]))
+    size = data.draw(st.none() | st.integers(0, 2**32 - 1))
+    content = bytearray(
+        riff(chunk(b"LIST", b"x"), header, chunk(b"data", PCM, size=size), chunk(b"id3 ", b""))
+    )
+    for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=8)):
+        content[position] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("wav") / "sound.wav"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        recording = read_wav(path)
+    except AudioFileError:
+        return
+    assert recording.pcm
+    assert len(recording.pcm) % 2 == 0
+
+
+@pytest.mark.parametrize("path", ["a\0b.wav", "\ud800.wav"])
+def test_a_path_that_can_not_be_one_is_an_audio_file_error(path: str) -> None:
+    with pytest.raises(AudioFileError, match="can't be read"):
+        read_wav(path)
+    with pytest.raises(AudioFileError, match="can't be written"):
+        write_wav(path, Recording(PCM, 24_000))
+
+
+@pytest.mark.parametrize("rate", [0, -1, 4_000, 2**40])
+def test_a_rate_that_would_not_be_read_is_not_written(tmp_path: Path, rate: int) -> None:
+    with pytest.raises(AudioFileError, match=f"a rate of {rate} Hz; 16-bit PCM"):
+        write_wav(tmp_path / "answer.wav", Recording(PCM, rate))
+    assert not (tmp_path / "answer.wav").exists()
+
+
+def test_half_a_sample_is_not_written(tmp_path: Path) -> None:
+    write_wav(tmp_path / "answer.wav", Recording(PCM + b"x", 24_000))
+    assert read_wav(tmp_path / "answer.wav").pcm == PCM
 
 
 def test_a_missing_file_is_an_audio_file_error(tmp_path: Path) -> None:

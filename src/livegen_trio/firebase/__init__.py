@@ -1,7 +1,7 @@
 """Firebase AI Logic's names and rules, for programs that come from its SDKs.
 
-The session behind them is that of `livegen_trio`, without the SDKs' bugs; `docs/firebase.md` tells what differs. What
-fails raises an `AIError`, with Firebase's code, and with the error of `livegen_trio` that tells more for its cause.
+The session behind them is that of `livegen_trio`, without the SDKs' bugs; `docs/firebase.md` says what differs.
+Failures raise an `AIError` with Firebase's code, whose cause is the error of `livegen_trio`, with more detail.
 """
 
 from ._ai import AI as AI, FirebaseApp as FirebaseApp, get_ai as get_ai

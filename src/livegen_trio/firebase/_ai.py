@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..backends.firebase import FirebaseBackend
 from ._backends import AgentPlatformBackend, Backend, GoogleAIBackend, VertexAIBackend
 from ._errors import AIError, AIErrorCode
+from ._removed import warn_removed
 
 if TYPE_CHECKING:
     import ssl
@@ -19,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirebaseApp:
-    """A Firebase app, as its project's settings tell it, and the tokens of whoever uses it.
+    """A Firebase app by its project's settings, and the tokens of its user.
 
     Attributes:
         api_key: Of the project; or an async function that gives it.
         project_id: The project.
         app_id: The app.
         app_check_token: An async function for a token of App Check, called on every dial.
-        limited_use_app_check_token: The same, for tokens that are used once; see `get_ai`.
-        auth_token: An async function for the ID token of whoever has signed in; None from it means nobody has.
+        limited_use_app_check_token: An async function for tokens that are used once; see `get_ai`.
+        auth_token: An async function for the ID token of the signed-in user, or None if no user has signed in.
         automatic_data_collection_enabled: Whether the app's ID may be sent.
-        version: The app's own version, sent beside the ID.
+        version: The app's own version, sent with the ID.
     """
 
     api_key: Secret = field(default="", repr=False)
@@ -58,14 +59,15 @@ class AI:
 
     @property
     def location(self) -> str:
-        """The backend's location, or empty."""
+        """The backend's location, or empty. Deprecated: removed in Firebase 3.0.0; use `backend.location`."""
+        warn_removed("AI.location", "ai.backend.location")
         return location_of(self.backend) or ""
 
 
 def get_ai(
     app: FirebaseApp, *, backend: Backend | None = None, use_limited_use_app_check_tokens: bool = False
 ) -> AI:
-    """A Firebase app together with the API behind it.
+    """Return a Firebase app together with the API behind it.
 
     Args:
         app: The app.
@@ -81,7 +83,7 @@ def get_ai(
 
 
 def location_of(backend: Backend) -> str | None:
-    """Where the backend's models are served, if it has locations."""
+    """Return where the backend's models are served, if it has locations."""
     return backend.location if isinstance(backend, (VertexAIBackend, AgentPlatformBackend)) else None
 
 
@@ -93,11 +95,11 @@ def dialled(
     proxy: str | None,
     headers: Mapping[str, str] | None,
 ) -> FirebaseBackend:
-    """The backend that *ai* is dialled by.
+    """Return the backend that *ai* is dialled by.
 
     Raises:
         AIError: The app has no API key, no project ID, or no app ID; looked for in this order.
-        ConfigError: Another argument is none of its kind.
+        ConfigError: Another argument is invalid.
     """
     app = ai.app
     _require(app.api_key, AIErrorCode.NO_API_KEY, 'the "api_key"', "a valid API key")

@@ -1,4 +1,4 @@
-"""Which API stands behind Firebase, under Firebase's names."""
+"""The APIs behind Firebase, under Firebase's names."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import ClassVar
 
 from ..backends.firebase import LOCATION, Provider
+from ._removed import warn_removed
 
 
 class BackendType(StrEnum):
-    """Firebase's names for the APIs."""
+    """Firebase's names for the APIs. VERTEX_AI was removed in Firebase 3.0.0; AGENT_PLATFORM is its present name."""
 
     VERTEX_AI = "VERTEX_AI"
     GOOGLE_AI = "GOOGLE_AI"
@@ -22,8 +23,8 @@ class Backend:
     """An API behind Firebase. Make one of its subclasses.
 
     Attributes:
-        backend_type: Which it is.
-        provider: What `livegen_trio.FirebaseBackend` calls it.
+        backend_type: Firebase's name for the API.
+        provider: The name of `livegen_trio.FirebaseBackend` for it.
     """
 
     backend_type: ClassVar[BackendType]
@@ -40,7 +41,7 @@ class GoogleAIBackend(Backend):
 
 @dataclass(frozen=True, slots=True)
 class VertexAIBackend(Backend):
-    """Vertex AI, by its former name.
+    """Vertex AI, by its former name. Deprecated: removed in Firebase 3.0.0; use `AgentPlatformBackend`.
 
     Args:
         location: "us-central1" if it is empty or None.
@@ -52,6 +53,7 @@ class VertexAIBackend(Backend):
     provider: ClassVar[Provider] = "vertexai"
 
     def __post_init__(self) -> None:
+        warn_removed("VertexAIBackend", "AgentPlatformBackend", stacklevel=4)  # past the generated __init__
         object.__setattr__(self, "location", self.location or LOCATION)
 
 

@@ -1,4 +1,4 @@
-"""`start_audio_conversation`: by microphone and loudspeaker, under Firebase's name."""
+"""`start_audio_conversation`: a conversation by microphone and loudspeaker, under Firebase's name."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def start_audio_conversation(
 ) -> AsyncGenerator[AudioConversation]:
     """Converse by voice for as long as an `async with` block lasts, whose target is the controller.
 
-    The controller's `stop()` ends it, as leaving the block does; the session stays open. See
-    `livegen_trio.audio.AudioConversation` for what it is besides, and what it takes.
+    The controller's `stop()` ends it, as leaving the block does; the session stays open. The controller is an
+    `AudioConversation` of `livegen_trio.audio`, which describes sources and sinks.
 
     Args:
         live_session: A session that nobody receives from.
@@ -39,8 +39,8 @@ async def start_audio_conversation(
         The controller.
 
     Raises:
-        AIError: SESSION_CLOSED if the session is closed; REQUEST_ERROR if it has a conversation under way. What the
-            source or the sink raises leaves the block as it is.
+        AIError: SESSION_CLOSED if the session is closed; REQUEST_ERROR if it has a conversation under way.
+        Exception: The exception of a source or a sink, as it is.
     """
     if live_session.is_closed:
         raise AIError(AIErrorCode.SESSION_CLOSED, "This LiveSession has been closed and cannot be used.")

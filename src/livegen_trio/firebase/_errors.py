@@ -1,4 +1,4 @@
-"""Firebase's error codes, and which of them an error of this library has."""
+"""Firebase's error codes, and the one that each error of this library has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class AIErrorCode(StrEnum):
-    """Firebase's names for what can fail."""
+    """Firebase's names for failures."""
 
     ERROR = "error"
     REQUEST_ERROR = "request-error"
@@ -50,11 +50,11 @@ _CODES: Final[tuple[tuple[type[Exception], AIErrorCode], ...]] = (
 
 
 class AIError(LiveError):
-    """Something failed, in Firebase's terms. Its `__cause__` is the error of `livegen_trio`, if there was one.
+    """A failure in Firebase's terms. Its `__cause__` is the error of `livegen_trio`, if there was one.
 
     Attributes:
         code: Firebase's code.
-        message: What failed, without the code.
+        message: The message, without the code.
     """
 
     def __init__(self, code: AIErrorCode, message: str) -> None:
@@ -72,7 +72,7 @@ def in_firebases_terms(
     Args:
         if_closed: The code for a session that has ended or was closed: Firebase has one for sending, another for
             receiving.
-        if_wrong: The code for what may not be asked of the session, or not now.
+        if_wrong: The code for requests that are invalid, or invalid in the session's state.
     """
     try:
         yield
@@ -87,7 +87,7 @@ def in_firebases_terms(
 
 
 def code_of(error: LiveError | trio.BusyResourceError, *, if_closed: AIErrorCode) -> AIErrorCode:
-    """Firebase's code for *error*."""
+    """Return Firebase's code for *error*."""
     if isinstance(error, SessionClosedError):
         return _code_of_end(error, if_closed)
     if isinstance(error, HandshakeError) and error.phase == "setup":

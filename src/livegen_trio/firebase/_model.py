@@ -39,22 +39,22 @@ class LiveGenerativeModel:
 
     @property
     def generation_config(self) -> LiveGenerationConfig:
-        """How it listens and answers."""
+        """The configuration of its input and output."""
         return self._model.generation_config
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """What it may use."""
+        """The tools that it may use."""
         return self._model.tools
 
     @property
     def tool_config(self) -> ToolConfig | None:
-        """How it may use them."""
+        """The configuration of its tools."""
         return self._model.tool_config
 
     @property
     def system_instruction(self) -> Content | None:
-        """What it goes by."""
+        """Its system instruction, if it has one."""
         return self._model.system_instruction
 
     @asynccontextmanager
@@ -63,8 +63,8 @@ class LiveGenerativeModel:
     ) -> AsyncGenerator[LiveSession]:
         """Begin a conversation: `async with model.connect() as session`. Leaving the block closes it.
 
-        Where Firebase returns a session that you close, this is a block; see `livegen_trio.LiveGenerativeModel.connect`
-        for what it does about cancellation, errors and time.
+        Firebase returns a session that you close; this is a block. `livegen_trio.LiveGenerativeModel.connect` describes
+        cancellation, errors and time-outs.
 
         Args:
             session_resumption: Asks for handles to resume the session with, or resumes one, as in Firebase: without it
@@ -108,7 +108,7 @@ def get_live_generative_model(
     proxy: str | None = ENVIRONMENT,
     headers: Mapping[str, str] | None = None,
 ) -> LiveGenerativeModel:
-    """A model for live conversations. Nothing is dialled before `connect`.
+    """Return a model for live conversations. Nothing is dialled before `connect`.
 
     Args:
         ai: The app and the API behind it, from `get_ai`.
@@ -116,16 +116,16 @@ def get_live_generative_model(
         generation_config: How it listens and answers; transcriptions and compression are written into it.
         tools: Functions, which the session calls itself; `FunctionDeclaration`s, whose calls you answer; `Tool`s.
         tool_config: How it may use them.
-        system_instruction: What it goes by: text, a `Part`, or a `Content`.
-        profile: What the model takes; see `livegen_trio.get_live_generative_model`.
+        system_instruction: Text, a `Part`, or a `Content`.
+        profile: The capabilities of the model; see `livegen_trio.get_live_generative_model`.
         base_url: Another server that speaks the protocol.
         ssl_context: For TLS, in place of the system's certificates.
         proxy: URL of a proxy; by default the environment's; None for none.
-        headers: Sent beside Firebase's own.
+        headers: Sent in addition to Firebase's own.
 
     Raises:
         AIError: NO_MODEL, NO_API_KEY, NO_PROJECT_ID or NO_APP_ID for what is missing; UNSUPPORTED for what the model or
-            the API is known not to take, and for a system instruction that is none; INVALID_SCHEMA for a function
+            the API is known not to accept, and for an invalid system instruction; INVALID_SCHEMA for a function
             that can't be declared.
     """
     if not model:

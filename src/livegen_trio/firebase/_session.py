@@ -8,6 +8,7 @@ import trio
 
 from .._protocol.contents import as_content
 from ._errors import AIError, AIErrorCode, in_firebases_terms
+from ._removed import warn_removed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Sequence
@@ -37,17 +38,17 @@ class LiveSession:
 
     @property
     def session(self) -> Session:
-        """The session of `livegen_trio`, for what Firebase has no name for."""
+        """The session of `livegen_trio`, for all that has no name in Firebase."""
         return self._session
 
     @property
     def is_closed(self) -> bool:
-        """Whether the session is over, whoever ended it."""
+        """Whether the session is over, ended by either side."""
         return self._session.is_closed
 
     @property
     def in_conversation(self) -> bool:
-        """Whether an audio conversation has the session: see `start_audio_conversation`."""
+        """Whether an audio conversation is under way: see `start_audio_conversation`."""
         return self.conversation is not None and not self.conversation.is_over
 
     # Sending
@@ -62,7 +63,7 @@ class LiveSession:
             await self._session.send(as_content(request), turn_complete=turn_complete)
 
     async def send_text_realtime(self, text: str) -> None:
-        """Send text as it is typed, beside sound and pictures.
+        """Send text as it is typed, alongside sound and pictures.
 
         Raises:
             AIError: REQUEST_ERROR if the session is closed; INVALID_CONTENT if the text is empty.
@@ -98,26 +99,35 @@ class LiveSession:
             await self._session.send_function_responses(function_responses)
 
     async def send_media_chunks(self, media_chunks: Sequence[Blob]) -> None:
-        """Send sound and pictures, each by its kind. Deprecated in Firebase, whose field the service no longer wants.
+        """Send sound and pictures, each by its kind.
+
+        Deprecated: removed in Firebase 3.0.0; use `send_audio_realtime` and `send_video_realtime`.
 
         Raises:
             AIError: As `send_audio_realtime`.
         """
+        warn_removed("send_media_chunks", "send_audio_realtime and send_video_realtime")
+        await self._send_chunks(media_chunks)
+
+    async def _send_chunks(self, media_chunks: Sequence[Blob]) -> None:
         with in_firebases_terms(if_closed=_SENDING):
             for chunk in media_chunks:
-                is_audio = chunk.mime_type.startswith("audio/")
+                is_audio = chunk.mime_type.lower().startswith("audio/")
                 send = self._session.send_audio_realtime if is_audio else self._session.send_video_realtime
                 await send(chunk)
 
     async def send_media_stream(self, media_chunk_stream: AsyncIterable[Blob]) -> None:
-        """Send what a stream yields until it ends. Deprecated in Firebase.
+        """Send the chunks of a stream until it ends.
+
+        Deprecated: removed in Firebase 3.0.0; use `session.send_media_stream`, or `send_audio_realtime` for each chunk.
 
         Raises:
             AIError: REQUEST_ERROR if the stream fails, with its error for the cause; or as `send_media_chunks`.
         """
+        warn_removed("send_media_stream", "session.send_media_stream or send_audio_realtime")
         stream = aiter(media_chunk_stream)
         while (chunk := await _next_of(stream)) is not None:
-            await self.send_media_chunks([chunk])
+            await self._send_chunks([chunk])
 
     # Receiving
 

@@ -19,6 +19,7 @@ from livegen_trio.local.rules._small_talk import echo, small_talk
         ("Goodbye", "Goodbye."),
         ("never mind", "All right."),
         ("Stop!", "All right."),
+        ("What is 10 plus 20?", "That is 30."),
         ("Please say: Hello, World!", "Hello, World!"),
         ("repeat after me I like Trio.", "I like Trio."),
         ("...", "Sorry, I did not catch that."),

@@ -65,6 +65,10 @@ def _remembered_name(_utterance: Utterance, _match: re.Match[str], earlier: Sequ
     return "You have not told me your name yet."
 
 
+def _sum(_utterance: Utterance, match: re.Match[str], _earlier: Sequence[str]) -> str:
+    return f"That is {int(match['first']) + int(match['second'])}."
+
+
 def _last_message(_utterance: Utterance, _match: re.Match[str], earlier: Sequence[str]) -> str:
     return f"You said: {earlier[-1].strip()}" if earlier else "You have said nothing before that."
 
@@ -74,6 +78,8 @@ if TYPE_CHECKING:
 
 # Tried in order on the words in lower case, with spaces around each.
 _RULES: Final[Sequence[tuple[re.Pattern[str], _Reply]]] = (
+    # A question whose answer can be told from those of other questions.
+    (re.compile(r" what(?: is|'s) (?P<first>\d{1,9}) (?:plus|\+) (?P<second>\d{1,9}) "), _sum),
     (re.compile(r" never mind | forget it "), "All right."),
     (re.compile(r"^ (?:please )?(?:say|repeat(?: after me)?) (?P<words>\S.*) $"), _repeat),
     (re.compile(r" what(?:'s| is) my name | who am i "), _remembered_name),

@@ -107,9 +107,12 @@ async def create_auth_token(
         "newSessionExpireTime": begins_until,
     }
     asked |= _constraints(model, service, lock_additional_fields, session_resumption)
-    endpoint = await service.auth_tokens_endpoint()
     body = msgspec.json.encode({name: value for name, value in asked.items() if value is not None})
-    name = _name_in(await post_json(endpoint, body), endpoint)
+    endpoint = await service.auth_tokens_endpoint()
+    response = await post_json(endpoint, body)
+    if response.status == 401 and (renewed := await service.auth_tokens_endpoint()) != endpoint:
+        endpoint, response = renewed, await post_json(renewed, body)
+    name = _name_in(response, endpoint)
     return AuthToken(name=name, uses=uses, expire_time=ends, new_session_expire_time=begins_until)
 
 

@@ -416,6 +416,53 @@ async def test_an_error_that_is_not_google_auths_comes_as_it_is() -> None:
         await authorization(Broken()).headers()
 
 
+@pytest.mark.parametrize("status", [200, 302, 403, 511])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>Please log in</html>",
+        "not JSON",
+        "",
+        "null",
+        "3",
+        "[]",
+        '"SECRET"',
+        "{}",
+        '{"access_token": 3}',
+        '{"access_token": null, "expires_in": 3600}',
+        '{"access_token": "SECRET", "expires_in": "SECRET"}',
+        '{"access_token": "SECRET", "expires_in": 1e400}',
+        '{"access_token": "SECRET", "expires_in": 99999999999999}',
+        '{"error": 3}',
+    ],
+)
+async def test_what_no_server_of_googles_answers_is_a_handshake_error(body: str, status: int) -> None:
+    if status != 200 and body == '"SECRET"':
+        body = '"message"'  # one that says no more than this is taken for a message
+    async with google_server(answer(body, status)) as server:
+        for credentials in (service_account_at(server), user_at(server)):
+            error = await error_of(credentials)
+            assert isinstance(error, HandshakeError)
+            assert error.phase == "request"
+            assert str(error).startswith("Google gave no access token: ")
+
+
+async def test_a_captive_portal_is_guessed_at_and_may_pass() -> None:
+    async with google_server(answer("<html>Please log in</html>")) as server:
+        error = await error_of(service_account_at(server))
+    assert isinstance(error, HandshakeError)
+    assert error.retryable
+    assert "a captive portal may have answered" in str(error)
+
+
+async def test_an_answer_without_a_token_is_followed_by_another_request() -> None:
+    async with google_server(answer({"access_token": 3}), token()) as server:
+        tokens = authorization(user_at(server))
+        with pytest.raises(HandshakeError):
+            await tokens.headers()
+        assert await tokens.headers() == BEARER
+
+
 async def test_a_server_that_is_out_of_order_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # google-auth tries several times
     async with google_server(answer({"error": "internal_failure"}, 503)) as server:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import traceback
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
@@ -20,19 +21,25 @@ from ..transports._dial.proxies import ENVIRONMENT
 from ._shared_call import SharedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import requests
 
 SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 INSTALL: Final = 'pip install "livegen-trio[vertex]"'
 
+_AUTHORIZATION: Final = "authorization"
 _CA_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # which requests knows
 _OPAQUE: Final = re.compile(r"[\w-]{32,}")
 """What may be a token or a key. Names of projects and service accounts have at most 30 characters."""
-_LONGEST_REASON: Final = 300  # characters
+_LONGEST_REASON: Final = 250  # characters
 _TIMEOUT: Final = 20
 """Seconds that a server may be silent. By google-auth's own 120 a lost packet would keep all sessions waiting."""
+
+_JSON_BEGINNINGS: Final = ("{", "[")
+_PAGE_BEGINNING: Final = "<"
+_UNREADABLE: Final = "the answer is not one of Google's"
+_SOMETHING_BETWEEN: Final = "a proxy or a captive portal may have answered: check the proxy, or log in there"
 
 _MakeError: TypeAlias = "Callable[[], LiveError]"
 """For one error each: an error that is raised by several tasks would gather the tracebacks of all of them."""
@@ -80,7 +87,12 @@ class GoogleAuthorization:
         self._credentials = None if credentials is None else _with_scope(_check(credentials))
         self._quota_project = quota_project
         self._proxy = proxy
+        self._refused: str | None = None
         self._renewal: SharedCall[_MakeError | None] = SharedCall(self._renew)
+
+    def refuse(self, headers: Mapping[str, str]) -> None:
+        """Renew the token of *headers* before it is used again: the server has refused it."""
+        self._refused = headers.get(_AUTHORIZATION)
 
     async def headers(self) -> dict[str, str]:
         """The headers for a request that is made now, by their names in lower case.
@@ -89,10 +101,23 @@ class GoogleAuthorization:
             ConfigError: There are no credentials, they can't be used, or google-auth isn't installed.
             HandshakeError: No token was to be had, in phase "request".
         """
-        if (self._credentials is None or not self._credentials.valid) and (
-            make_error := await self._renewal.join()
-        ):
+        if (headers := self._headers_of_token()) is not None:
+            return headers
+        if make_error := await self._renewal.join():
             raise make_error()
+        return self._apply()
+
+    def _headers_of_token(self) -> dict[str, str] | None:
+        """The headers with the token that is there, or None if it has to be renewed first."""
+        if self._credentials is None or not self._credentials.valid:
+            return None
+        try:
+            headers = self._apply()
+        except ValueError:  # google-auth keeps a token that is none, if a server gave it
+            return None
+        return None if headers.get(_AUTHORIZATION, "") == self._refused else headers
+
+    def _apply(self) -> dict[str, str]:
         headers: dict[str, str] = {}
         assert self._credentials is not None, "found by now"
         self._credentials.apply(headers)
@@ -106,7 +131,7 @@ class GoogleAuthorization:
         """
         try:
             import requests  # noqa: PLC0415 - takes a while, and may be missing
-            from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError  # noqa: PLC0415
+            from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, InvalidValue  # noqa: PLC0415
             from google.auth.transport.requests import Request  # noqa: PLC0415
         except ImportError as exc:
             return partial(ConfigError, _not_installed(exc))
@@ -114,17 +139,24 @@ class GoogleAuthorization:
             with requests.Session() as session:
                 _use_proxy(session, self._proxy)
                 self._find_and_refresh(partial(Request(session), timeout=_TIMEOUT))
+        except InvalidValue:  # the token is none, such as a number; the message repeats it
+            return _unreadable_answer()
         except DefaultCredentialsError as exc:
             return partial(ConfigError, _unusable(exc))
         except (GoogleAuthError, OSError) as exc:  # OSError: authorities' certificates that aren't there
             return _no_token(exc)
+        except Exception as exc:
+            if not _is_raised_by_google_auth(exc):
+                raise
+            return _unreadable_answer()
         return None
 
     def _find_and_refresh(self, request: object) -> None:
         if self._credentials is None:
             self._credentials = _default_credentials(request, self._quota_project)
-        if not self._credentials.valid:
+        if self._headers_of_token() is None:
             self._credentials.refresh(request)
+            self._apply()  # raises if it is no token
 
 
 def project_of(credentials: object) -> str | None:
@@ -193,7 +225,25 @@ def _no_token(exc: Exception) -> _MakeError:
     )
 
 
+def _unreadable_answer() -> _MakeError:
+    return partial(
+        HandshakeError,
+        f"Google gave no access token: {_UNREADABLE}",
+        phase="request",
+        retryable=True,
+        hint=_SOMETHING_BETWEEN,
+    )
+
+
+def _is_raised_by_google_auth(exc: Exception) -> bool:
+    """Whether an error comes from google-auth, which stumbles over answers that it doesn't expect."""
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(exc.__traceback__))
+    return any(name.startswith("google.") for name in modules)
+
+
 def _hint(reason: str) -> str | None:
+    if _is_foreign(reason):
+        return _SOMETHING_BETWEEN
     reason = reason.lower()
     if "invalid_grant" in reason or "reauth" in reason:
         return (
@@ -208,11 +258,18 @@ def _hint(reason: str) -> str | None:
 def _reason(exc: BaseException) -> str:
     """google-auth's words and, of what a server answered, its message and no more: an answer may have a token."""
     exc = _innermost(exc)
-    words, answer = (*exc.args, "", "")[:2]
-    reason = str(words) or type(exc).__name__
+    message, answer = (*exc.args, "", "")[:2]
+    reason = str(message) or type(exc).__name__
+    if reason.lstrip().startswith(_JSON_BEGINNINGS):  # a whole answer, which may have a token
+        reason = _UNREADABLE
     if details := _message_of_server(answer):
         reason += f" ({details})"
     return _OPAQUE.sub("...", reason)[:_LONGEST_REASON]
+
+
+def _is_foreign(reason: str) -> bool:
+    """Whether it was not Google that answered: a web page, or what is no answer of an OAuth server."""
+    return reason.startswith((_UNREADABLE, _PAGE_BEGINNING))
 
 
 def _innermost(exc: BaseException) -> BaseException:
@@ -240,7 +297,7 @@ def _may_pass(exc: BaseException) -> bool:
     import requests  # noqa: PLC0415
     from google.auth.exceptions import TransportError  # noqa: PLC0415
 
-    retryable = False
+    retryable = _is_foreign(_reason(exc))
     for link in _chain(exc):
         # ValueError: a URL or a proxy that can be none, in requests
         if isinstance(link, (requests.exceptions.SSLError, ValueError)):

@@ -1,10 +1,11 @@
-"""What a backend is: where to dial, as whom, and how its models are named."""
+"""The seam of backends: which server to dial, with which credentials, and how its models are named."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from .._errors import ConfigError, HandshakeError
 from ..transports.base import MAX_MESSAGE_SIZE
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from ..transports.base import Endpoint, Progress, Transport
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
+
+
+_UNAUTHORIZED: Final = 401
 
 
 class Backend(ABC):
@@ -33,7 +37,7 @@ class Backend(ABC):
         """
 
     def prepare_setup(self, setup: Setup) -> Setup:
-        """*setup* as this backend wants it, before anything is dialled. What is given stays as it is.
+        """*setup* as this backend needs it, before anything is dialled. The argument is not changed.
 
         Raises:
             ConfigError: It asks for what this backend doesn't support; the message names the field, the backend and
@@ -64,15 +68,48 @@ class WebSocketBackend(Backend):
 
     @abstractmethod
     async def endpoint(self) -> Endpoint:
-        """Where to dial now. Called on every dial, so that keys and tokens are always fresh."""
+        """The address to dial now. Called on every dial, so that keys and tokens are always fresh."""
+
+    def credentials_refused(self, endpoint: Endpoint) -> None:
+        """Forget the credentials of *endpoint*: the server has refused them with HTTP status 401.
+
+        `endpoint` is called once more, and dialled if it comes with others.
+        """
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
-        """Open a WebSocket to `endpoint()`."""
-        from ..transports._opening import open_websocket  # noqa: PLC0415 - for whoever dials
+        """Open a WebSocket to `endpoint()`. Credentials that are refused (401) are renewed once."""
+        endpoint = await self._endpoint_now(progress)
+        try:
+            return await _open(endpoint, nursery, progress)
+        except HandshakeError as exc:
+            if exc.status_code != _UNAUTHORIZED:
+                raise
+            self.credentials_refused(endpoint)
+            renewed = await self._renewed_endpoint(progress)
+            if renewed is None or renewed.headers == endpoint.headers:
+                raise
+        return await _open(renewed, nursery, progress)
 
+    async def _endpoint_now(self, progress: Progress) -> Endpoint:
         progress.phase = "request"  # for a key or a token, if one has to be asked for
-        endpoint = await self.endpoint()
-        progress.phase = "dns"
-        return await open_websocket(
-            endpoint, nursery=nursery, progress=progress, max_message_size=MAX_MESSAGE_SIZE
-        )
+        return await self.endpoint()
+
+    async def _renewed_endpoint(self, progress: Progress) -> Endpoint | None:
+        """The endpoint with new credentials; None where there are none, and there won't be any soon."""
+        try:
+            return await self._endpoint_now(progress)
+        except HandshakeError as exc:
+            if exc.retryable:
+                raise
+        except ConfigError:
+            pass
+        return None
+
+
+async def _open(endpoint: Endpoint, nursery: trio.Nursery, progress: Progress) -> Transport:
+    from ..transports._opening import open_websocket  # noqa: PLC0415 - only for programs that dial
+
+    progress.phase = "dns"
+    return await open_websocket(
+        endpoint, nursery=nursery, progress=progress, max_message_size=MAX_MESSAGE_SIZE
+    )

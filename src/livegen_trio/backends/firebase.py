@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .._errors import ConfigError, LocalProtocolError
-from .._user_code import run_user_code
 from ..transports._dial.proxies import ENVIRONMENT
 from . import _gemini_only as gemini_only, _vertex_only as vertex_only
 from ._route import Route
-from ._secrets import check_secret, reveal
+from ._secrets import check_required_secret, check_secret, reveal, reveal_optional
 from .base import WebSocketBackend
 
 if TYPE_CHECKING:
@@ -22,19 +20,19 @@ if TYPE_CHECKING:
     from ..transports.base import Endpoint, TransportName
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
     from ._certificate import ClientCertificate
-    from ._secrets import Secret
+    from ._secrets import OptionalSecret, Secret
 
 Provider: TypeAlias = Literal["googleai", "vertexai"]
 """Whose API stands behind Firebase: the Gemini Developer API, or Vertex AI (the Agent Platform)."""
-
-TokenOrNone: TypeAlias = str | Callable[[], Awaitable[str | None]]
-"""A token, or an async function that gives one on every dial, or None if there is none at the time."""
 
 LOCATION: Final = "us-central1"
 """Where Live models are served. Firebase's `AgentPlatformBackend` takes "global", where they were not."""
 
 _BASE_URL: Final = "wss://firebasevertexai.googleapis.com"
 _SERVICE: Final = "/ws/google.firebase.vertexai.v1beta"
+_KEY: Final = "Firebase API key"
+_APP_CHECK: Final = "App Check token"
+_ID: Final = "ID token"
 _NO_KEY: Final = "the Firebase API key is empty"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]*")  # of a project, an app, a location
 _MODEL: Final = re.compile(r"(?:[^/?&#%\s]+/)*[^/?&#%\s]+")
@@ -81,8 +79,8 @@ class FirebaseBackend(WebSocketBackend):
         app_id: str,
         provider: Provider = "googleai",
         location: str | None = None,
-        app_check_token: TokenOrNone | None = None,
-        auth_token: TokenOrNone | None = None,
+        app_check_token: OptionalSecret | None = None,
+        auth_token: OptionalSecret | None = None,
         data_collection: bool = True,
         app_version: str | None = None,
         base_url: str | None = None,
@@ -98,15 +96,15 @@ class FirebaseBackend(WebSocketBackend):
             raise ConfigError('only provider="vertexai" has locations; leave location out')
         if client_certificate is not None and base_url is None:
             raise ConfigError("Firebase has no known host for client certificates; give a base_url")
-        self._api_key = check_secret(api_key, if_empty=_NO_KEY)
+        self._api_key = check_required_secret(api_key, _KEY, if_empty=_NO_KEY)
         self._project = _check_name("project_id", project_id)
         self._app = _check_name("app_id", app_id)
         self._location = None if provider == "googleai" else _check_name("location", location or LOCATION)
         others = vertex_only if self._location is None else gemini_only
         self._unsupported_in_setup = others.fields_in_setup
         self._unsupported_in_message = others.fields_in_message
-        self._app_check_token = app_check_token
-        self._auth_token = auth_token
+        self._app_check_token = check_secret(app_check_token or "", _APP_CHECK)
+        self._auth_token = check_secret(auth_token or "", _ID)
         self._telemetry = _telemetry(self._app if data_collection else None, app_version)
         self._route = Route(
             _BASE_URL,
@@ -151,10 +149,10 @@ class FirebaseBackend(WebSocketBackend):
 
     async def endpoint(self) -> Endpoint:
         """The Live method's URL, with the key and the tokens in headers."""
-        headers = {"x-goog-api-key": await reveal(self._api_key, if_empty=_NO_KEY), **self._telemetry}
-        if app_check := await _reveal_token(self._app_check_token):
+        headers = {"x-goog-api-key": await reveal(self._api_key, _KEY, if_empty=_NO_KEY), **self._telemetry}
+        if app_check := await reveal_optional(self._app_check_token, _APP_CHECK):
             headers["X-Firebase-AppCheck"] = app_check
-        if auth := await _reveal_token(self._auth_token):
+        if auth := await reveal_optional(self._auth_token, _ID):
             headers["Authorization"] = f"Firebase {auth}"
         return self._route.endpoint(self._path, headers)
 
@@ -194,8 +192,3 @@ def _telemetry(app: str | None, app_version: str | None) -> dict[str, str]:
         if app_version is not None:
             headers["X-Firebase-AppVersion"] = app_version
     return headers
-
-
-async def _reveal_token(token: TokenOrNone | None) -> str:
-    value = token if token is None or isinstance(token, str) else await run_user_code(token)
-    return (value or "").strip()

@@ -11,7 +11,7 @@ from .._errors import ConfigError, LocalProtocolError
 from ..transports._dial.proxies import ENVIRONMENT
 from ..types import ToolResponse
 from ._route import Route
-from ._secrets import check_secret, reveal
+from ._secrets import check_required_secret, reveal
 from ._vertex_only import fields_in_message, fields_in_setup
 from .base import WebSocketBackend
 
@@ -33,6 +33,7 @@ _METHOD: Final = "BidiGenerateContent"
 _METHOD_FOR_TOKENS: Final = "BidiGenerateContentConstrained"
 KEY_HEADER: Final = "x-goog-api-key"
 _TOKEN: Final = re.compile(f"{AUTH_TOKENS}[!-~]+")
+_KEY: Final = "API key"
 _NO_KEY: Final = "the API key is empty; leave api_key out to take the environment's"
 _MODEL: Final = re.compile(r"(?:[^/?&\s]+/)*[^/?&\s]+")
 
@@ -75,7 +76,11 @@ class GeminiBackend(WebSocketBackend):
     ) -> None:
         if not re.fullmatch("[a-z0-9]+", api_version):
             raise ConfigError(f'{api_version!r} is no API version; write "v1beta" or "v1alpha"')
-        self._api_key = _key_of_environment() if api_key is None else check_secret(api_key, if_empty=_NO_KEY)
+        self._api_key = (
+            _key_of_environment()
+            if api_key is None
+            else check_required_secret(api_key, _KEY, if_empty=_NO_KEY)
+        )
         self._api_version = api_version
         self._route = Route(
             BASE_URL,
@@ -131,7 +136,7 @@ class GeminiBackend(WebSocketBackend):
         return replace(endpoint, url=re.sub("^ws", "http", endpoint.url))
 
     async def _reveal_key(self) -> str:
-        return await reveal(self._api_key, if_empty=_NO_KEY)
+        return await reveal(self._api_key, _KEY, if_empty=_NO_KEY)
 
     def _path(self, key: str) -> str:
         method = _METHOD_FOR_TOKENS if _is_token(key) else _METHOD

@@ -15,7 +15,7 @@ from ..types import GenerationConfig
 from ._gemini_only import fields_in_message, fields_in_setup
 from ._google_auth import GoogleAuthorization, project_of
 from ._route import Route
-from ._secrets import check_secret, reveal
+from ._secrets import check_required_secret, reveal
 from .base import WebSocketBackend
 
 if TYPE_CHECKING:
@@ -183,6 +183,11 @@ class VertexBackend(WebSocketBackend):
             headers.pop(_QUOTA_PROJECT, None)
         return self._route.endpoint(self._path, headers)
 
+    def credentials_refused(self, endpoint: Endpoint) -> None:
+        """Have google-auth renew a token that the server has refused, although it has not expired yet."""
+        if isinstance(self._authorization, GoogleAuthorization):
+            self._authorization.refuse(dict(endpoint.headers))
+
 
 @dataclass(frozen=True, slots=True)
 class _SecretHeader:
@@ -190,20 +195,25 @@ class _SecretHeader:
 
     name: str
     secret: Secret = field(repr=False)
+    what: str
     if_empty: str
     scheme: str = ""
 
+    def __post_init__(self) -> None:
+        secret = check_required_secret(self.secret, self.what, if_empty=self.if_empty)
+        object.__setattr__(self, "secret", secret)
+
     async def headers(self) -> dict[str, str]:
         """That header, for a request that is made now."""
-        return {self.name: f"{self.scheme}{await reveal(self.secret, if_empty=self.if_empty)}"}
+        return {self.name: f"{self.scheme}{await reveal(self.secret, self.what, if_empty=self.if_empty)}"}
 
 
 def _key(api_key: Secret) -> _SecretHeader:
-    return _SecretHeader("x-goog-api-key", check_secret(api_key, if_empty=_NO_KEY), _NO_KEY)
+    return _SecretHeader("x-goog-api-key", api_key, "API key", _NO_KEY)
 
 
 def _token(token: Secret) -> _SecretHeader:
-    return _SecretHeader("authorization", check_secret(token, if_empty=_NO_TOKEN), _NO_TOKEN, "Bearer ")
+    return _SecretHeader("authorization", token, "access token", _NO_TOKEN, "Bearer ")
 
 
 def _service_url(location: str) -> str:

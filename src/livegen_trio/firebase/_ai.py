@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-    from ..backends._secrets import Secret
-    from ..backends.firebase import TokenOrNone
+    from ..backends._secrets import OptionalSecret, Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +35,9 @@ class FirebaseApp:
     api_key: Secret = field(default="", repr=False)
     project_id: str = ""
     app_id: str = ""
-    app_check_token: TokenOrNone | None = field(default=None, repr=False)
-    limited_use_app_check_token: TokenOrNone | None = field(default=None, repr=False)
-    auth_token: TokenOrNone | None = field(default=None, repr=False)
+    app_check_token: OptionalSecret | None = field(default=None, repr=False)
+    limited_use_app_check_token: OptionalSecret | None = field(default=None, repr=False)
+    auth_token: OptionalSecret | None = field(default=None, repr=False)
     automatic_data_collection_enabled: bool = True
     version: str | None = None
 

@@ -241,7 +241,7 @@ def test_a_missing_extra_is_named_with_its_cure(
 ) -> None:
     monkeypatch.setitem(sys.modules, "moonshine_voice", None)  # not to be found
     assert main(["demo"]) == 2
-    assert 'pip install "livegen-trio[cli,local]"' in one_line(capsys)
+    assert 'pip install "livegen-trio[local]"' in one_line(capsys)
 
 
 def test_a_human_voice_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

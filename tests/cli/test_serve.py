@@ -87,7 +87,7 @@ async def test_without_speech_it_says_how_to_get_it(
         monkeypatch.setitem(sys.modules, name, None)  # not to be found
     async with trio.open_nursery() as nursery:
         await nursery.start(run, options(text=False))
-        assert capsys.readouterr().err == 'text only; for speech: pip install "livegen-trio[cli,local]"\n'
+        assert capsys.readouterr().err == 'text only; for speech: pip install "livegen-trio[local]"\n'
         nursery.cancel_scope.cancel()
 
 

@@ -43,7 +43,7 @@ DESCRIPTION: Final = (
 _MODEL: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
 _QUESTION: Final = "What is the weather in Paris?"
 _SLOW_QUESTION: Final = "Search flights to Rome."
-_INSTALL: Final = 'pip install "livegen-trio[cli,local]"'
+_INSTALL: Final = 'pip install "livegen-trio[local]"'
 _PATIENCE: Final = (
     15.0  # seconds without an event; hearing and speaking take one or two, more on a slow machine
 )

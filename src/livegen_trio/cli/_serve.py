@@ -87,7 +87,7 @@ async def run(
 async def _load_engines() -> Engines:
     engines = await run_native(load_engines)
     if engines.synthesizer is None:
-        print('text only; for speech: pip install "livegen-trio[cli,local]"', file=sys.stderr, flush=True)
+        print('text only; for speech: pip install "livegen-trio[local]"', file=sys.stderr, flush=True)
     return engines
 
 

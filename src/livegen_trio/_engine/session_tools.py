@@ -67,9 +67,13 @@ class SessionTools:
         """
         self._send = send
         with self._scope, single_exception():
-            async with trio.open_nursery() as self._nursery:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 task_status.started()
-                await trio.sleep_forever()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    self._nursery = None  # cancelled, while the session is being closed
 
     def watch(self) -> None:
         """Watch the MCP clients among the tools from now on, in place of those that were watched before."""

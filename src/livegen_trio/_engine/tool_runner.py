@@ -121,9 +121,13 @@ class ToolRunner:
         """Run calls for *session*, as they are observed, until `cancel`."""
         self._session = session
         with self._scope, single_exception():
-            async with trio.open_nursery() as self._nursery:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 task_status.started()
-                await self._unanswered.watch()
+                try:
+                    await self._unanswered.watch()
+                finally:
+                    self._nursery = None  # cancelled: calls may still come, while the session is being closed
 
     def cancel_calls(self) -> None:
         """Cancel every call under way."""

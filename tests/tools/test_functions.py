@@ -217,13 +217,13 @@ def test_the_types_of_parameters_become_their_schemas() -> None:
 def test_annotations_describe_and_bound_a_parameter() -> None:
     def tool(
         days: Annotated[int, msgspec.Meta(description="How many days ahead", ge=0, le=7)],
-        zone: Annotated[str, "a note for somebody else"],
+        zone: Annotated[str, "As in Europe/Berlin", "a note for somebody else"],
         more: Annotated[object, msgspec.Meta(description="Whatever else matters")],
     ) -> None: ...
 
     assert properties(tool) == {
         "days": {"type": "integer", "description": "How many days ahead", "minimum": 0, "maximum": 7},
-        "zone": {"type": "string"},
+        "zone": {"type": "string", "description": "As in Europe/Berlin"},
         "more": {"description": "Whatever else matters"},
     }
 

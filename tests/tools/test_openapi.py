@@ -100,7 +100,7 @@ PLACE = Schema(
         (str, STRING),
         (None, Schema(type="NULL")),
         (bytes, Schema(type="STRING", description="Encoding: base64.")),
-        (Decimal, Schema(type="STRING", description="Format: decimal.")),
+        (Decimal, Schema(type="STRING", description="Format: decimal.", pattern=r"^-?\d+(\.\d+)?$")),
         (dt.date, Schema(type="STRING", description="Format: date.")),
         (Annotated[dt.datetime, msgspec.Meta(tz=True)], Schema(type="STRING", format="date-time")),
         (uuid.UUID, Schema(type="STRING", description="Format: uuid.")),

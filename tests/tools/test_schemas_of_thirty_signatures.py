@@ -481,13 +481,13 @@ DIFFERENCES: Final[Mapping[str, Sequence[tuple[str, object, object]]]] = {
     "nothing may follow the last place of a tuple; pydantic leaves that to `maxItems`": [
         ("tuples.properties.pair.items", False, ABSENT),
     ],
-    "these formats want a time zone, and times without one are taken, unless they are annotated with `Meta(tz=True)`": [
-        ("times.properties.at.format", ABSENT, "date-time"),
-        ("times.properties.hour.format", ABSENT, "time"),
+    "the names of an object whose keys are numbers are numbers": [
+        ("mappings.properties.numbered.propertyNames", {"pattern": r"^(0|-?[1-9]\d{0,17})$"}, ABSENT),
     ],
     "a decimal number is asked for as text, since the service makes a double of every number": [
         ("money.properties.amount.type", "string", ABSENT),
         ("money.properties.amount.format", "decimal", ABSENT),
+        ("money.properties.amount.pattern", r"^-?\d+(\.\d+)?$", ABSENT),
         ("money.properties.amount.anyOf", ABSENT, [{"type": "number"}, {"type": "string"}]),
     ],
     "bytes travel as base64, where pydantic takes the text's own": [

@@ -16,18 +16,11 @@ import trio
 from .._errors import ToolError
 from .._user_code import run_user_code
 from ..types import FunctionDeclaration, FunctionResponse
+from ._arguments import Arguments
 from ._callable import CallableTool
 from ._options import ToolOptions, options_of
-from ._plain import json_object, plain_with_whole_numbers
-from ._signatures import (
-    arguments_of,
-    context_parameter_of,
-    docstring_of,
-    function_behind,
-    name_of,
-    schema_of,
-    struct_of,
-)
+from ._plain import json_object
+from ._signatures import context_parameter_of, docstring_of, function_behind, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,13 +51,12 @@ class FunctionTool(CallableTool):
         self._function = function
         self._runs_in_thread = not (self.streams or inspect.iscoroutinefunction(behind))
         self._context = context_parameter_of(function, name)
-        arguments = arguments_of(function, name)
-        self._arguments = struct_of(arguments, name)
+        self._arguments = Arguments(function, name)
         self.declaration: FunctionDeclaration = FunctionDeclaration(
             name=name,
             behavior=self.options.behavior,
             description=docstring_of(function).text or None,
-            parameters_json_schema=schema_of(arguments),
+            parameters_json_schema=self._arguments.schema,
         )
 
     async def call(self, args: Mapping[str, object], context: ToolContext) -> FunctionResponse:
@@ -104,11 +96,9 @@ class FunctionTool(CallableTool):
 
     def _check(self, args: Mapping[str, object]) -> dict[str, object]:
         try:
-            plain_args = plain_with_whole_numbers(dict(args))
-            checked = msgspec.convert(plain_args, self._arguments, strict=False)
-        except (msgspec.ValidationError, ToolError) as exc:
+            return self._arguments.check(args)
+        except ToolError as exc:
             raise ToolError(f"{self.name} can't be called with these arguments: {exc}") from exc
-        return {name: getattr(checked, name) for name in self._arguments.__struct_fields__}
 
     def _encode(self, result: object) -> Mapping[str, object]:
         try:

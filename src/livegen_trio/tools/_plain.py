@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from .._errors import ToolError
+from ._foreign import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,14 @@ if TYPE_CHECKING:
 _EXACT: Final = 2**53
 """Up to here a double holds every whole number."""
 
-_UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+_UNWRITABLE: Final = (
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+    msgspec.MsgspecError,
+)
 
 
 def plain(value: object) -> object:
@@ -60,7 +68,7 @@ def is_object(value: object) -> TypeGuard[dict[str, object]]:
 
 def _encode(value: object) -> bytes:
     try:
-        return msgspec.json.encode(value)
+        return msgspec.json.encode(value, enc_hook=encoded)
     except _UNWRITABLE as exc:
         raise ToolError(f"it can't be written as JSON: {exc}") from exc
 

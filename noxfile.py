@@ -202,6 +202,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "livegen_trio", "--ignoreexternal")
+    session.run("python", "-m", "pytest", "tests/test_exports.py")
 
 
 @nox.session

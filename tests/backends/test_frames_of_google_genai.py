@@ -29,7 +29,6 @@ from livegen_trio import (
     PrebuiltVoiceConfig,
     ProactivityConfig,
     RealtimeInputConfig,
-    SafetySetting,
     SessionResumptionConfig,
     SlidingWindow,
     SpeechConfig,
@@ -39,6 +38,7 @@ from livegen_trio import (
     VoiceConfig,
     get_live_generative_model,
 )
+from livegen_trio.types import SafetySetting
 from support.recording_server import recording_server
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ from livegen_trio import (
     ClientCertificate,
     ConfigError,
     ConnectTimeoutError,
-    FileSearch,
     FunctionResponse,
     HandshakeError,
     LiveGenerationConfig,
@@ -34,6 +33,7 @@ from livegen_trio import (
 from livegen_trio.types import (
     ClientContent,
     ContextUpdate,
+    FileSearch,
     RealtimeInput,
     Setup,
     ToolResponse,

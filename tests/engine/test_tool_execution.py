@@ -12,7 +12,6 @@ import trio
 import trio.testing
 
 from livegen_trio import (
-    ComputerUse,
     ConfigError,
     FirebaseBackend,
     FunctionCall,
@@ -32,6 +31,7 @@ from livegen_trio import (
     get_live_generative_model,
     tool,
 )
+from livegen_trio.types import ComputerUse
 from support.peer import (
     HANDLE,
     SETUP_COMPLETE,

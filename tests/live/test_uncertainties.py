@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from livegen_trio import (
-    FunctionCallingConfig,
-    GeminiBackend,
-    SessionResumptionConfig,
-    ToolConfig,
-    UsageMetadata,
-)
+from livegen_trio import GeminiBackend, SessionResumptionConfig, ToolConfig, UsageMetadata
+from livegen_trio.types import FunctionCallingConfig
 from support.live_service import backend_of_environment, conversation
 
 if TYPE_CHECKING:

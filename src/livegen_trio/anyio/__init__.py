@@ -4,6 +4,7 @@
 `input_stream` show one as AnyIO's streams, with AnyIO's exceptions.
 """
 
+from .._public_names import publish as _publish
 from ._connect import connect as connect, create_auth_token as create_auth_token
 from ._streams import (
     EventStream as EventStream,
@@ -12,3 +13,5 @@ from ._streams import (
     event_stream as event_stream,
     input_stream as input_stream,
 )
+
+_publish(globals())

@@ -4,6 +4,7 @@
 little-endian mono; a session takes any rate, and is told by MIME type: `Recording.mime_type`.
 """
 
+from .._public_names import publish as _publish
 from ._calls import FunctionCallingHandler as FunctionCallingHandler
 from ._conversation import (
     AudioConversation as AudioConversation,
@@ -23,3 +24,5 @@ from ._wav import (
     read_wav as read_wav,
     write_wav as write_wav,
 )
+
+_publish(globals())

@@ -4,6 +4,7 @@ The session behind them is that of `livegen_trio`, without the SDKs' bugs; `docs
 Failures raise an `AIError` with Firebase's code, whose cause is the error of `livegen_trio`, with more detail.
 """
 
+from .._public_names import publish as _publish
 from ._ai import AI as AI, FirebaseApp as FirebaseApp, get_ai as get_ai
 from ._backends import (
     AgentPlatformBackend as AgentPlatformBackend,
@@ -19,3 +20,5 @@ from ._model import (
     get_live_generative_model as get_live_generative_model,
 )
 from ._session import LiveSession as LiveSession
+
+_publish(globals())

@@ -4,8 +4,7 @@
 `Engines` is where to put ears, a mind and a voice of your own.
 """
 
-from __future__ import annotations
-
+from .._public_names import publish as _publish
 from ._dialect import Dialect as Dialect
 from ._engines import (
     CallTool as CallTool,
@@ -24,3 +23,5 @@ from ._loading import (
 )
 from ._server import Address as Address, LocalServer as LocalServer, serve as serve
 from .backend import LocalBackend as LocalBackend
+
+_publish(globals())

@@ -3,6 +3,7 @@
 Fixtures for pytest are in `livegen_trio.testing.fixtures`.
 """
 
+from .._public_names import publish as _publish
 from ._faults import Fault as Fault, FaultyBackend as FaultyBackend, FaultyStream as FaultyStream
 from ._matching import Pattern as Pattern
 from ._recording import (
@@ -30,3 +31,5 @@ from ._scripted_server import (
     ScriptedBackend as ScriptedBackend,
     ScriptedServer as ScriptedServer,
 )
+
+_publish(globals())

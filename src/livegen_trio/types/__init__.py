@@ -1,7 +1,6 @@
 """Messages, configuration and events of the Live protocol, as immutable structs. Pure: no I/O, no clock."""
 
-from __future__ import annotations
-
+from .._public_names import publish as _publish
 from ._base import (
     Duration as Duration,
     Empty as Empty,
@@ -185,3 +184,5 @@ from ._tools import (
     ToolConfig as ToolConfig,
     UrlContext as UrlContext,
 )
+
+_publish(globals())

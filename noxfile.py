@@ -172,13 +172,14 @@ def live(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check format, style, cancellation rules, layers, spelling and the workflows."""
+    """Check format, style, cancellation rules, layers, spelling, wording and the workflows."""
     # The package itself, since import-linter follows its imports.
     install(session, "-e", ".", *group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("lint-imports", "--no-logo")
     session.run("codespell")
+    session.run("codespell", "--dictionary", "wording.txt", "src", "docs", "README.md", "CONTRIBUTING.md")
     session.run("zizmor", "--offline", "--quiet", ".github")
     check_cancellation(session, "ASYNC1,ASYNC2,ASYNC900", python_files("src"))
     check_cancellation(session, "ASYNC910,ASYNC911,ASYNC913", AWAITED)

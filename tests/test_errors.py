@@ -1,5 +1,12 @@
 from __future__ import annotations
 
+import contextlib
+import copy
+import importlib
+import pickle
+import pkgutil
+from typing import TYPE_CHECKING
+
 import pytest
 import trio
 from hypothesis import given, strategies as st
@@ -18,6 +25,18 @@ from livegen_trio import (
     ToolError,
 )
 from livegen_trio._errors import one_line
+from livegen_trio._single_exception import InternalError
+from livegen_trio.anyio._portal import PortalEndedError
+from livegen_trio.audio import AudioFileError, PlaybackOverflowError
+from livegen_trio.cli._errors import CommandError
+from livegen_trio.firebase import AIError, AIErrorCode
+from livegen_trio.local import EngineError
+from livegen_trio.testing import ScriptError
+from livegen_trio.testing._script import ClientLeftError, FinalScriptError
+from livegen_trio.transports.base import ConnectionClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FAKE = "no\r\nERROR root: all is\u2028lost\x1b[2J"
 
@@ -124,3 +143,69 @@ def test_one_line_is_one_line_and_stays_it(words: str) -> None:
     assert line == line.strip()
     assert one_line(line) == line
     assert len(words.splitlines()) < 2 or len(line.splitlines()) < 2
+
+
+ERRORS: list[Exception] = [
+    LiveError("m"),
+    ConfigError("m"),
+    ToolError("m"),
+    LocalProtocolError("m"),
+    RemoteProtocolError("m", code=1003),
+    HandshakeError("m", phase="upgrade", status_code=403, body=b"no", retryable=True, hint="enable the API"),
+    SetupRejectedError(code=1007, reason="r", hint="h"),
+    ConnectTimeoutError(phase="tls", timeout=3.0),
+    SessionClosedError(1011, "r", initiator="server", phase="closing"),
+    AIError(AIErrorCode.SESSION_CLOSED, "m"),
+    AudioFileError("m"),
+    PlaybackOverflowError("m"),
+    EngineError("m"),
+    CommandError("m", exit_code=3),
+    ScriptError("m"),
+    ClientLeftError("m"),
+    FinalScriptError("m"),
+    PortalEndedError("m"),
+    InternalError("m"),
+    ConnectionClosed(1001, "r", initiator="local"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "copied",
+    [
+        *(
+            lambda error, protocol=protocol: pickle.loads(pickle.dumps(error, protocol))
+            for protocol in range(6)
+        ),
+        copy.copy,
+        copy.deepcopy,
+    ],
+)
+def test_every_error_survives_pickling_and_copying(
+    error: Exception, copied: Callable[[Exception], Exception]
+) -> None:
+    error.add_note("a note")
+    other = copied(error)
+    assert other is not error
+    assert (type(other), str(other), repr(other), vars(other)) == (
+        type(error),
+        str(error),
+        repr(error),
+        vars(error),
+    )
+
+
+def test_no_error_is_left_out_of_those_that_are_pickled() -> None:
+    for module in pkgutil.walk_packages(livegen_trio.__path__, "livegen_trio."):
+        if module.name.rpartition(".")[2] not in {"__main__", "_cpal", "fixtures"}:
+            with contextlib.suppress(ImportError):  # of an extra that is not installed
+                importlib.import_module(module.name)
+    found = {LiveError, *subclasses_of(LiveError)}
+    assert {kind for kind in found if kind.__module__.startswith("livegen_trio")} - {
+        type(error) for error in ERRORS
+    } == {ProtocolError}
+
+
+def subclasses_of(kind: type[Exception]) -> set[type[Exception]]:
+    found = set(kind.__subclasses__())
+    return found.union(*(subclasses_of(subclass) for subclass in found))

@@ -1,4 +1,4 @@
-"""The error tree that needs no event loop, and the words for where a connection stood when it failed.
+"""The error tree that needs no event loop, and the names of the steps that a connection fails in.
 
 `SessionClosedError`, which is also a `trio.BrokenResourceError`, lives in `_session.closed`: this module is pure.
 """
@@ -17,13 +17,30 @@ Initiator: TypeAlias = Literal["server", "local"]
 """Who ended a connection. A connection that broke without a word counts as ended by the server's side."""
 
 
-def one_line(words: str) -> str:
-    """*words* without line breaks and control characters: a peer's text must not look like another line of a log."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in words).split())
+def one_line(text: str) -> str:
+    """Return *text* without line breaks and control characters: a peer's must not look like another line of a log."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+
+def reduce_error(error: Exception) -> tuple[object, ...]:
+    """Return what `__reduce__` has to, for errors whose constructors take something else than `args`.
+
+    An error crosses process boundaries, and can be copied, with its message and all attributes; `__cause__` and the
+    traceback stay behind, as those of every exception do.
+    """
+    return _remake_error, (type(error), *error.args), vars(error)
+
+
+def _remake_error(kind: type[Exception], *args: object) -> Exception:
+    return kind.__new__(kind, *args)
 
 
 class LiveError(Exception):
-    """Base class of every error that this library defines."""
+    """Base class of every error that this library defines. All can be pickled and copied."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Reduce to the message and the attributes."""
+        return reduce_error(self)
 
 
 class ConfigError(LiveError):
@@ -46,7 +63,7 @@ class RemoteProtocolError(ProtocolError):
     """The peer sent something that is not a Live message.
 
     Attributes:
-        code: The WebSocket close code that tells the peer so.
+        code: The WebSocket close code that is sent to the peer.
     """
 
     def __init__(self, message: str, *, code: int = 1007) -> None:
@@ -55,14 +72,14 @@ class RemoteProtocolError(ProtocolError):
 
 
 class HandshakeError(LiveError):
-    """No session came about: the connection, the WebSocket upgrade or `setup` failed.
+    """The connection, the WebSocket upgrade or `setup` failed, so that there is no session.
 
     Attributes:
         phase: The step that failed.
         status_code: HTTP status of a refused upgrade, or None.
         body: The beginning of the HTTP body of a refused upgrade, or empty.
         retryable: Whether the same attempt may succeed later.
-        hint: What to do about it, where the cause is a known one.
+        hint: What to do, where the cause is a known one.
     """
 
     def __init__(
@@ -88,13 +105,13 @@ class SetupRejectedError(HandshakeError):
 
     Attributes:
         code: The server's WebSocket close code.
-        reason: The server's words, at most 123 bytes and so often cut short.
+        reason: The server's text, at most 123 bytes and so often cut short.
     """
 
     def __init__(self, *, code: int, reason: str, retryable: bool = False, hint: str | None = None) -> None:
-        words = f": {reason}" if reason else ""
+        explanation = f": {reason}" if reason else ""
         super().__init__(
-            f"the server refused the setup with close code {code}{words}",
+            f"the server refused the setup with close code {code}{explanation}",
             phase="setup",
             retryable=retryable,
             hint=hint,
@@ -104,7 +121,11 @@ class SetupRejectedError(HandshakeError):
 
 
 class ConnectTimeoutError(HandshakeError):
-    """The peer did not complete the connection within `connect_timeout`; `phase` tells how far it came."""
+    """The peer did not complete the connection within `connect_timeout`; `phase` is the step that it was in.
+
+    Attributes:
+        timeout: The limit in seconds.
+    """
 
     def __init__(self, *, phase: Phase, timeout: float) -> None:
         super().__init__(

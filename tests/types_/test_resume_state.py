@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from livegen_trio import ConfigError, Content, FunctionCall, Part, ResumeState, UsageMetadata
+from support.struct_strategies import JSON
 
 FULL = ResumeState(
     model="models/m",
@@ -64,3 +67,44 @@ def test_no_state_is_made_that_could_not_be_used(field: str, value: object) -> N
     values: dict[str, object] = {"model": "m", "handle": "h", "taken_at": 0.0, field: value}
     with pytest.raises(ConfigError):
         ResumeState(**values)  # type: ignore[arg-type] # that is what is tested
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a":' * 100_000,
+        b"[" * 100_000,
+        b'{"version":1,"handle":"\xff"}',
+        b'{"version":%b}' % (b"9" * 9_000),
+    ],
+)
+def test_bytes_that_break_a_parser_are_no_resume_state(data: bytes) -> None:
+    with pytest.raises(ConfigError, match=r"this (is no resume state|resume state is damaged)"):
+        ResumeState.from_bytes(data)
+
+
+@given(st.binary(max_size=200))
+@settings(deadline=None, max_examples=300)
+def test_any_bytes_are_refused_with_an_error_of_ours(data: bytes) -> None:
+    with pytest.raises(ConfigError):
+        ResumeState.from_bytes(data)
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=300)
+def test_a_damaged_state_is_read_or_refused_with_an_error_of_ours(data: st.DataObject) -> None:
+    state = bytearray(FULL.to_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(state)))
+        state[start : start + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=4))
+    with contextlib.suppress(ConfigError):
+        ResumeState.from_bytes(bytes(state))
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=300)
+def test_a_state_with_odd_values_is_read_or_refused_with_an_error_of_ours(data: st.DataObject) -> None:
+    state = json.loads(FULL.to_bytes())
+    state[data.draw(st.sampled_from([*state, "spice"]))] = data.draw(JSON)
+    with contextlib.suppress(ConfigError):
+        ResumeState.from_bytes(json.dumps(state).encode())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from .._errors import ConfigError
+from .._errors import ConfigError, reduce_error
 
 if TYPE_CHECKING:
     import ssl
@@ -48,6 +48,10 @@ class ConnectionClosed(Exception):  # noqa: N818 - the field's name for it
         self.code = code
         self.reason = reason
         self.initiator: Initiator = initiator
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Reduce to the attributes, so that it can be pickled and copied."""
+        return reduce_error(self)
 
     def again(self) -> ConnectionClosed:
         """A copy, to be raised once more: an error that is raised twice grows its traceback twice."""

@@ -1,4 +1,4 @@
-"""`ResumeState`: a conversation on its way from one process to another. Pure."""
+"""`ResumeState`: a conversation on its way from one process to another."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from ._server import UsageMetadata
 
 _VERSION: Final = 1
 
+# What decoding raises; errors of UTF-8 are bare `ValueError`s.
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+
 
 class ResumeState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What another process needs to take up a session: `model.connect(session_resumption=state)`.
+    """A session's state for another process to take it up: `model.connect(session_resumption=state)`.
 
-    Made by `LiveSession.resume_state`. Whoever has it can go on with the conversation, so keep it as you keep a
+    Made by `LiveSession.resume_state`. Anyone who has it can go on with the conversation, so keep it as you keep a
     password. It is good for as long as its handle: two hours on the Gemini API.
 
     Attributes:
         model: The model's full resource name. Another model can't take up the session.
-        handle: What the server resumes the session with.
+        handle: The handle to resume the session with.
         transparent: Whether the server says which inputs it has taken in.
         taken_at: When the state was taken, in seconds of Unix time.
         pending_calls: The tool calls that were not answered then.
         unacknowledged: How many inputs were accepted then that the server was not known to have.
         in_turn: Whether the model was speaking.
         usage: All tokens reported so far.
-        history: What was said so far, in words, if the session keeps that; see `Reconnection.when_forgotten`.
+        history: The conversation so far as text, if the session keeps that; see `Reconnection.when_forgotten`.
     """
 
     version: int = _VERSION
@@ -56,19 +59,19 @@ class ResumeState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return f"{type(self).__name__}(model={self.model!r}, taken_at={self.taken_at}, handle=<hidden>)"
 
     def to_bytes(self) -> bytes:
-        """As JSON in UTF-8."""
+        """Return the state as JSON in UTF-8."""
         return msgspec.json.encode(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResumeState:
-        """What `to_bytes` has made.
+        """Read what `to_bytes` has returned.
 
         Raises:
             ConfigError: It is no resume state, or one of another version's format.
         """
         try:
             return _DECODER.decode(data)
-        except msgspec.MsgspecError:
+        except _UNREADABLE:
             pass
         raise ConfigError(_complaint(data))  # without the cause, which may hold some of the state
 
@@ -83,7 +86,7 @@ _DECODER: Final = msgspec.json.Decoder(ResumeState)
 def _complaint(data: bytes) -> str:
     try:
         version = msgspec.json.decode(data, type=_Header).version
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         return "this is no resume state; give what ResumeState.to_bytes() has returned"
     if version == _VERSION:
         return "this resume state is damaged"

@@ -22,6 +22,7 @@ from livegen_trio import ConfigError, Reconnection
         ({"max_replays": -1}, "whole number"),
         ({"max_replays": 1.5}, "whole number"),
         ({"replay": "all"}, '"recent" or "none"'),
+        ({"late_answers": "never"}, '"as_response", "as_content" or None'),
         ({"when_forgotten": "weep"}, '"fail" or "fresh"'),
     ],
 )

@@ -74,7 +74,7 @@ class PeerBackend(Backend):
     """Dials a `Peer`, which by default accepts any setup."""
 
     def __init__(self, *replies: dict[str, Any] | str) -> None:
-        self._replies = replies or (SETUP_COMPLETE,)
+        self.replies = replies or (SETUP_COMPLETE,)
         self.peer: Peer
         self.setup: dict[str, Any] = {}
 
@@ -92,7 +92,7 @@ class PeerBackend(Backend):
 
     async def _answer_setup(self) -> None:
         self.setup = await self.peer.hear()
-        await self.peer.say(*self._replies)
+        await self.peer.say(*self.replies)
 
 
 class Fleet(PeerBackend):

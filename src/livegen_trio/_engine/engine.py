@@ -29,6 +29,7 @@ from .acknowledgement import SETUP_FRAMES
 from .checkpoints import EveryNthCheckpoint
 from .exchange_timer import ExchangeTimer
 from .inbox import Inbox
+from .late_answers import LateAnswers
 from .next_setup import NextSetup
 from .observers import Observers
 from .outbox import Outbox
@@ -98,6 +99,7 @@ class Engine:
             outbox=self.outbox,
             observers=Observers(),
             setup=NextSetup(setup, self.protocol, self.outbox.ledger, history),
+            late_answers=LateAnswers(self.protocol, self.outbox, as_content=_sends_late_as_content(options)),
             history=history,
             timing=options.timing,
         )
@@ -196,7 +198,10 @@ class Engine:
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Have a message sent, without waiting for room."""
         self._shared.backend.check_message(message)
-        self.outbox.put(self.protocol.send(message), _kind(message))
+        if isinstance(message, ToolResponse):
+            self._shared.late_answers.put(message)
+        else:
+            self.outbox.put(self.protocol.send(message), _kind(message))
         if self._shared.history is not None:
             self._shared.history.said(message, self.outbox.ledger.accepted)
         if isinstance(message, ContextUpdate):
@@ -333,9 +338,13 @@ def _age(since: float | None, now: float) -> float:
     return 0.0 if since is None else now - since
 
 
-def _kind(message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> Kind:
-    if isinstance(message, ToolResponse):
-        return Kind.ANSWER
+def _sends_late_as_content(options: SessionOptions) -> bool:
+    if (choice := options.reconnection.late_answers) is not None:
+        return choice == "as_content"
+    return not options.profile.takes_late_answers
+
+
+def _kind(message: ClientContent | RealtimeInput | ContextUpdate) -> Kind:
     if not isinstance(message, RealtimeInput):
         return Kind.CONTROL
     return Kind.MARK if message.audio is None and message.video is None else Kind.MEDIA

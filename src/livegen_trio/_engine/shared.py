@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .._session.timing import Timing
     from ..backends.base import Backend
     from .inbox import Inbox
+    from .late_answers import LateAnswers
     from .next_setup import NextSetup
     from .observers import Observers
     from .outbox import Outbox
@@ -27,6 +28,7 @@ class Shared:
         outbox: Frames that wait for the sender.
         observers: Parts that see events before their consumer does.
         setup: The setup of the next connection.
+        late_answers: What becomes of answers to calls of an earlier connection.
         history: The text of the conversation, where it is kept.
         timing: How long to wait for what.
     """
@@ -37,5 +39,6 @@ class Shared:
     outbox: Outbox
     observers: Observers
     setup: NextSetup
+    late_answers: LateAnswers
     history: History | None
     timing: Timing

@@ -68,6 +68,7 @@ class Succession:
             unacknowledged=loss.unacknowledged,
             quarantined=loss.quarantined + spared,
             turn_cut=self._shared.protocol.in_turn,
+            calls=self._shared.protocol.calls.pending,
         )
 
     def may_follow(self, ending: Ending, *, was_announced: bool) -> bool:
@@ -94,6 +95,7 @@ class Succession:
     def forget(self) -> None:
         """Give up what the server has forgotten; the next connection begins a new session, which knows of no calls."""
         self._shared.setup.begin_fresh()
+        self._shared.late_answers.forget()
         replayed, unsent = self._shared.outbox.ledger.discard_answers()
         if self._report is not None:
             self._report = msgspec.structs.replace(
@@ -101,6 +103,7 @@ class Succession:
                 restored=False,
                 replayed=self._report.replayed - replayed,
                 unacknowledged=self._report.unacknowledged + replayed + unsent,
+                calls=(),
             )
         cancellation = self._shared.protocol.forget()
         if cancellation is not None and self._taken_over is None:  # else nobody here knows of these calls
@@ -115,6 +118,7 @@ class Succession:
         self._shared.setup.note_opened()
 
     def _report_start(self, report: Reconnected, gap_seconds: float) -> None:
+        self._shared.late_answers.carry_over()
         self._restart_activity()
         if self._shared.setup.is_fresh:
             self._send_history()
@@ -170,4 +174,4 @@ class Succession:
 
 def _inherited(state: ResumeState) -> Reconnected:
     """Return what is lost with the process that had the session."""
-    return Reconnected(unacknowledged=state.unacknowledged, turn_cut=state.in_turn)
+    return Reconnected(unacknowledged=state.unacknowledged, turn_cut=state.in_turn, calls=state.pending_calls)

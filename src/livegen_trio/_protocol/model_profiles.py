@@ -37,6 +37,8 @@ class ModelProfile:
         default_behavior: Behavior of a function that doesn't set one; None is not known. Nothing is checked by it.
         ends_calling_turn: Whether it ends its turn after a call that it waits for, and replies to the answer in another
             turn; None is not known. With a call that it doesn't wait for, every model ends its turn.
+        takes_late_answers: Whether it takes answers to calls that it has made on an earlier connection of the session.
+            Where it doesn't, their results are sent as content.
         json_schema: Whether it reads functions' parameters as JSON schemas, or only in the service's subset of OpenAPI.
         scheduling: Whether an answer may say when the model speaks of it.
         response_media: MIME types that it reads in `FunctionResponse.parts`; None is not known.
@@ -68,6 +70,7 @@ class ModelProfile:
     non_blocking_functions: bool = True
     default_behavior: Behavior | None = None
     ends_calling_turn: bool | None = None
+    takes_late_answers: bool = True
     json_schema: bool = True
     scheduling: bool = True
     response_media: frozenset[str] | None = None
@@ -114,6 +117,7 @@ _NATIVE_AUDIO: Final = ModelProfile(
     response_modalities=frozenset({"AUDIO"}),
     default_behavior="BLOCKING",
     ends_calling_turn=False,
+    takes_late_answers=False,
     response_media=frozenset(),
     refused_history=frozenset({"function_call", "function_response"}),
     history_audio=False,
@@ -127,6 +131,7 @@ _NATIVE_AUDIO: Final = ModelProfile(
         "response_modalities": f"{_LIVE_GUIDE}; {_PYDANTIC}, 2026-09-28: TEXT closes the connection with 1007",
         "default_behavior": _LIVE_GUIDE,
         "ends_calling_turn": f"{_LIVE_GUIDE}: it pauses until the answer",
+        "takes_late_answers": f"{_PYDANTIC}, 2026-10: it reads over them",
         "response_media": f"{_PYDANTIC}, 2026-09-28: it guesses what is in them",
         "refused_history": f"{_PYDANTIC}, 2026-09-28: 1007",
         "history_audio": f"{_PYDANTIC}, 2026-09-28: 1007",
@@ -198,6 +203,7 @@ _LIVE_3_8: Final = ModelProfile(
     ignored_settings=_SAMPLING,
     default_behavior="NON_BLOCKING",
     ends_calling_turn=False,
+    takes_late_answers=False,
     response_media=_IMAGES_AND_TEXT,
     typed_turns_see_video=False,
     text_interrupts=True,
@@ -212,6 +218,7 @@ _LIVE_3_8: Final = ModelProfile(
         "ignored_settings": _FIREBASE,
         "default_behavior": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16",
         "ends_calling_turn": f"{_MODEL_PAGE}: with BLOCKING it pauses until the answer",
+        "takes_late_answers": f"{_PYDANTIC}, 2026-10: the session waits for them, and doesn't speak of them",
         "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
         "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
         "text_interrupts": f"{_PYDANTIC}, 2026-10-19",
@@ -231,6 +238,7 @@ _LIVE_3_8_THINKING: Final = ModelProfile(
     ignored_settings=_SAMPLING,
     blocking_functions=False,
     default_behavior="NON_BLOCKING",
+    takes_late_answers=False,
     scheduling=False,
     response_media=_IMAGES_AND_TEXT,
     typed_turns_see_video=False,
@@ -247,6 +255,7 @@ _LIVE_3_8_THINKING: Final = ModelProfile(
         "ignored_settings": _FIREBASE,
         "blocking_functions": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: 1007",
         "default_behavior": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16",
+        "takes_late_answers": f"{_PYDANTIC}, 2026-10: the session waits for them, and doesn't speak of them",
         "scheduling": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: 1007",
         "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
         "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",

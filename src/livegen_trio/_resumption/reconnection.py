@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 from .._errors import ConfigError
 
 Replay: TypeAlias = Literal["recent", "none"]
+LateAnswers: TypeAlias = Literal["as_response", "as_content"]
 WhenForgotten: TypeAlias = Literal["fail", "fresh"]
 
 
@@ -29,6 +30,9 @@ class Reconnection:
             and media of the last seconds; "none" only reports them.
         max_replays: How often one input is sent again at most. After that it is left out, and counted in
             `Reconnected.quarantined`: it may be what makes the server end its connections.
+        late_answers: How the results of tool calls are sent that ran while the connection changed: "as_response"
+            answers the calls on the new connection; "as_content" settles them there at once, and sends their results
+            as the user's content, which the model speaks of. None leaves it to the model's profile.
         when_forgotten: What becomes of a session that the server does not resume, since it has forgotten it or never
             gave a handle: "fail" ends it with the server's close code and reason; "fresh" begins a new one in its
             place, and first sends it the text of the conversation so far. Speech is in it as far as its transcriptions
@@ -42,6 +46,7 @@ class Reconnection:
     margin: float = 5.0
     replay: Replay = "recent"
     max_replays: int = 2
+    late_answers: LateAnswers | None = None
     when_forgotten: WhenForgotten = "fail"
 
     def __post_init__(self) -> None:
@@ -53,5 +58,7 @@ class Reconnection:
             raise ConfigError('replay is "recent" or "none"')
         if not self.max_replays >= 0 or self.max_replays % 1:
             raise ConfigError('max_replays is a whole number from 0 on; replay="none" sends nothing again')
+        if self.late_answers not in ("as_response", "as_content", None):
+            raise ConfigError('late_answers is "as_response", "as_content" or None')
         if self.when_forgotten not in ("fail", "fresh"):
             raise ConfigError('when_forgotten is "fail" or "fresh"')

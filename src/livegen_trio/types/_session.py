@@ -36,6 +36,8 @@ class Reconnected(Event):
         dropped: How many never were sent, since the last reconnection: they found no room, by the session's own policy.
         quarantined: How many are not sent again because they, or some of them, made the server end the connection.
         turn_cut: Whether a turn was under way, which the model may speak anew.
+        calls: Tool calls that waited for their answer when the connection ended, and are still to be answered. Where
+            the model doesn't take answers on another connection, their results are sent as content.
         gap_seconds: How long there was no connection.
     """
 
@@ -45,6 +47,7 @@ class Reconnected(Event):
     dropped: int = 0
     quarantined: int = 0
     turn_cut: bool = False
+    calls: tuple[FunctionCall, ...] = ()
     gap_seconds: float = 0.0
 
 

@@ -27,7 +27,7 @@ def single_exception() -> Generator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        error = _the_one_that_matters(group)
+        error = _primary_exception(group)
         context = error.__context__
         try:
             raise error
@@ -36,7 +36,7 @@ def single_exception() -> Generator[None]:
             del error, context
 
 
-def _the_one_that_matters(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _primary_exception(group: BaseExceptionGroup[BaseException]) -> BaseException:
     for exc in group.exceptions:
         if isinstance(exc, (KeyboardInterrupt, SystemExit)):
             return exc

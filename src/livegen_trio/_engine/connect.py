@@ -42,7 +42,7 @@ async def open_session(
             try:
                 yield session
             finally:
-                # Bounded by the session's close_timeout, so that a cancelled caller still says goodbye.
+                # Bounded by the session's close_timeout; a cancelled caller still closes the connection in order.
                 with trio.CancelScope(shield=True):
                     await engine.close()
             engine.raise_unseen_ending()

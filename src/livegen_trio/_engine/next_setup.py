@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NextSetup:
-    """What the next connection is set up with: the session's own setup, and the handle that resumes it.
+    """The session's own setup, with the handle that resumes the session.
 
     Args:
         setup: The setup that the session begins with.

@@ -1,4 +1,4 @@
-"""What a session goes by, beside its setup."""
+"""The options of a session that aren't part of its setup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Approve: TypeAlias = Callable[[FunctionCall], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolExecution:
-    """Who carries out tool calls.
+    """The choice of who carries out tool calls.
 
     Attributes:
         is_manual: Whether all of them are the caller's to answer.
@@ -36,7 +36,7 @@ class ToolExecution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """What `connect` and the model were given.
+    """The options of `connect`, and those of the model.
 
     Attributes:
         profile: What the model takes.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
-    """What the engine, the supervisor and each connection of one session share.
+    """The parts that the engine, the supervisor and each connection of one session work with.
 
     Attributes:
         backend: Where to dial.

@@ -1,4 +1,4 @@
-"""What one connection of a session leaves to the next: inputs to send again, and a report to the user."""
+"""Inputs and reports that one connection of a session leaves to the next."""
 
 from __future__ import annotations
 

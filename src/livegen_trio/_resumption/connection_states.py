@@ -1,4 +1,4 @@
-"""When a session changes its connection: a state machine, without I/O or a clock of its own.
+"""The states of a session's connection: a state machine without I/O or a clock of its own.
 
 The supervisor does what a state says, and reports what came of it; the table says which state is next.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class State(Enum):
-    """What the supervisor is doing."""
+    """Activity of the supervisor."""
 
     DIALLING = "opening a connection, up to the server's acceptance of the setup"
     LIVE = "conversing"
@@ -28,7 +28,7 @@ class State(Enum):
 
 
 class Trigger(Enum):
-    """What leads from one state to another."""
+    """Cause of a change from one state to another."""
 
     OPENED = "the server has accepted the setup"
     REFUSED = "the attempt failed, and another may succeed"

@@ -14,7 +14,7 @@ WhenForgotten: TypeAlias = Literal["fail", "fresh"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconnection:
-    """How a session outlives its connections. All times are seconds.
+    """The way a session outlives its connections. All times are seconds.
 
     A connection was useful if the model was heard on it, or an input acknowledged, or if it lived for `min_uptime`.
     After a useful one the session dials at once, and otherwise after growing delays.

@@ -125,7 +125,7 @@ async def test_empty_frames_before_the_setup_is_complete_mean_nothing() -> None:
         assert not session.is_closed
 
 
-async def test_events_beside_the_setups_completion_are_received() -> None:
+async def test_events_in_the_frame_of_the_setups_completion_are_received() -> None:
     both = {"setupComplete": {}, "sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}
     async with conversation(both) as (session, _):
         update = await session.receive()
@@ -136,7 +136,7 @@ async def test_events_beside_the_setups_completion_are_received() -> None:
 # Ways in that fail
 
 
-async def test_a_refused_setup_tells_the_servers_code_and_reason() -> None:
+async def test_a_refused_setup_has_the_servers_code_and_reason() -> None:
     reason = "The requested combination of response modalities (TEXT) is not supported by the model."
     with pytest.raises(SetupRejectedError) as caught:
         await connect(RefusingBackend(1007, reason))
@@ -177,7 +177,7 @@ async def test_any_other_answer_to_the_setup_is_a_handshake_error(reply: Any, wo
 
 
 @pytest.mark.parametrize("phase", ["dns", "tcp", "tls", "upgrade"])
-async def test_a_connection_that_takes_too_long_tells_its_phase(
+async def test_a_connection_that_takes_too_long_names_its_phase(
     phase: str, autojump_clock: MockClock
 ) -> None:
     with pytest.raises(ConnectTimeoutError) as caught:
@@ -270,7 +270,7 @@ async def test_a_failing_task_of_the_callers_closes_the_session() -> None:
     assert session.is_closed
 
 
-async def test_leaving_tells_the_server(autojump_clock: MockClock) -> None:
+async def test_leaving_closes_the_connection(autojump_clock: MockClock) -> None:
     async with conversation() as (_, peer):
         pass
     assert peer.closed is not None
@@ -278,7 +278,7 @@ async def test_leaving_tells_the_server(autojump_clock: MockClock) -> None:
     assert trio.current_time() == 0
 
 
-async def test_a_cancelled_caller_still_says_goodbye_and_loses_no_time(autojump_clock: MockClock) -> None:
+async def test_a_cancelled_caller_still_sends_a_close_and_loses_no_time(autojump_clock: MockClock) -> None:
     with trio.move_on_after(5) as scope:
         async with conversation() as (session, peer):
             await session.receive()
@@ -306,7 +306,7 @@ async def test_a_cancelled_caller_with_a_dead_peer_takes_close_timeout_too(autoj
     assert trio.current_time() == 6
 
 
-async def test_what_was_accepted_is_sent_before_the_goodbye() -> None:
+async def test_what_was_accepted_is_sent_before_the_close() -> None:
     async with conversation() as (session, peer):
         for number in range(100):
             await session.send_text_realtime(str(number))
@@ -358,7 +358,7 @@ async def test_context_variables_of_the_caller_are_seen_inside() -> None:
 # A session that broke while nobody looked
 
 
-async def test_a_break_that_no_call_has_told_is_raised_on_leaving() -> None:
+async def test_a_break_that_no_call_has_raised_is_raised_on_leaving() -> None:
     with pytest.raises(SessionClosedError) as caught:
         async with conversation() as (_, peer):
             await peer.close(1011, "Internal error encountered.")
@@ -366,7 +366,7 @@ async def test_a_break_that_no_call_has_told_is_raised_on_leaving() -> None:
     assert (caught.value.code, caught.value.phase) == (1011, "open")
 
 
-async def test_a_break_that_a_call_has_told_is_not_raised_again() -> None:
+async def test_a_break_that_a_call_has_raised_is_not_raised_again() -> None:
     async with conversation() as (session, peer):
         await peer.close(1011, "Internal error encountered.")
         with pytest.raises(SessionClosedError):
@@ -387,7 +387,7 @@ async def test_a_normal_end_by_the_server_is_nothing_to_raise() -> None:
         assert session.is_closed
 
 
-async def test_accepted_messages_that_a_dead_peer_never_took_are_told(autojump_clock: MockClock) -> None:
+async def test_accepted_messages_that_a_dead_peer_never_took_are_reported(autojump_clock: MockClock) -> None:
     with pytest.raises(SessionClosedError, match="accepted messages were not sent") as caught:
         async with conversation() as (session, peer):
             peer.freeze()
@@ -398,7 +398,7 @@ async def test_accepted_messages_that_a_dead_peer_never_took_are_told(autojump_c
     assert trio.current_time() == 1
 
 
-async def test_messages_that_a_normal_end_cut_off_are_told() -> None:
+async def test_messages_that_a_normal_end_cut_off_are_reported() -> None:
     with pytest.raises(SessionClosedError, match=r"accepted messages? w(as|ere) not sent") as caught:
         async with conversation() as (session, peer):
             peer.freeze()

@@ -72,7 +72,7 @@ ENDS = [ending for ending in ENDINGS if not ending.resuming]
 
 
 @pytest.mark.parametrize("ending", REFUSALS, ids=ids(REFUSALS))
-async def test_a_refused_setup_tells_what_to_change(ending: Ending) -> None:
+async def test_a_refused_setup_says_what_to_change(ending: Ending) -> None:
     async with setups(partial(end, ending=ending)) as port:
         with pytest.raises(SetupRejectedError) as caught:
             await connect(port, session_resumption=HANDLE if ending.resuming else "auto")
@@ -96,7 +96,7 @@ async def test_a_server_that_hangs_up_on_the_setup_may_be_asked_again() -> None:
 
 
 @pytest.mark.parametrize("ending", ENDS, ids=ids(ENDS))
-async def test_a_session_that_the_server_ends_tells_what_to_change(ending: Ending) -> None:
+async def test_a_session_that_the_server_ends_says_what_to_change(ending: Ending) -> None:
     async with setups(partial(end, ending=ending, accepted=True)) as port:
         with pytest.raises(SessionClosedError) as caught:
             async with model_on(backend_at(port)).connect() as session:
@@ -139,7 +139,7 @@ async def test_resuming_with_a_handle_that_has_died_says_so() -> None:
     assert [setup["sessionResumption"] for setup in asked] == [{}, {"handle": "h"}]
 
 
-async def test_an_error_message_in_answer_to_the_setup_tells_what_to_change() -> None:
+async def test_an_error_message_in_answer_to_the_setup_says_what_to_change() -> None:
     async def serve(transport: TrioWebSocketTransport) -> None:
         error = {"code": 429, "message": "Resource has been exhausted.", "status": "RESOURCE_EXHAUSTED"}
         await transport.send(json.dumps({"error": error}).encode())
@@ -167,7 +167,7 @@ async def test_an_error_message_in_answer_to_the_setup_tells_what_to_change() ->
         (503, b"", True, "overloaded"),
     ],
 )  # fmt: skip
-async def test_a_refused_upgrade_tells_what_to_change(
+async def test_a_refused_upgrade_says_what_to_change(
     status: int, body: bytes, retryable: bool, hint: str
 ) -> None:
     async with upgrades(lambda request: request.refuse(status, body)) as port:
@@ -331,7 +331,7 @@ async def test_a_message_of_seventeen_mebibytes_before_the_setup_is_complete_is_
     assert error.hint is not None
 
 
-async def test_the_server_is_told_that_its_message_was_too_big() -> None:
+async def test_the_server_gets_the_close_code_of_a_message_that_is_too_big() -> None:
     heard: list[tuple[int, bytes]] = []
     _, message = speech(17 * MEBIBYTE)
 

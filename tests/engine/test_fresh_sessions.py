@@ -1,4 +1,4 @@
-"""A session that the server has forgotten: an end, or a new one that is told what was said."""
+"""A session that the server has forgotten: an end, or a new one that is sent the conversation so far."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from livegen_trio import LiveSession
     from livegen_trio.transports.base import Progress, Transport
 
-ANEW = Reconnection(when_forgotten="fresh")
+FRESH = Reconnection(when_forgotten="fresh")
 CALL = {"toolCall": {"functionCalls": [{"id": "c1", "name": "look_up", "args": {}}]}}
 START: dict[str, Any] = {"realtimeInput": {"activityStart": {}}}
 END: dict[str, Any] = {"realtimeInput": {"activityEnd": {}}}
 
 
 def connected(fleet: Fleet, **options: Any) -> AbstractAsyncContextManager[LiveSession]:
-    return model_on(fleet).connect(reconnection=ANEW, **options)
+    return model_on(fleet).connect(reconnection=FRESH, **options)
 
 
 async def next_of(session: LiveSession, kind: type[Any]) -> Any:
@@ -58,7 +58,7 @@ def forgotten() -> SetupRejectedError:
     return SetupRejectedError(code=1008, reason="BidiGenerateContent session not found")
 
 
-async def test_a_new_session_is_told_what_was_said(autojump_clock: MockClock) -> None:
+async def test_a_new_session_is_sent_what_was_said(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet) as session:
         await session.send("I am Ann.")
@@ -85,10 +85,12 @@ async def test_a_new_session_is_told_what_was_said(autojump_clock: MockClock) ->
     assert fleet.handles == [None, None]
 
 
-async def test_a_model_that_takes_content_as_history_only_is_told_so(autojump_clock: MockClock) -> None:
+async def test_a_model_that_takes_content_as_history_only_gets_it_as_history(
+    autojump_clock: MockClock,
+) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     model = get_live_generative_model("gemini-3.1-flash-live", backend=fleet)
-    async with model.connect(reconnection=ANEW) as session:
+    async with model.connect(reconnection=FRESH) as session:
         await session.send("I am Ann.")
         await fleet.peer.hear()
         await trio.sleep(1)
@@ -104,10 +106,10 @@ async def test_a_model_that_takes_content_as_history_only_is_told_so(autojump_cl
         assert await fleet.peer.hear() == {"realtimeInput": {"text": "Who am I?"}}
 
 
-async def test_without_words_there_is_nothing_to_tell(autojump_clock: MockClock) -> None:
+async def test_without_text_there_is_no_history_to_send(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     model = get_live_generative_model("gemini-3.1-flash-live", backend=fleet)
-    async with model.connect(reconnection=ANEW) as session:
+    async with model.connect(reconnection=FRESH) as session:
         await next_of(session, SessionResumptionUpdate)
         fleet.refusals = [forgotten()]
         await fleet.peer.transport.abort()
@@ -118,7 +120,7 @@ async def test_without_words_there_is_nothing_to_tell(autojump_clock: MockClock)
         assert await fleet.peer.hear() == {"realtimeInput": {"text": "Hello"}}
 
 
-async def test_a_session_that_never_had_a_handle_begins_anew_at_once(autojump_clock: MockClock) -> None:
+async def test_a_session_that_never_had_a_handle_begins_fresh_at_once(autojump_clock: MockClock) -> None:
     fleet = Fleet()
     async with connected(fleet) as session:
         await fleet.peer.transport.abort()
@@ -216,7 +218,7 @@ async def test_a_tool_at_work_is_cancelled_with_its_session(autojump_clock: Mock
             cancelled.set()
 
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
-    async with model_on(fleet, tools=[look_up]).connect(reconnection=ANEW) as session:
+    async with model_on(fleet, tools=[look_up]).connect(reconnection=FRESH) as session:
         await next_of(session, SessionResumptionUpdate)
         await fleet.peer.say(CALL)
         await next_of(session, ToolCall)
@@ -226,7 +228,7 @@ async def test_a_tool_at_work_is_cancelled_with_its_session(autojump_clock: Mock
         await cancelled.wait()
 
 
-async def test_history_that_the_caller_gave_is_told_again(autojump_clock: MockClock) -> None:
+async def test_history_that_the_caller_gave_is_sent_again(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet) as session:
         await session.send("I am Ann.", turn_complete=False)

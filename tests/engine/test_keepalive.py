@@ -58,7 +58,7 @@ async def test_a_limit_below_the_interval_is_kept(autojump_clock: MockClock) -> 
     assert trio.current_time() == 5
 
 
-async def test_times_that_a_float_can_hardly_tell_apart_make_no_endless_loop(
+async def test_times_that_a_float_can_hardly_distinguish_make_no_endless_loop(
     autojump_clock: MockClock,
 ) -> None:
     await trio.sleep(244.8)

@@ -1,4 +1,4 @@
-"""A session that outlives its connections, by itself: losses, announced ends, refusals, and what it tells of them."""
+"""A session that outlives its connections, by itself: losses, announced ends, refusals, and its reports of them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_a_session_goes_on_when_its_connection_is_lost(code: int, autojump
     assert fleet.handles == [None, "h1"]
 
 
-async def test_what_may_have_been_lost_is_sent_again_and_told(autojump_clock: MockClock) -> None:
+async def test_what_may_have_been_lost_is_sent_again_and_reported(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet) as session:
         await next_of(session, SessionResumptionUpdate)
@@ -124,7 +124,7 @@ async def test_what_a_transparent_server_has_not_counted_is_sent_again(autojump_
     assert fleet.handles == [None, "h2"]
 
 
-async def test_old_media_are_not_sent_again_but_told(autojump_clock: MockClock) -> None:
+async def test_old_media_are_not_sent_again_but_reported(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet) as session:
         await next_of(session, SessionResumptionUpdate)
@@ -139,7 +139,7 @@ async def test_old_media_are_not_sent_again_but_told(autojump_clock: MockClock) 
         assert (reconnected.replayed, reconnected.unacknowledged) == (1, 1)
 
 
-async def test_without_a_replay_everything_in_doubt_is_told(autojump_clock: MockClock) -> None:
+async def test_without_a_replay_everything_in_doubt_is_reported(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet, reconnection=Reconnection(replay="none")) as session:
         await next_of(session, SessionResumptionUpdate)
@@ -154,7 +154,7 @@ async def test_without_a_replay_everything_in_doubt_is_told(autojump_clock: Mock
         assert await heard_text(fleet.peer) == "two"
 
 
-async def test_a_turn_that_was_cut_is_told(autojump_clock: MockClock) -> None:
+async def test_a_turn_that_was_cut_is_reported(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet) as session:
         await fleet.peer.say(text("Once upon"))
@@ -176,7 +176,7 @@ async def test_a_turn_that_was_cut_ends_there(autojump_clock: MockClock) -> None
         assert (await (await anext(turns)).collect()).text == "Once upon a time."
 
 
-async def test_an_answer_that_is_spoken_anew_is_returned_once(autojump_clock: MockClock) -> None:
+async def test_an_answer_that_is_spoken_again_is_returned_once(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
 
     async def answer() -> None:
@@ -476,7 +476,9 @@ async def test_nobody_has_to_receive_for_a_session_to_move(autojump_clock: MockC
         assert await heard_text(fleet.peer) == "awake"
 
 
-async def test_statistics_tell_depth_age_and_what_became_of_it(autojump_clock: MockClock) -> None:
+async def test_statistics_have_the_depth_and_age_of_the_buffers_and_what_was_dropped(
+    autojump_clock: MockClock,
+) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     buffering = Buffering(media="drop_oldest", media_bytes=1000)
     patient = Reconnection(give_up_after=100)
@@ -533,8 +535,8 @@ async def test_what_was_accepted_between_connections_is_still_sent_on_leaving(
         fleet.pause = 0.5
         await fleet.peer.transport.abort()
         await next_of(session, Reconnecting)
-        await session.send("goodbye")
-    assert await heard_text(fleet.peer) == "goodbye"
+        await session.send("the end")
+    assert await heard_text(fleet.peer) == "the end"
 
 
 async def test_what_could_not_be_sent_on_leaving_is_an_error(autojump_clock: MockClock) -> None:
@@ -545,7 +547,7 @@ async def test_what_could_not_be_sent_on_leaving_is_an_error(autojump_clock: Moc
             fleet.pause = 100
             await fleet.peer.transport.abort()
             await next_of(session, Reconnecting)
-            await session.send("goodbye")
+            await session.send("the end")
     assert trio.current_time() == 1
 
 

@@ -317,7 +317,7 @@ async def test_a_refusal_that_may_pass_is_waited_out(autojump_clock: trio.testin
         assert await heard_text(fleet.peer) == "back"
 
 
-async def test_a_failed_resumption_is_not_told_again_when_the_block_is_left() -> None:
+async def test_a_failed_resumption_is_not_raised_again_when_the_block_is_left() -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with model_on(fleet).connect() as session:
         await session.receive()
@@ -326,7 +326,7 @@ async def test_a_failed_resumption_is_not_told_again_when_the_block_is_left() ->
             await session.resume_session()
 
 
-async def test_whoever_stops_waiting_for_a_resumption_does_not_stop_it(
+async def test_cancelling_the_wait_for_a_resumption_does_not_stop_it(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
@@ -340,7 +340,7 @@ async def test_whoever_stops_waiting_for_a_resumption_does_not_stop_it(
         assert await heard_text(await fleet.dialled(2)) == "still there?"
 
 
-@pytest.mark.parametrize("stalled_in", ["dial", "goodbye"])
+@pytest.mark.parametrize("stalled_in", ["dial", "close"])
 async def test_closing_ends_a_resumption_that_is_under_way(
     stalled_in: str, autojump_clock: trio.testing.MockClock
 ) -> None:

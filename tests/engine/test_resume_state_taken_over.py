@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 CALL = {"toolCall": {"functionCalls": [{"id": "c1", "name": "look_up", "args": {"city": "Paris"}}]}}
 USAGE = {"usageMetadata": {"totalTokenCount": 7}}
 STATE = ResumeState(model="models/test", handle="h1", taken_at=0.0)
-ANEW = Reconnection(when_forgotten="fresh")
+FRESH = Reconnection(when_forgotten="fresh")
 
 
 async def next_of(session: LiveSession, kind: type[Any]) -> Any:
@@ -98,8 +98,8 @@ async def test_a_state_can_be_written_whatever_the_server_has_said_of_usage(
         assert ResumeState.from_bytes(state.to_bytes()) == state
 
 
-async def test_a_session_that_may_begin_anew_leaves_its_history(autojump_clock: MockClock) -> None:
-    async with conversation(SETUP_COMPLETE, HANDLE, connect={"reconnection": ANEW}) as (session, peer):
+async def test_a_session_that_may_begin_fresh_leaves_its_history(autojump_clock: MockClock) -> None:
+    async with conversation(SETUP_COMPLETE, HANDLE, connect={"reconnection": FRESH}) as (session, peer):
         await session.send("I am Ann.")
         await peer.hear()
         await peer.say(text("Hello Ann."), TURN_COMPLETE)
@@ -176,7 +176,7 @@ async def test_what_a_store_raises_is_raised(autojump_clock: MockClock) -> None:
 # Taking up
 
 
-async def test_another_process_resumes_the_session_and_is_told_what_may_be_missing() -> None:
+async def test_another_process_resumes_the_session_and_learns_what_may_be_missing() -> None:
     fleet = Fleet()
     state = ResumeState(
         model="models/test", handle="h1", taken_at=time.time() - 60, unacknowledged=3, in_turn=True
@@ -291,8 +291,8 @@ async def test_a_forgotten_session_is_an_error(autojump_clock: MockClock) -> Non
     assert fleet.peers == []
 
 
-async def test_or_a_new_one_that_is_told_what_was_said_and_knows_no_calls(autojump_clock: MockClock) -> None:
-    async with conversation(SETUP_COMPLETE, HANDLE, connect={"reconnection": ANEW}) as (earlier, peer):
+async def test_or_a_new_one_that_is_sent_what_was_said_and_knows_no_calls(autojump_clock: MockClock) -> None:
+    async with conversation(SETUP_COMPLETE, HANDLE, connect={"reconnection": FRESH}) as (earlier, peer):
         await earlier.send("I am Ann.")
         await peer.hear()
         await peer.say(CALL)
@@ -300,7 +300,7 @@ async def test_or_a_new_one_that_is_told_what_was_said_and_knows_no_calls(autoju
         state = earlier.resume_state()
     fleet = Fleet()
     fleet.refusals = [forgotten()]
-    async with model_on(fleet).connect(session_resumption=state, reconnection=ANEW) as session:
+    async with model_on(fleet).connect(session_resumption=state, reconnection=FRESH) as session:
         report = await session.receive()
         assert isinstance(report, Reconnected)
         assert not report.restored

@@ -14,7 +14,7 @@ from livegen_trio._engine.checkpoints import EveryNthCheckpoint
 from livegen_trio._engine.keepalive import PING_AFTER_IDLE, ping_after_idle, watch_for_silence
 from livegen_trio._engine.outbox import Outbox
 from livegen_trio._engine.sender import send_inputs
-from livegen_trio._resumption.ledger import Kind
+from livegen_trio._resumption.inputs import Kind
 from livegen_trio._session.buffering import Buffering
 from livegen_trio.transports.memory import memory_transport_pair
 from support.raw_websocket import PING, PONG, TEXT, direct_and_raw_server, encode
@@ -105,10 +105,10 @@ async def test_its_answer_acknowledges_at_once(mock_clock: MockClock) -> None:
     async with connected() as (outbox, peer):
         outbox.put(b"one", Kind.MEDIA)
         outbox.put(b"two", Kind.MEDIA)
-        assert outbox.ledger.unacknowledged == 2
+        assert outbox.ledger.sent.unacknowledged == 2
         await peer.say(encode(PONG, b"2"))
         await come_to_rest()
-        assert outbox.ledger.unacknowledged == 1
+        assert outbox.ledger.sent.unacknowledged == 1
 
 
 async def test_the_last_inputs_are_asked_about_later_and_again_until_that_is_answered(
@@ -124,7 +124,7 @@ async def test_the_last_inputs_are_asked_about_later_and_again_until_that_is_ans
             assert await peer.hear() == (PING, b"3")
         await peer.say(encode(PONG, b"3"))
         await come_to_rest()
-        assert outbox.ledger.unacknowledged == 0
+        assert outbox.ledger.sent.unacknowledged == 0
         mock_clock.jump(3600)
         await come_to_rest()
         outbox.put(b"three", Kind.MEDIA)
@@ -163,7 +163,7 @@ async def test_where_the_server_tells_by_itself_nothing_is_asked_and_no_answer_c
         await come_to_rest()
         outbox.put(b"three", Kind.MEDIA)
         assert [await peer.hear(), await peer.hear()] == [(TEXT, b"two"), (TEXT, b"three")]
-        assert outbox.ledger.unacknowledged == 3
+        assert outbox.ledger.sent.unacknowledged == 3
 
 
 async def test_a_ping_that_can_not_go_out_at_once_follows_what_is_being_sent(mock_clock: MockClock) -> None:
@@ -186,7 +186,7 @@ async def test_what_the_sender_has_to_send_is_asked_about_by_it(autojump_clock: 
         for kind, unacknowledged in ((Kind.MEDIA, 0), (Kind.MEDIA, 1), (Kind.CONTROL, 0)):
             outbox.put(b"input", kind)
             await come_to_rest()
-            assert outbox.ledger.unacknowledged == unacknowledged
+            assert outbox.ledger.sent.unacknowledged == unacknowledged
         nursery.cancel_scope.cancel()
 
 

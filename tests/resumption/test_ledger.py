@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from livegen_trio._resumption.ledger import Input, Kind, Ledger, Loss
+from livegen_trio._resumption.inputs import Input, Kind
+from livegen_trio._resumption.ledger import Ledger, Loss
 
-CONTROL, ANSWER, MARK, MEDIA = Kind
+CONTROL, ANSWER, MARK, MEDIA = Kind.CONTROL, Kind.ANSWER, Kind.MARK, Kind.MEDIA
 
 
 def filled(*kinds: Kind) -> Ledger:
@@ -25,10 +26,10 @@ def send(ledger: Ledger, count: int = 1_000) -> list[int]:
     """Send so many inputs, as far as there are any; returns their numbers."""
     sent = []
     for _ in range(count):
-        entry = ledger.take()
+        entry = ledger.backlog.take()
         if entry is None:
             break
-        ledger.sent()
+        ledger.note_written()
         sent.append(entry.number)
     return sent
 
@@ -38,26 +39,26 @@ def test_inputs_are_sent_in_order_control_first() -> None:
 
 
 def test_nothing_is_taken_from_an_empty_ledger() -> None:
-    assert Ledger().take() is None
+    assert Ledger().backlog.take() is None
 
 
 def test_an_input_waits_until_it_was_written_whole() -> None:
     ledger = filled(CONTROL, MEDIA)
-    ledger.take()
-    assert (ledger.waiting, ledger.control_bytes, ledger.realtime_bytes) == (2, 1, 1)
-    ledger.sent()
-    assert (ledger.waiting, ledger.control_bytes, ledger.realtime_bytes) == (1, 0, 1)
-    ledger.take()
-    assert (ledger.waiting, ledger.realtime_bytes) == (1, 1)
-    ledger.sent()
-    assert (ledger.waiting, ledger.realtime_bytes) == (0, 0)
+    ledger.backlog.take()
+    assert (ledger.backlog.count, ledger.backlog.control_bytes, ledger.backlog.realtime_bytes) == (2, 1, 1)
+    ledger.note_written()
+    assert (ledger.backlog.count, ledger.backlog.control_bytes, ledger.backlog.realtime_bytes) == (1, 0, 1)
+    ledger.backlog.take()
+    assert (ledger.backlog.count, ledger.backlog.realtime_bytes) == (1, 1)
+    ledger.note_written()
+    assert (ledger.backlog.count, ledger.backlog.realtime_bytes) == (0, 0)
 
 
 def test_the_oldest_that_waits_tells_how_far_behind_the_sender_is() -> None:
     ledger = filled(MEDIA, CONTROL)
-    assert ledger.waiting_since == 1
+    assert ledger.backlog.since == 1
     send(ledger)
-    assert ledger.waiting_since is None
+    assert ledger.backlog.since is None
 
 
 # Dropping
@@ -85,10 +86,10 @@ def test_marks_alone_are_never_dropped() -> None:
 
 def test_what_is_being_written_is_not_dropped() -> None:
     ledger = filled(MEDIA, MEDIA)
-    ledger.take()
+    ledger.backlog.take()
     ledger.drop_media(max_bytes=0, before=-math.inf)
-    ledger.sent()
-    assert (ledger.dropped, ledger.unacknowledged) == (1, 1)
+    ledger.note_written()
+    assert (ledger.dropped, ledger.sent.unacknowledged) == (1, 1)
 
 
 def test_drops_are_told_once() -> None:
@@ -103,8 +104,8 @@ def test_drops_are_told_once() -> None:
 def test_what_is_acknowledged_is_not_sent_again() -> None:
     ledger = filled(CONTROL, MEDIA, MEDIA)
     send(ledger)
-    ledger.acknowledge(2)
-    assert ledger.unacknowledged == 1
+    ledger.acknowledge(2, 0.0)
+    assert ledger.sent.unacknowledged == 1
     assert ledger.lose_connection(3.0) == Loss(replayed=1, unacknowledged=0)
     assert send(ledger) == [3]
 
@@ -114,8 +115,8 @@ def test_an_acknowledgement_that_makes_no_sense_does_no_harm(counts: tuple[int, 
     ledger = filled(CONTROL, MEDIA, MEDIA)
     send(ledger)
     for count in counts:
-        ledger.acknowledge(count)
-    assert ledger.unacknowledged == 0
+        ledger.acknowledge(count, 0.0)
+    assert ledger.sent.unacknowledged == 0
 
 
 # Losing a connection
@@ -132,7 +133,7 @@ def test_what_is_in_doubt_is_sent_again_before_anything_new_control_first() -> N
 
 def test_what_was_not_sent_whole_is_sent_again() -> None:
     ledger = filled(MEDIA, MEDIA)
-    ledger.take()
+    ledger.backlog.take()
     assert ledger.lose_connection(2.0, replay=False) == Loss(replayed=1, unacknowledged=0)
     assert send(ledger) == [1, 2]
 
@@ -164,7 +165,7 @@ def test_a_replay_that_is_broken_off_goes_on() -> None:
     send(ledger)
     ledger.lose_connection(3.0)
     assert send(ledger, 1) == [1]
-    ledger.take()
+    ledger.backlog.take()
     assert ledger.lose_connection(3.0) == Loss(replayed=3, unacknowledged=0)
     assert send(ledger) == [1, 2, 3]
 
@@ -172,11 +173,11 @@ def test_a_replay_that_is_broken_off_goes_on() -> None:
 def test_acknowledgements_count_anew_on_each_connection() -> None:
     ledger = filled(CONTROL, CONTROL)
     send(ledger)
-    ledger.acknowledge(1)
+    ledger.acknowledge(1, 0.0)
     ledger.lose_connection(2.0)
     send(ledger)
-    assert ledger.unacknowledged == 1
-    ledger.acknowledge(1)
+    assert ledger.sent.unacknowledged == 1
+    ledger.acknowledge(1, 0.0)
     assert ledger.lose_connection(2.0) == Loss(replayed=0, unacknowledged=0)
 
 
@@ -186,7 +187,7 @@ def test_what_is_sent_of_our_own_accord_goes_first_and_is_no_input() -> None:
     ledger.lose_connection(2.0)
     ledger.precede(b"activity", MARK, 2.0)
     ledger.precede(b"history", CONTROL, 2.0)
-    assert ledger.waiting_numbers == {0, 1, 2}
+    assert ledger.backlog.numbers == {0, 1, 2}
     assert send(ledger) == [0, 2, 0, 1]
     assert ledger.lose_connection(2.0) == Loss(replayed=2, unacknowledged=0)
     send(ledger)
@@ -197,16 +198,16 @@ def test_the_first_of_some_frames_is_found_where_it_waits() -> None:
     ledger = filled(MEDIA, MARK, MARK)
     send(ledger, 2)
     ledger.lose_connection(3.0)
-    assert ledger.first_of({b"2", b"3"}) == b"2"
+    assert ledger.backlog.first_of({b"2", b"3"}) == b"2"
     send(ledger, 2)
-    assert ledger.first_of({b"2", b"3"}) == b"3"
-    assert ledger.first_of({b"2"}) is None
+    assert ledger.backlog.first_of({b"2", b"3"}) == b"3"
+    assert ledger.backlog.first_of({b"2"}) is None
 
 
 def test_what_is_being_written_waits() -> None:
     ledger = filled(MEDIA)
-    ledger.take()
-    assert ledger.waiting_numbers == {1}
+    ledger.backlog.take()
+    assert ledger.backlog.numbers == {1}
 
 
 def test_answers_can_be_discarded() -> None:
@@ -238,15 +239,15 @@ def test_an_input_is_sent_again_no_more_often_than_is_allowed(max_replays: int) 
     send(ledger)
     loss = ledger.lose_connection(1.0, max_replays=max_replays)
     assert loss == Loss(replayed=0, unacknowledged=0, quarantined=2)
-    assert ledger.waiting == 0
+    assert ledger.backlog.count == 0
 
 
 def test_an_input_that_is_never_written_whole_is_not_tried_for_ever() -> None:
     ledger = filled(CONTROL)
     for _ in range(2):
-        ledger.take()
+        ledger.backlog.take()
         assert ledger.lose_connection(1.0) == Loss(replayed=1, unacknowledged=0)
-    ledger.take()
+    ledger.backlog.take()
     assert ledger.lose_connection(1.0) == Loss(replayed=0, unacknowledged=0, quarantined=1)
 
 
@@ -262,10 +263,10 @@ def test_acknowledged_inputs_are_counted_without_what_is_sent_of_our_own_accord(
     ledger = filled(CONTROL)
     ledger.precede(b"history", CONTROL, 0.0)
     send(ledger)
-    ledger.acknowledge(1)
-    assert ledger.acknowledged_inputs == 0
-    ledger.acknowledge(2)
-    assert ledger.acknowledged_inputs == 1
+    ledger.acknowledge(1, 0.0)
+    assert ledger.sent.acknowledged_inputs == 0
+    ledger.acknowledge(2, 0.0)
+    assert ledger.sent.acknowledged_inputs == 1
 
 
 class Accounts(RuleBasedStateMachine):
@@ -286,8 +287,8 @@ class Accounts(RuleBasedStateMachine):
 
     @rule()
     def send(self) -> None:
-        if (entry := self.ledger.take()) is not None:
-            self.ledger.sent()
+        if (entry := self.ledger.backlog.take()) is not None:
+            self.ledger.note_written()
             self.on_the_wire.append(entry)
 
     @precondition(lambda self: self.on_the_wire)
@@ -296,7 +297,7 @@ class Accounts(RuleBasedStateMachine):
         count = round(len(self.on_the_wire) * share)
         self.received.update(entry.number for entry in self.on_the_wire[:count])
         self.acknowledged = max(self.acknowledged, count)
-        self.ledger.acknowledge(count)
+        self.ledger.acknowledge(count, self.now)
 
     @rule(seconds=st.floats(0, 10))
     def wait(self, seconds: float) -> None:
@@ -309,7 +310,7 @@ class Accounts(RuleBasedStateMachine):
     @rule(replay=st.booleans(), begun=st.booleans())
     def lose(self, *, replay: bool, begun: bool) -> None:
         if begun:
-            self.ledger.take()
+            self.ledger.backlog.take()
         loss = self.ledger.lose_connection(self.now, replay=replay)
         self.reported += loss.unacknowledged + loss.quarantined
         self.on_the_wire.clear()
@@ -321,7 +322,7 @@ class Accounts(RuleBasedStateMachine):
 
     @invariant()
     def all_is_accounted_for(self) -> None:
-        known = len(self.received) + self.ledger.unacknowledged + self.ledger.waiting
+        known = len(self.received) + self.ledger.sent.unacknowledged + self.ledger.backlog.count
         assert known + self.reported + self.ledger.dropped == self.ledger.accepted
 
     @invariant()

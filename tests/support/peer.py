@@ -141,9 +141,9 @@ class Fleet(PeerBackend):
         return [setup["sessionResumption"].get("handle") for setup in self.setups]
 
 
-def model_on(backend: Backend, **options: Any) -> LiveGenerativeModel:
+def model_on(backend: Backend, name: str = "test", **options: Any) -> LiveGenerativeModel:
     """A model on *backend*."""
-    return get_live_generative_model("test", backend=backend, **options)
+    return get_live_generative_model(name, backend=backend, **options)
 
 
 @asynccontextmanager

@@ -10,12 +10,14 @@ import msgspec
 import trio
 
 from .._protocol.session_rules import LiveProtocol
+from .._resumption.coverage import Coverage
 from .._resumption.history import History
-from .._resumption.ledger import Kind
+from .._resumption.inputs import Kind
 from .._session.closed import Ending
 from .._session.interface import Asked
 from .._session.statistics import SessionStatistics
 from ..types import (
+    ClientContent,
     ContextUpdate,
     RealtimeInput,
     ResumeState,
@@ -24,6 +26,7 @@ from ..types import (
     ToolCall,
     ToolCallCancellation,
     ToolResponse,
+    VoiceActivity,
 )
 from .acknowledgement import SETUP_FRAMES
 from .checkpoints import EveryNthCheckpoint
@@ -44,10 +47,10 @@ if TYPE_CHECKING:
 
     from .._inputs import ToolInput
     from .._protocol.codec import MediaKind
+    from .._protocol.model_profiles import ModelProfile
     from .._session.session import LiveSession, Operations
     from ..backends.base import Backend
     from ..types import (
-        ClientContent,
         Content,
         FunctionCall,
         FunctionResponse,
@@ -101,6 +104,7 @@ class Engine:
             setup=NextSetup(setup, self.protocol, self.outbox.ledger, history),
             late_answers=LateAnswers(self.protocol, self.outbox, as_content=_sends_late_as_content(options)),
             history=history,
+            coverage=self._coverage(setup, options.profile),
             timing=options.timing,
         )
         self._exchange_timer = ExchangeTimer(self.protocol.exchanges, self._note_expired)
@@ -201,7 +205,9 @@ class Engine:
         if isinstance(message, ToolResponse):
             self._shared.late_answers.put(message)
         else:
-            self.outbox.put(self.protocol.send(message), _kind(message))
+            # A history is not answered, though its end is marked as a question's.
+            kind = Kind.CONTROL if self.protocol.outgoing.history_is_open else _kind(message)
+            self.outbox.put(self.protocol.send(message), kind)
         if self._shared.history is not None:
             self._shared.history.said(message, self.outbox.ledger.accepted)
         if isinstance(message, ContextUpdate):
@@ -224,14 +230,14 @@ class Engine:
         if protocol.resumption_handle is None:
             return None
         history = self._shared.history
-        contents = () if history is None else history.contents(without=ledger.waiting_numbers)
+        contents = () if history is None else history.contents(without=ledger.backlog.numbers)
         return ResumeState(
             model=protocol.opening.setup.model,
             handle=protocol.resumption_handle,
             transparent=self._shared.setup.is_transparent,
             taken_at=time.time(),  # two processes share no other clock
             pending_calls=protocol.calls.pending,
-            unacknowledged=ledger.waiting + ledger.unacknowledged,
+            unacknowledged=ledger.backlog.count + ledger.sent.unacknowledged + ledger.sent.uncovered_count,
             in_turn=protocol.in_turn,
             usage=msgspec.structs.replace(protocol.usage, unknown_fields={}),
             history=tuple(contents),
@@ -264,10 +270,11 @@ class Engine:
             unread_events=self.inbox.unread_events,
             unread_bytes=self.inbox.unread_bytes,
             unread_seconds=_age(self.inbox.unread_since, now),
-            unsent_frames=ledger.waiting,
+            unsent_frames=ledger.backlog.count,
             unsent_bytes=self.outbox.unsent_bytes,
-            unsent_seconds=_age(ledger.waiting_since, now),
-            unacknowledged_frames=ledger.unacknowledged,
+            unsent_seconds=_age(ledger.backlog.since, now),
+            unacknowledged_frames=ledger.sent.unacknowledged,
+            uncovered_frames=ledger.sent.uncovered_count,
             dropped_frames=ledger.dropped,
             reconnections=self._supervisor.succession.count,
         )
@@ -293,8 +300,8 @@ class Engine:
         """Raise how the session broke, or what was not sent, if no call has told the caller yet."""
         if self.inbox.ending_was_seen or self.outbox.ending_was_seen:
             return
-        if self.outbox.ledger.waiting:
-            raise _undelivered(self.outbox.ledger.waiting, self.ending).error()
+        if self.outbox.ledger.backlog.count:
+            raise _undelivered(self.outbox.ledger.backlog.count, self.ending).error()
         if self.ending is not None and self.ending.phase == "open" and not self.ending.is_clean:
             raise self.ending.error()
 
@@ -320,7 +327,18 @@ class Engine:
             observers.add(lambda event: history.observe((event,)), ServerContent)
         observers.add(self._tool_runner.observe, ToolCall, ToolCallCancellation)
         observers.add(self._note_change, *_CHANGES)
-        observers.add(self._acknowledge, SessionResumptionUpdate)
+        if (coverage := self._shared.coverage) is None:
+            observers.add(self._acknowledge, SessionResumptionUpdate)
+        else:
+            observers.add(coverage.note_update, SessionResumptionUpdate)
+            observers.add(coverage.note_voice, VoiceActivity)
+
+    def _coverage(self, setup: Setup, profile: ModelProfile) -> Coverage | None:
+        """Return what infers which inputs a handle covers, unless the server says so itself, or gives no handles."""
+        resumption = setup.session_resumption
+        if resumption is None or resumption.transparent:
+            return None
+        return Coverage(self.protocol, self.outbox.ledger, profile.handle_covers)
 
     def _note_change(self, _event: ServerEvent) -> None:
         self._changing.unpark_all()
@@ -331,7 +349,7 @@ class Engine:
         )
         if index is not None:
             # Whether the service counts the setup isn't known. If not, one input more is sent again.
-            self.outbox.ledger.acknowledge(index - SETUP_FRAMES)
+            self.outbox.ledger.acknowledge(index - SETUP_FRAMES, trio.current_time())
 
 
 def _age(since: float | None, now: float) -> float:
@@ -345,8 +363,12 @@ def _sends_late_as_content(options: SessionOptions) -> bool:
 
 
 def _kind(message: ClientContent | RealtimeInput | ContextUpdate) -> Kind:
-    if not isinstance(message, RealtimeInput):
+    if isinstance(message, ClientContent):
+        return Kind.QUESTION if message.turn_complete else Kind.CONTROL
+    if isinstance(message, ContextUpdate):
         return Kind.CONTROL
+    if message.text is not None:
+        return Kind.TEXT
     return Kind.MARK if message.audio is None and message.video is None else Kind.MEDIA
 
 

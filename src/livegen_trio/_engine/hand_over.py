@@ -28,7 +28,9 @@ _SETTLING = (ServerContent, SessionResumptionUpdate, ToolCallCancellation, Usage
 
 
 class HandOver:
-    """Looks out for `GoAway`, and then for a safe point: no turn, tool call or activity is under way.
+    """Looks out for `GoAway`, and then for a safe point.
+
+    There no turn, tool call or activity is under way, and the newest handle covers what was said.
 
     Args:
         shared: The parts of the session.
@@ -76,7 +78,10 @@ class HandOver:
 
     @property
     def _is_safe(self) -> bool:
-        return self._shared.protocol.is_idle and not self._shared.outbox.is_closed
+        shared = self._shared
+        if not shared.protocol.is_idle or shared.outbox.is_closed:
+            return False
+        return shared.coverage is None or not shared.coverage.awaits_handle
 
     def _time_to_look(self, may_leave_at: float) -> float:
         return min(may_leave_at, self._leave_by) if may_leave_at > trio.current_time() else self._leave_by

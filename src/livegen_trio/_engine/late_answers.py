@@ -10,7 +10,7 @@ import trio
 from .._errors import LocalProtocolError
 from .._protocol.codec import encode_client_message
 from .._protocol.late_answers import interim_answer, is_silent, result_as_content
-from .._resumption.ledger import Kind
+from .._resumption.inputs import Kind
 from ..types import ToolResponse
 
 if TYPE_CHECKING:
@@ -59,12 +59,12 @@ class LateAnswers:
         ledger, pending = self._outbox.ledger, self._protocol.calls.pending
         if not self._as_content:
             return
-        waiting = ledger.waiting_numbers
+        waiting = ledger.backlog.numbers
         answered = [responses for number, responses in self._answers if number in waiting]
         self._answers.clear()
         if pending:
             frame = encode_client_message(interim_answer(pending))
-            if ledger.first_of({frame}) is None:  # else it waits to be sent again
+            if ledger.backlog.first_of({frame}) is None:  # else it waits to be sent again
                 ledger.precede(frame, Kind.ANSWER, trio.current_time())
             self._carried.update((call.id or "", call.name) for call in pending)
         for responses in answered:
@@ -85,8 +85,10 @@ class LateAnswers:
 
     def _put_content(self, responses: Sequence[FunctionResponse]) -> None:
         content, outgoing = result_as_content(responses), self._protocol.outgoing
+        asks = not is_silent(responses)
         try:
-            message = outgoing.content_message(content, turn_complete=not is_silent(responses))
+            message = outgoing.content_message(content, turn_complete=asks)
         except LocalProtocolError:  # a model that answers all content in mid-conversation
+            asks = True
             message = outgoing.content_message(content, turn_complete=True)
-        self._outbox.put(encode_client_message(message), Kind.CONTROL)
+        self._outbox.put(encode_client_message(message), Kind.QUESTION if asks else Kind.CONTROL)

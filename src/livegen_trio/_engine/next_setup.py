@@ -103,7 +103,7 @@ class NextSetup:
 
     def _fresh(self) -> Setup:
         assert self._history is not None
-        waiting = self._ledger.waiting_numbers
+        waiting = self._ledger.backlog.numbers
         comes_first = self._protocol.tells_history and bool(self._history.contents(without=waiting))
         config = HistoryConfig(initial_history_in_client_content=True) if comes_first else None
         return msgspec.structs.replace(self._setup, history_config=config)

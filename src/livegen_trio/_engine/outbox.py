@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .._resumption.ledger import Kind, Ledger
+from .._resumption.inputs import Kind
+from .._resumption.ledger import Ledger
 from .transmission import Transmission
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Outbox:
     @property
     def unsent_bytes(self) -> int:
         """The size of the frames that wait to be sent for the first time."""
-        return self.ledger.control_bytes + self.ledger.realtime_bytes
+        return self.ledger.backlog.control_bytes + self.ledger.backlog.realtime_bytes
 
     async def wait_for_room(self, kind: Kind) -> None:
         """Wait until an input of this kind may be put.
@@ -59,7 +60,7 @@ class Outbox:
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
-        if self._is_closed or self._ending is not None or not self.ledger.is_idle:
+        if self._is_closed or self._ending is not None or not self.ledger.backlog.is_idle:
             await self._wait_until_room(kind)
 
     async def _wait_until_room(self, kind: Kind) -> None:  # noqa: ASYNC910 - part of `wait_for_room`
@@ -73,11 +74,11 @@ class Outbox:
     def has_room(self, kind: Kind, *, coming: int = 0) -> bool:
         """Return whether an input of this kind may be put, after others of *coming* bytes that are on their way."""
         if kind.is_control:
-            return self.ledger.control_bytes + coming < self._buffering.control_bytes
+            return self.ledger.backlog.control_bytes + coming < self._buffering.control_bytes
         if kind is Kind.MEDIA and self._buffering.media == "drop_oldest":
             # Else the inputs on their way would push each other out.
             return not coming or coming < self._buffering.media_bytes // 2
-        return self.ledger.realtime_bytes + coming < self._buffering.media_bytes
+        return self.ledger.backlog.realtime_bytes + coming < self._buffering.media_bytes
 
     def check_open(self) -> None:
         """Check that inputs are still accepted.

@@ -22,7 +22,7 @@ async def send_inputs(outbox: Outbox, transport: Transport) -> None:
     """
     try:
         await _send_all(outbox, transport)
-        if outbox.ledger.unacknowledged:
+        if outbox.ledger.sent.unacknowledged:
             # Answered before the Close is, so that the next connection repeats nothing.
             await transport.ping()
     except ConnectionClosed:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .._protocol.session_rules import LiveProtocol
+    from .._resumption.coverage import Coverage
     from .._resumption.history import History
     from .._session.timing import Timing
     from ..backends.base import Backend
@@ -30,6 +31,7 @@ class Shared:
         setup: The setup of the next connection.
         late_answers: What becomes of answers to calls of an earlier connection.
         history: The text of the conversation, where it is kept.
+        coverage: Infers which inputs a handle covers, where the server doesn't say so itself.
         timing: How long to wait for what.
     """
 
@@ -41,4 +43,5 @@ class Shared:
     setup: NextSetup
     late_answers: LateAnswers
     history: History | None
+    coverage: Coverage | None
     timing: Timing

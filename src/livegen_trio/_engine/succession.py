@@ -11,7 +11,7 @@ import trio
 from .._protocol.close_hints import diagnose_close
 from .._protocol.codec import encode_client_message
 from .._protocol.turn_rules import has_answer
-from .._resumption.ledger import Kind
+from .._resumption.inputs import Kind
 from ..types import ActivityEnd, ActivityStart, RealtimeInput, Reconnected, ServerContent, ToolCall
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Succession:
     @property
     def was_useful(self) -> bool:
         """Whether the model was heard on the present connection, or an input of the user acknowledged."""
-        return self._model_was_heard or self._shared.outbox.ledger.acknowledged_inputs > 0
+        return self._model_was_heard or self._shared.outbox.ledger.sent.acknowledged_inputs > 0
 
     def take_stock(self) -> None:
         """Note what the connection leaves behind, and have it sent again."""
@@ -61,11 +61,14 @@ class Succession:
         loss = outbox.transmission.lose_connection(
             replay=policy.replay == "recent", max_replays=policy.max_replays
         )
+        if (coverage := self._shared.coverage) is not None:
+            coverage.begin()
         spared = outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
         self._is_proven = loss.replayed == spared
         self._report = Reconnected(
             replayed=loss.replayed - spared,
             unacknowledged=loss.unacknowledged,
+            uncovered=loss.uncovered,
             quarantined=loss.quarantined + spared,
             turn_cut=self._shared.protocol.in_turn,
             calls=self._shared.protocol.calls.pending,
@@ -74,7 +77,7 @@ class Succession:
     def may_follow(self, ending: Ending, *, was_announced: bool) -> bool:
         """Return whether the session goes on with another connection after this *ending* of one."""
         outbox = self._shared.outbox
-        if outbox.is_closed and not outbox.ledger.waiting:
+        if outbox.is_closed and not outbox.ledger.backlog.count:
             return False
         if not self._shared.setup.is_possible:
             return False
@@ -97,11 +100,13 @@ class Succession:
         self._shared.setup.begin_fresh()
         self._shared.late_answers.forget()
         replayed, unsent = self._shared.outbox.ledger.discard_answers()
+        read = self._shared.outbox.ledger.discard_read()  # the history has it, as far as it is text
         if self._report is not None:
             self._report = msgspec.structs.replace(
                 self._report,
                 restored=False,
-                replayed=self._report.replayed - replayed,
+                replayed=self._report.replayed - replayed - read,
+                uncovered=self._report.uncovered + read,
                 unacknowledged=self._report.unacknowledged + replayed + unsent,
                 calls=(),
             )
@@ -159,14 +164,14 @@ class Succession:
     def _restart_activity(self) -> None:
         """Mark the start of an activity again, which the server has heard of on another connection only."""
         ledger = self._shared.outbox.ledger
-        first = ledger.first_of(_ACTIVITY_MARKS)
+        first = ledger.backlog.first_of(_ACTIVITY_MARKS)
         if first == _END or (first is None and self._shared.protocol.outgoing.in_activity):
             ledger.precede(_START, Kind.MARK, trio.current_time())
 
     def _send_history(self) -> None:
         history, ledger = self._shared.history, self._shared.outbox.ledger
         assert history is not None
-        contents = history.contents(without=ledger.waiting_numbers)
+        contents = history.contents(without=ledger.backlog.numbers)
         if contents:
             frame = self._shared.protocol.history(contents)
             ledger.precede(frame, Kind.CONTROL, trio.current_time())

@@ -172,7 +172,7 @@ class Supervisor:
         if not self._shared.outbox.is_closed:
             return False
         return self._machine.state is State.ENDED or (
-            self._dialler.connection is None and not self._shared.outbox.ledger.waiting
+            self._dialler.connection is None and not self._shared.outbox.ledger.backlog.count
         )
 
     def _note(self, trigger: Trigger) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
-from .._resumption.ledger import Input, Kind
+from .._resumption.inputs import Input, Kind
 from .acknowledgement import SETUP_FRAMES, PingSchedule
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Transmission:
     def send_nowait(self, frame: bytes, kind: Kind, now: float) -> bool:
         """Send an input at once, if nothing waits before it; returns False, and nothing is sent, otherwise."""
         transport = self._transport
-        if transport is None or self._needs_ping or not self._ledger.is_idle:
+        if transport is None or self._needs_ping or not self._ledger.backlog.is_idle:
             return False
         ping = self._schedule.is_due(now, kind is not Kind.MEDIA)
         if not transport.send_nowait(frame, ping=ping):
@@ -113,7 +113,7 @@ class Transmission:
                 return Control.PING
             if self._is_leaving:
                 return None
-            if (entry := self._ledger.take()) is not None:
+            if (entry := self._ledger.backlog.take()) is not None:
                 return entry
             if self._is_finishing:
                 return None
@@ -122,7 +122,7 @@ class Transmission:
     @trio.lowlevel.enable_ki_protection
     def note_written(self) -> None:
         """Note that the input that `wait_for_next` returned last has been written whole."""
-        entry = self._ledger.sent()
+        entry = self._ledger.note_written()
         if not self._has_unacknowledged:
             self._note_unacknowledged()
         if self._schedule.is_due(trio.current_time(), entry.kind is not Kind.MEDIA):
@@ -141,13 +141,13 @@ class Transmission:
 
     def ping_unacknowledged(self) -> None:
         """Ping the server, if an input is not acknowledged and no ping was sent of late."""
-        if self._ledger.unacknowledged and self._schedule.is_due(trio.current_time()):
+        if self._ledger.sent.unacknowledged and self._schedule.is_due(trio.current_time()):
             self.ping()
 
     async def wait_unacknowledged(self) -> None:
         """Wait until an input was sent that is not acknowledged."""
         await trio.lowlevel.checkpoint()
-        while not self._ledger.unacknowledged:
+        while not self._ledger.sent.unacknowledged:
             self._has_unacknowledged = False
             await self._unacknowledged.park()
 
@@ -157,4 +157,4 @@ class Transmission:
 
     @trio.lowlevel.enable_ki_protection
     def _note_delivery(self, frames: int) -> None:
-        self._ledger.acknowledge(frames - SETUP_FRAMES)
+        self._ledger.acknowledge(frames - SETUP_FRAMES, trio.current_time())

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..types import Behavior, ThinkingLevel, TurnCoverage
 
 Choice: TypeAlias = Literal["free", "always", "never"]
+HandleCovers: TypeAlias = Literal["everything_read", "finished_exchanges"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,9 @@ class ModelProfile:
             checked by it.
         transcribes_unasked: Whether it transcribes the user without `input_audio_transcription`.
         whole_transcripts: Whether each transcription replaces the one before it, in place of continuing it.
+        handle_covers: Inputs that a session has when it is resumed by the newest handle: everything that the service
+            had read when the connection was lost, or the exchanges that were over when the handle was issued. None is
+            not known: everything, until the service withholds a handle. Not used where resumption is transparent.
         vertex_locations: Locations of Vertex AI that serve it; None is not known.
         sources: Where each of these is from, and when it was written or measured, by the field's name.
     """
@@ -86,6 +90,7 @@ class ModelProfile:
     default_turn_coverage: TurnCoverage | None = None
     transcribes_unasked: bool = False
     whole_transcripts: bool = False
+    handle_covers: HandleCovers | None = None
     vertex_locations: frozenset[str] | None = None
     sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
 
@@ -126,6 +131,7 @@ _NATIVE_AUDIO: Final = ModelProfile(
     text_interrupts=False,
     refused_tools=_NO_CODE_AND_PAGES,
     default_turn_coverage="TURN_INCLUDES_ONLY_ACTIVITY",
+    handle_covers="finished_exchanges",
     vertex_locations=frozenset({"us-central1", "us-east5", "europe-west4"}),
     sources={
         "response_modalities": f"{_LIVE_GUIDE}; {_PYDANTIC}, 2026-09-28: TEXT closes the connection with 1007",
@@ -140,6 +146,7 @@ _NATIVE_AUDIO: Final = ModelProfile(
         "text_interrupts": f"{_PYDANTIC}, 2026-10-20, with the edition 09-2025",
         "refused_tools": f"{_LIVE_GUIDE}; {_PYDANTIC}, 2026-09: code execution closes the connection with 1007",
         "default_turn_coverage": _LIVE_GUIDE,
+        "handle_covers": f"{_PYDANTIC}, 2026-10: no handle during a turn, and the one before it has no part of it",
         "vertex_locations": f"{_GENAI_TESTS}: global closes the connection with 1008, publisher model not found",
     },
 )
@@ -212,6 +219,7 @@ _LIVE_3_8: Final = ModelProfile(
     refused_tools=_NO_MAPS_EITHER,
     default_turn_coverage=_ALL_VIDEO,
     transcribes_unasked=True,
+    handle_covers="everything_read",
     sources={
         "response_modalities": f"{_MODEL_PAGE}; {_GENAI_TESTS}: TEXT is refused",
         "thinking": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: any level closes the connection with 1007",
@@ -227,6 +235,7 @@ _LIVE_3_8: Final = ModelProfile(
         "refused_tools": _MODEL_PAGE,
         "default_turn_coverage": _MODEL_PAGE,
         "transcribes_unasked": f"{_PYDANTIC}, 2026-10",
+        "handle_covers": f"{_PYDANTIC}, 2026-10; a public study of resumption, 2026-10-02: one handle a connection",
     },
 )
 
@@ -247,6 +256,7 @@ _LIVE_3_8_THINKING: Final = ModelProfile(
     refused_tools=_NO_MAPS_EITHER,
     default_turn_coverage=_ALL_VIDEO,
     transcribes_unasked=True,
+    handle_covers="everything_read",
     sources={
         "response_modalities": _MODEL_PAGE,
         "thinking_budget": f"{_PYDANTIC}, 2026-09-16: 1007, as if there were no level",
@@ -264,6 +274,7 @@ _LIVE_3_8_THINKING: Final = ModelProfile(
         "refused_tools": _MODEL_PAGE,
         "default_turn_coverage": _MODEL_PAGE,
         "transcribes_unasked": f"{_PYDANTIC}, 2026-10",
+        "handle_covers": f"{_PYDANTIC}, 2026-10; a public study of resumption, 2026-10-02: one handle a connection",
     },
 )
 

@@ -17,6 +17,7 @@ class SessionStatistics:
         unsent_bytes: The size of those that wait to be written for the first time, in bytes.
         unsent_seconds: How long the oldest of them has been waiting; 0 if there is none.
         unacknowledged_frames: Frames that were written and that the server is not yet known to have read.
+        uncovered_frames: Frames that the server has read, and that the session would lack if it were resumed now.
         dropped_frames: Media that found no room and were dropped so far; `Buffering.media` says whether they may be.
         reconnections: How often the session has changed its connection.
     """
@@ -28,5 +29,6 @@ class SessionStatistics:
     unsent_bytes: int
     unsent_seconds: float
     unacknowledged_frames: int
+    uncovered_frames: int
     dropped_frames: int
     reconnections: int

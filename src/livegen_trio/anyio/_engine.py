@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 import anyio.lowlevel
 import trio
 
-from .._resumption.ledger import Kind
+from .._resumption.inputs import Kind
 from .._session.interface import Asked
 from ._arrivals import Arrivals
 

@@ -25,7 +25,7 @@ class Reconnecting(Event):
 class Reconnected(Event):
     """The session goes on, on another connection.
 
-    Each input that was accepted before is one of these: known to have arrived, counted here, or still to be sent.
+    Each input that was accepted before is known to the resumed session, or counted here, or still to be sent.
 
     Attributes:
         restored: Whether the server remembers the conversation. If not, this is a new one, which was told in words
@@ -33,6 +33,9 @@ class Reconnected(Event):
         replayed: How many inputs are sent again, since the earlier connection may have lost them.
         unacknowledged: How many may have been lost with it and are not sent again: they are too many, or too old, or no
             replay is wanted, or they answer calls of a session that is not restored.
+        uncovered: How many the server has read, but may lack in the session that it has resumed, and that are not sent
+            again: Gemini 2.5 gives no handle during a turn. They are too old or too many, or no replay is wanted, or
+            they may have been answered.
         dropped: How many never were sent, since the last reconnection: they found no room, by the session's own policy.
         quarantined: How many are not sent again because they, or some of them, made the server end the connection.
         turn_cut: Whether a turn was under way, which the model may speak anew.
@@ -44,6 +47,7 @@ class Reconnected(Event):
     restored: bool = True
     replayed: int = 0
     unacknowledged: int = 0
+    uncovered: int = 0
     dropped: int = 0
     quarantined: int = 0
     turn_cut: bool = False

@@ -32,7 +32,7 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://b\u00fccher.test", Proxy("http", "b\u00fccher.test", 80, "", "")),
     ],
 )
-def test_a_proxy_is_told_by_its_url(url: str, proxy: Proxy) -> None:
+def test_a_proxy_is_read_from_its_url(url: str, proxy: Proxy) -> None:
     assert parse_proxy(url) == proxy
     assert check_proxy(url) == url
 
@@ -64,6 +64,12 @@ def test_what_is_no_proxy_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ConfigError, match="prox") as caught:
         GeminiBackend(api_key="k", proxy=url)
     assert SECRET not in repr(caught.getrepr())
+
+
+@pytest.mark.parametrize("url", ["socks://ann:pw@proxy.test:1080", "SOCKS://ann:pw@proxy.test"])
+def test_what_desktops_call_socks_is_version_5_and_looks_up_names(url: str) -> None:
+    assert parse_proxy(url) == Proxy("socks5h", "proxy.test", 1080, "ann", "pw")
+    assert check_proxy(url).startswith("socks5h://ann:pw@proxy.test")
 
 
 def test_a_proxy_hides_its_credentials() -> None:
@@ -119,9 +125,39 @@ def test_a_proxy_without_a_scheme_speaks_http(monkeypatch: pytest.MonkeyPatch) -
         ("voice.test:8443", "wss://voice.test", True),
         ("*", "wss://voice.test", False),
         ("other.test", "wss://voice.test", True),
+        ("voice.test:443", "wss://voice.test", False),
+        ("voice.test:80", "ws://voice.test", False),
+        ("voice.test:80", "wss://voice.test", True),
+        ("*.test", "wss://voice.test", False),
+        ("*.voice.test", "wss://voice.test", True),
+        ("*.voice.test", "wss://my.voice.test", False),
+        ("*.test:8443", "wss://voice.test:8443", False),
+        ("*.test:8443", "wss://voice.test", True),
+        ("oice.test", "wss://voice.test", True),
+        ("VOICE.test.", "wss://voice.TEST", False),
+        ("other.test, voice.test", "wss://voice.test", False),
+        ("other.test voice.test", "wss://voice.test", False),
+        ("10.0.0.0/8", "wss://10.1.2.3", False),
+        ("10.0.0.0/8", "wss://11.1.2.3", True),
+        ("10.0.0.1/8", "wss://10.1.2.3", False),
+        ("10.0.0.0/8", "wss://voice.test", True),
+        ("10.1.2.3", "wss://10.1.2.3:8443", False),
+        ("10.1.2.3:443", "wss://10.1.2.3:8443", True),
+        ("10.0.0.0/8:8443", "wss://10.1.2.3:8443", False),
+        ("1.2.3", "wss://10.1.2.3", True),
+        ("2001:db8::/32", "wss://[2001:db8::1]", False),
+        ("2001:db8::1", "wss://[2001:db8::1]:8443", False),
+        ("[2001:db8::1]", "wss://[2001:db8::1]", False),
+        ("[2001:db8::1]:8443", "wss://[2001:db8::1]", True),
+        ("[2001:db8::]/32", "wss://[2001:db8::1]", True),
+        ("10.0.0.0/8", "wss://[2001:db8::1]", True),
+        ("", "wss://voice.test", True),
+        (".", "wss://voice.test", True),
+        (":443", "wss://voice.test", True),
+        ("10.0.0.0/99,[,:,*x,a:b:c", "wss://voice.test", True),
     ],
 )
-def test_exceptions_are_heeded(
+def test_exceptions_are_respected(
     exceptions: str, url: str, *, is_proxied: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")

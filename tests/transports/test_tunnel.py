@@ -226,6 +226,7 @@ async def test_a_socks_proxy_that_wants_other_credentials_says_so(credentials: d
         (b"HTTP/1.1 503\r\n\r\n", "refused to connect us: 503", True),
         (b"HTTP/1.1 429 Too Many Requests\r\n\r\n", "429", True),
         (b"HTTP/1.1 302 Found\r\nLocation: http://portal.test\r\n\r\n", "302 Found", False),
+        (b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n", "302 Found", False),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "did not answer in HTTP", False),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, "did not answer in HTTP", False),
         (b"HTTP/1.1 20", "hung up before it answered", True),
@@ -246,7 +247,8 @@ async def test_a_refusal_says_what_the_proxy_said(refusal: bytes, words: str, *,
         (b"\x05\x05\x00\x01", "refused by destination", True),
         (b"\x04\x00\x00\x01", "Unexpected SOCKS version", False),
         (b"\x05\x00\x00\x03\x02\xff\xff\x00\x00", "could not connect us", True),
-        (b"", "closed unexpectedly", False),
+        (b"\x05", "hung up before it answered", True),
+        (b"", "hung up before it answered", True),
     ],
 )
 async def test_a_refusal_says_what_the_socks_proxy_said(

@@ -1,8 +1,9 @@
-"""Which proxy a URL is reached through: an explicit one, or what the environment says."""
+"""Proxies: reading their URLs, and finding the one that the environment names."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -10,13 +11,16 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..._errors import ConfigError
+from .no_proxy import is_exempt
 
 ENVIRONMENT: Final = "environment"
-"""In place of a proxy's URL: whatever the environment says at the time of the dial."""
+"""In place of a proxy's URL: what the environment says at the time of the dial."""
 
 _HTTP_PORTS: Final = {"http": 80, "https": 443}
+_PORTS: Final = {"ws": 80, "wss": 443, **_HTTP_PORTS}
 _SOCKS_PORT: Final = 1080
 _SOCKS: Final = frozenset({"socks5", "socks5h"})
+_SOCKS_OF_DESKTOPS: Final = re.compile("socks(?=://)", re.IGNORECASE)
 _SOCKS_CREDENTIAL_BYTES: Final = 255  # RFC 1929
 _VARIABLES: Final = {
     "wss": ("https", "all"),
@@ -31,14 +35,14 @@ _FORM: Final = 'write one like "http://host:port" or "socks5h://host:port"'
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy, as its URL tells it.
+    """A proxy, as its URL describes it.
 
     Attributes:
         scheme: "http", "https" (with TLS up to the proxy), "socks5h" (which looks up names), or "socks5" (we do).
         host: Name or address.
         port: Of TCP.
-        user: Whoever the proxy is told to be used by, or empty.
-        password: Likewise.
+        user: User name for the proxy, or empty.
+        password: Password for the proxy, or empty.
     """
 
     scheme: str
@@ -49,7 +53,7 @@ class Proxy:
 
     @property
     def is_socks(self) -> bool:
-        """Whether it speaks SOCKS, and not HTTP."""
+        """True for a proxy that speaks SOCKS, and not HTTP."""
         return self.scheme in _SOCKS
 
 
@@ -57,9 +61,10 @@ def parse_proxy(url: str) -> Proxy:
     """Read a proxy's URL.
 
     Raises:
-        ConfigError: It is none, or needs a package that is missing. The message doesn't repeat the URL, since it may
-            hold a password.
+        ConfigError: It is not the URL of a proxy, or needs a package that is missing. The message doesn't repeat the
+            URL, since it may hold a password.
     """
+    url = _with_version(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -67,7 +72,7 @@ def parse_proxy(url: str) -> Proxy:
     except ValueError:  # a bad port or bracket, or no name for IDNA
         parts, host, port = urlsplit(""), "", None
     if not host or " " in host or port == 0 or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ConfigError(f"the proxy is no URL of one; {_FORM}, or None for none")
+        raise ConfigError(f"the proxy is not the URL of one; {_FORM}, or None for none")
     if parts.scheme not in _SOCKS and parts.scheme not in _HTTP_PORTS:
         raise ConfigError(f"{parts.scheme!r} is no kind of proxy that is known here; {_FORM}")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -79,28 +84,34 @@ def parse_proxy(url: str) -> Proxy:
 
 
 def check_proxy(url: str) -> str:
-    """*url* itself.
+    """*url* itself, in a form that other programs read, too.
 
     Raises:
-        ConfigError: As `parse_proxy`.
+        ConfigError: As from `parse_proxy`.
     """
     parse_proxy(url)
-    return url
+    return _with_version(url)
 
 
 def proxy_of_environment(url: str) -> str | None:
     """The proxy that the environment names for *url*, or None. This machine is never reached through one.
 
     Raises:
-        ConfigError: What it names is none; the message names the variable.
+        ConfigError: It is not the URL of a proxy; the message names the variable.
     """
     parts = urlsplit(url)
     assert parts.hostname is not None
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - brings all of HTTP and email with it
-
-    if _is_this_machine(parts.hostname) or proxy_bypass(_authority(parts)):
+    if _is_this_machine(parts.hostname):
         return None
+    # They bring all of HTTP and email with them.
+    from urllib.request import getproxies, getproxies_environment, proxy_bypass  # noqa: PLC0415
+
     proxies = getproxies()
+    if getproxies_environment():
+        if is_exempt(proxies.get("no", ""), parts.hostname, parts.port or _PORTS[parts.scheme]):
+            return None
+    elif proxy_bypass(_authority(parts)):  # by the settings of macOS or Windows
+        return None
     name = next((name for name in _VARIABLES[parts.scheme] if proxies.get(name)), None)
     if name is None:
         return None
@@ -111,11 +122,16 @@ def proxy_of_environment(url: str) -> str | None:
         raise ConfigError(f"in the environment's {name}_proxy: {exc}") from None
 
 
+def _with_version(url: str) -> str:
+    """`socks://` is what desktops set; they mean version 5, with names looked up by the proxy."""
+    return _SOCKS_OF_DESKTOPS.sub("socks5h", url, count=1) if _SOCKS_OF_DESKTOPS.match(url) else url
+
+
 def _check_socks(proxy: Proxy) -> None:
     if bool(proxy.user) != bool(proxy.password):
         raise ConfigError("a SOCKS proxy takes a user name and a password, or neither")
-    for words in (proxy.user, proxy.password):
-        if not words.isascii() or len(words) > _SOCKS_CREDENTIAL_BYTES:
+    for credential in (proxy.user, proxy.password):
+        if not credential.isascii() or len(credential) > _SOCKS_CREDENTIAL_BYTES:
             raise ConfigError(
                 f"a SOCKS proxy's user name and password are ASCII, up to {_SOCKS_CREDENTIAL_BYTES} characters each"
             )

@@ -1,4 +1,4 @@
-"""A stream through a proxy: HTTP's CONNECT, or SOCKS. What goes through it, such as TLS, the proxy can't see."""
+"""Streams through a proxy: HTTP's CONNECT, or SOCKS. TLS goes through whole, so the proxy can't read it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .proxies import Proxy
 
 _READ_SIZE: Final = 4096
-_FIRST_ERROR: Final = 400
 _UNAUTHORIZED: Final = 407
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _SOCKS_PASSING: Final = frozenset({1, 3, 4, 5, 6})
@@ -92,7 +91,7 @@ async def _connect(stream: trio.abc.Stream, proxy: Proxy, target: str) -> None:
         raise _failed(proxy, _HUNG_UP, retryable=True)
     if exchange.head is None:
         raise _failed(proxy, "did not answer in HTTP; is its URL's scheme right?")
-    if exchange.head.status >= _FIRST_ERROR or not exchange.is_complete:
+    if not 200 <= exchange.head.status < 300:
         raise _refused(proxy, exchange.head.status)
 
 
@@ -113,6 +112,7 @@ def _refused(proxy: Proxy, status: int) -> HandshakeError:
 async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
     # In an extra, whose presence parse_proxy has made sure of.
     from python_socks import ProxyConnectionError, ProxyError, ProxyType  # noqa: PLC0415
+    from python_socks._errors import IncompleteReadError  # noqa: PLC0415 - how it says that the proxy hung up
     from python_socks.async_.trio.v2 import Proxy as SocksProxy  # noqa: PLC0415
 
     socks = SocksProxy(
@@ -127,6 +127,8 @@ async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
         # The time is limited by connect_timeout, and without end where its user wants that.
         opened = await socks.connect(host, port, timeout=math.inf)
     except ProxyError as exc:
+        if isinstance(exc.__cause__, IncompleteReadError):
+            raise _failed(proxy, _HUNG_UP, retryable=True) from exc
         passes = exc.error_code in _SOCKS_PASSING
         hint = None if exc.error_code else _SOCKS_CREDENTIALS
         raise _failed(proxy, f"refused to connect us: {exc}", retryable=passes, hint=hint) from exc
@@ -134,11 +136,9 @@ async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
         raise _unreachable(proxy, root_cause(exc.__cause__ or exc)) from exc
     except socket.gaierror as exc:
         raise _unknown(host, exc) from exc
-    except (
-        OSError,
-        ValueError,
-        trio.BrokenResourceError,
-    ) as exc:  # ValueError: an answer that makes no sense
+    except (OSError, trio.BrokenResourceError) as exc:
+        raise _failed(proxy, f"could not connect us: {root_cause(exc)}", retryable=True) from exc
+    except (ValueError, LookupError) as exc:  # an answer that makes no sense
         raise _failed(proxy, f"could not connect us: {exc}", retryable=True) from exc
     # It leaves out what its SSLStream is made of.
     return opened.trio_stream  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]

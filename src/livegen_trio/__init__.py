@@ -32,6 +32,7 @@ from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.session import LiveSession as LiveSession
 from ._session.statistics import SessionStatistics as SessionStatistics
 from ._session.turns import Pieces as Pieces, Turn as Turn, TurnReader as TurnReader, TurnResult as TurnResult
+from .backends._route import RouteOptions as RouteOptions
 from .backends.base import Backend as Backend, WebSocketBackend as WebSocketBackend
 from .backends.gemini import GeminiBackend as GeminiBackend
 from .tools import ToolContext as ToolContext, tool as tool

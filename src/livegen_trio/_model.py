@@ -200,7 +200,7 @@ class LiveGenerativeModel(AIModel):
         declared = await self._list(tools, connect_timeout)
         setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
         async with open_session(
-            self.backend,
+            self.backend.for_setup(setup),
             setup,
             SessionOptions(
                 profile=self._profile,

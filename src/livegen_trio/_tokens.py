@@ -1,4 +1,4 @@
-"""Ephemeral tokens: what a server of yours gives to a browser or a phone in place of its API key."""
+"""Ephemeral tokens: a server gives them to browsers and phones in place of its API key."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NOT_FOUND: Final = 'no tokens are made at this URL; check the host, or try api_
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)  # what decoding raises
 _LOCKED_BY_FIELD: Final = frozenset({"generationConfig", "systemInstruction"})
 _BODY_SIZE: Final = 2048  # bytes of a refusal that its error keeps
-_WORDS_SIZE: Final = 500  # characters of a refusal that its error's message repeats
+_MESSAGE_SIZE: Final = 500  # characters of a refusal that its error's message repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class AuthToken:
     """An ephemeral token, with the limits that were asked for.
 
     Attributes:
-        name: The token itself, a secret that is not in the repr: `GeminiBackend(api_key=token.name)`, or wherever
-            another SDK takes an API key.
-        uses: Sessions that can be begun with it; 0 for any number. To resume one is no use.
+        name: The token itself, a secret that is not in the repr: for `GeminiBackend(api_key=token.name)`, or in place
+            of the API key of another SDK.
+        uses: Sessions that can be begun with it; 0 for any number. Resuming a session does not count as a use.
         expire_time: When its sessions end; None for the service's default, 30 minutes after it was made.
         new_session_expire_time: When no session can be begun any more; None for the service's default, a minute.
     """
@@ -65,17 +65,21 @@ async def create_auth_token(
     """Make an ephemeral token, which begins Live sessions in place of an API key.
 
     With a *model* the token is good for that model alone, with its instruction, tools and configuration: what the
-    token's user asks for counts only where it is not locked. Without one the user may ask for anything.
+    token's user asks for counts only where it is not locked. Without one the user may ask for anything. A token for a
+    model with `proactivity` or affective dialog is made and used in "v1alpha", so its user gives
+    `api_version="v1alpha"`.
 
-    There is no time-out: put it into `trio.fail_after`. If it is cancelled, the service may have made a token that
-    nobody knows.
+    There is no time-out: use `trio.fail_after`. If it is cancelled, the service may have made a token that is never
+    used.
 
     Args:
-        model: What the token is for. The token is made on its backend.
-        backend: Where a token without a model is made; by default `GeminiBackend()`.
-        uses: How many sessions can be begun with it; 0 for any number. To resume a session is no use.
-        expire_time: When its sessions end: a time, or so long from now. Less than 20 hours ahead; 30 minutes if None.
-        new_session_expire_time: Until when a session can be begun with it; likewise, and a minute if None.
+        model: The model that the token is for. The token is made on its backend.
+        backend: The backend for a token without a model; by default `GeminiBackend()`.
+        uses: The number of sessions that can be begun with it; 0 for any number. Resuming a session does not count as
+            a use.
+        expire_time: When its sessions end: a time, or a duration from now. Less than 20 hours ahead; 30 minutes if
+            None.
+        new_session_expire_time: The last moment to begin a session with it; likewise, and a minute if None.
         lock_additional_fields: None locks the whole setup: nothing of the user's own counts. A list locks what the
             model sets and the fields that are named here, such as `["temperature", "tools"]`: those get the service's
             defaults if the model doesn't set them. The rest is the user's. Names are those of `LiveGenerationConfig`
@@ -106,7 +110,10 @@ async def create_auth_token(
         "expireTime": ends,
         "newSessionExpireTime": begins_until,
     }
-    asked |= _constraints(model, service, lock_additional_fields, session_resumption)
+    setup = _setup_of(model, service, lock_additional_fields, session_resumption)
+    if setup is not None:
+        service = service.for_setup(setup)
+        asked |= _constraints(setup, lock_additional_fields)
     body = msgspec.json.encode({name: value for name, value in asked.items() if value is not None})
     endpoint = await service.auth_tokens_endpoint()
     response = await post_json(endpoint, body)
@@ -149,16 +156,17 @@ def _instant(name: str, when: object) -> datetime | None:
     return now + ahead
 
 
-def _constraints(
+def _setup_of(
     model: LiveGenerativeModel | None,
     service: GeminiBackend,
     additional: Sequence[str] | None,
     session_resumption: Literal["auto"] | None,
-) -> Mapping[str, object]:
+) -> Setup | None:
+    """The setup that a token is locked to; None for a token without a model."""
     if model is None:
         if additional is not None:
             raise ConfigError("lock_additional_fields locks fields of a model's setup; give the model")
-        return {}
+        return None
     if session_resumption not in ("auto", None):
         raise ConfigError('session_resumption is "auto" or None; a handle is no part of a token')
     asks_for_handles = additional is None and session_resumption == "auto"
@@ -170,7 +178,11 @@ def _constraints(
         tool_config=model.tool_config,
         session_resumption=SessionResumptionConfig() if asks_for_handles else None,
     )
-    fields = _wire_form(service.prepare_setup(setup))
+    return service.prepare_setup(setup)
+
+
+def _constraints(setup: Setup, additional: Sequence[str] | None) -> Mapping[str, object]:
+    fields = _wire_form(setup)
     if additional is None:
         return {"bidiGenerateContentSetup": fields}
     if isinstance(additional, str):
@@ -261,13 +273,13 @@ def _name_in(response: Response, endpoint: Endpoint) -> str:
 def _refused(response: Response, key: str) -> HandshakeError:
     body = response.body.replace(key.encode(), b"<hidden>")  # a server may repeat what it was sent
     try:
-        words = msgspec.json.decode(body, type=_Refusal).error.message[:_WORDS_SIZE]
+        message = msgspec.json.decode(body, type=_Refusal).error.message[:_MESSAGE_SIZE]
     except _UNREADABLE:
-        words = ""
+        message = ""
     diagnosis = diagnose_status(response.status)
     hint = _NOT_FOUND if response.status == 404 else diagnosis.hint
     return HandshakeError(
-        f"the server gave no token, but HTTP status {response.status}" + (f": {words}" if words else ""),
+        f"the server gave no token, but HTTP status {response.status}" + (f": {message}" if message else ""),
         phase="request",
         status_code=response.status,
         body=body[:_BODY_SIZE],

@@ -13,12 +13,15 @@ from livegen_trio import (
     ConfigError,
     FunctionResponse,
     GeminiBackend,
+    HandshakeError,
     LiveGenerationConfig,
     LocalProtocolError,
+    ProactivityConfig,
     SessionResumptionConfig,
     Tool,
     get_live_generative_model,
 )
+from livegen_trio.testing import FaultyBackend, RecordingBackend
 from livegen_trio.types import (
     ClientContent,
     ContextUpdate,
@@ -374,3 +377,66 @@ def test_a_model_is_named_with_its_collection(model: str, name: str) -> None:
 def test_what_can_be_no_models_name_is_refused(model: str) -> None:
     with pytest.raises(ConfigError, match=r"can't be a model's name; write one like"):
         GeminiBackend(api_key=KEY).resource_name(model)
+
+
+# The version of the API
+
+
+PREVIEWS: dict[str, dict[str, Any]] = {
+    "proactivity": {"proactivity": ProactivityConfig(proactive_audio=True)},
+    "enable_affective_dialog": {"enable_affective_dialog": True},
+}
+
+
+async def dialled_path(backend: GeminiBackend, **config: Any) -> str:
+    setup = make_setup("models/gemini-2.5-flash-native-audio-preview-12-2025", LiveGenerationConfig(**config))
+    endpoint = await backend.for_setup(backend.prepare_setup(setup)).endpoint()
+    return endpoint.target
+
+
+@pytest.mark.parametrize("field", PREVIEWS)
+async def test_what_only_the_preview_serves_is_dialled_there(field: str) -> None:
+    backend = GeminiBackend(api_key=KEY)
+    assert ".v1alpha." in await dialled_path(backend, **PREVIEWS[field])
+    assert ".v1beta." in await dialled_path(backend)
+    assert ".v1beta." in (await backend.endpoint()).target
+
+
+@pytest.mark.parametrize("field", PREVIEWS)
+async def test_a_version_that_was_given_is_kept_or_the_setup_refused(field: str) -> None:
+    assert ".v1alpha." in await dialled_path(
+        GeminiBackend(api_key=KEY, api_version="v1alpha"), **PREVIEWS[field]
+    )
+    with pytest.raises(
+        ConfigError, match=f"{field} is served by api_version=.v1alpha. only.*leave api_version out"
+    ):
+        await dialled_path(GeminiBackend(api_key=KEY, api_version="v1beta"), **PREVIEWS[field])
+    assert ".v1beta." in await dialled_path(GeminiBackend(api_key=KEY, api_version="v1beta"))
+
+
+def test_the_version_that_is_not_served_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not served as api_version='v1'; leave it out"):
+        GeminiBackend(api_key=KEY, api_version="v1")
+
+
+async def test_a_session_is_dialled_in_the_version_that_serves_it() -> None:
+    paths: list[str] = []
+
+    async def serve(stream: trio.SocketStream) -> None:
+        async with stream:
+            paths.append(bytes(await stream.receive_some()).split()[1].decode())
+
+    async with trio.open_nursery() as nursery:
+        [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        backend = GeminiBackend(api_key=KEY, base_url=f"ws://127.0.0.1:{listener.socket.getsockname()[1]}")
+        for wrapped in (backend, RecordingBackend(backend), FaultyBackend(backend)):
+            config = LiveGenerationConfig(response_modalities=["AUDIO"], **PREVIEWS["proactivity"])
+            model = get_live_generative_model(
+                "gemini-2.5-flash-native-audio-preview-12-2025", backend=wrapped, generation_config=config
+            )
+            with pytest.raises(HandshakeError):
+                async with model.connect():
+                    pass
+        nursery.cancel_scope.cancel()
+    assert [path.split(".")[3] for path in paths] == ["v1alpha"] * 3

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import pytest
 
-from livegen_trio import ConfigError
+from livegen_trio import ConfigError, FirebaseBackend, GeminiBackend, RouteOptions, VertexBackend
 from livegen_trio.backends._route import websocket_url
 
 
@@ -77,3 +80,25 @@ def test_secrets_in_a_base_url_are_refused_and_not_repeated(base_url: str) -> No
     assert "SECRET" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("backend", [GeminiBackend, VertexBackend, FirebaseBackend])
+def test_the_options_of_a_route_are_in_the_signature_of_every_backend(backend: Any) -> None:
+    parameters = inspect.signature(backend).parameters
+    shown = {name: parameters[name].default for name in RouteOptions.__annotations__}
+    assert shown == {
+        "base_url": None,
+        "ssl_context": None,
+        "client_certificate": None,
+        "proxy": "environment",
+        "headers": None,
+        "transport": "direct",
+    }
+    assert "route" not in parameters
+    assert parameters["base_url"].annotation == "str | None"
+
+
+def test_an_option_that_does_not_exist_is_a_type_error_with_a_suggestion() -> None:
+    options: dict[str, Any] = {"base_ulr": "wss://voice.test"}
+    with pytest.raises(TypeError, match=r"'base_ulr'; did you mean base_url\?"):
+        GeminiBackend(api_key="k", **options)

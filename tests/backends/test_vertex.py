@@ -554,3 +554,36 @@ async def test_a_session_that_has_waited_too_long_for_its_token_says_so() -> Non
         server.gate.set()
         assert await headers_of(backend) == {"authorization": f"Bearer {TOKEN}"}
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("name", [MODEL, f"{MODEL}-preview-09-2025"])
+def test_native_audio_is_refused_where_it_is_not_served(name: str) -> None:
+    backend = VertexBackend("my-project", "global", credentials=TOKEN)
+    with pytest.raises(
+        ConfigError, match=r"is not served at location=.global.; give location, such as 'us-central1'"
+    ):
+        backend.prepare_setup(Setup(model=backend.resource_name(name)))
+
+
+@pytest.mark.parametrize(
+    ("location", "model", "options"),
+    [
+        ("us-east5", MODEL, {}),
+        ("eu", MODEL, {}),
+        ("global", "gemini-live-2.5-flash", {}),
+        ("global", MODEL, {"base_url": "wss://proxy.test"}),
+    ],
+)
+def test_other_models_and_places_are_left_to_the_service(
+    location: str, model: str, options: dict[str, Any]
+) -> None:
+    backend = VertexBackend("my-project", location, credentials=TOKEN, **options)
+    backend.prepare_setup(Setup(model=backend.resource_name(model)))
+
+
+async def test_an_api_key_takes_native_audio_with_a_location() -> None:
+    backend = VertexBackend(api_key="k")
+    setup = Setup(model=backend.resource_name(MODEL))
+    with pytest.raises(ConfigError, match="us-central1"):
+        backend.prepare_setup(setup)
+    VertexBackend(api_key="k", location="us-central1").prepare_setup(setup)

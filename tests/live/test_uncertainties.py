@@ -20,7 +20,7 @@ async def get_time(city: str) -> dict[str, object]:
     return {"time": f"half past three in {city}"}
 
 
-@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.parametrize("version", ["v1alpha"])
 async def test_other_api_versions(backend: RecordingBackend, findings: Findings, version: str) -> None:
     other = backend_of_environment(api_version=version)
     if not isinstance(other, GeminiBackend):

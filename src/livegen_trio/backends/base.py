@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from .._errors import ConfigError, HandshakeError
 from ..transports.base import MAX_MESSAGE_SIZE
@@ -44,6 +44,10 @@ class Backend(ABC):
                 the fix.
         """
         return setup
+
+    def for_setup(self, setup: Setup) -> Self:  # noqa: ARG002 - most backends serve every setup alike
+        """The backend to dial for a session that begins with *setup*: this one, unless it is served elsewhere."""
+        return self
 
     def check_message(  # noqa: B027 - most backends refuse nothing
         self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import platform
 import re
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Unpack
 
 from .._errors import ConfigError, LocalProtocolError
-from ..transports._dial.proxies import ENVIRONMENT
 from . import _gemini_only as gemini_only, _vertex_only as vertex_only
-from ._route import Route
+from ._route import Route, RouteOptions, takes_route_options
 from ._secrets import check_required_secret, check_secret, reveal, reveal_optional
 from .base import WebSocketBackend
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Mapping
-
-    from ..transports.base import Endpoint, TransportName
+    from ..transports.base import Endpoint
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
-    from ._certificate import ClientCertificate
     from ._secrets import OptionalSecret, Secret
 
 Provider: TypeAlias = Literal["googleai", "vertexai"]
@@ -55,14 +50,8 @@ class FirebaseBackend(WebSocketBackend):
         auth_token: The ID token of whoever has signed in; likewise.
         data_collection: Whether Firebase's automatic data collection is on: then the app's ID, and version, are sent.
         app_version: The app's own.
-        base_url: Another server that speaks the protocol, `wss://` or `ws://`, with a path if need be.
-        ssl_context: For TLS, in place of the system's certificates.
-        client_certificate: Shown to the server in TLS. Firebase is not known to have a host for that: give a
-            `base_url`.
-        proxy: URL of a proxy; "environment" goes by `HTTPS_PROXY` and its like at the time of each dial; None goes
-            straight.
-        headers: Sent with the upgrade request, beside those.
-        transport: What carries the frames: "direct", our own, or "trio-websocket".
+        route: How the service is reached: `base_url`, `ssl_context`, `client_certificate`, `proxy`, `headers` and
+            `transport`, as `RouteOptions` describes them.
 
     Raises:
         ConfigError: An argument is none of its kind, or doesn't go with another.
@@ -71,6 +60,7 @@ class FirebaseBackend(WebSocketBackend):
     json_schema: bool = False
     """Firebase's own clients send nothing but the subset of OpenAPI."""
 
+    @takes_route_options
     def __init__(
         self,
         *,
@@ -83,18 +73,13 @@ class FirebaseBackend(WebSocketBackend):
         auth_token: OptionalSecret | None = None,
         data_collection: bool = True,
         app_version: str | None = None,
-        base_url: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        client_certificate: ClientCertificate | None = None,
-        proxy: str | None = ENVIRONMENT,
-        headers: Mapping[str, str] | None = None,
-        transport: TransportName = "direct",
+        **route: Unpack[RouteOptions],
     ) -> None:
         if provider not in ("googleai", "vertexai"):
             raise ConfigError(f'{provider!r} is no provider; write "googleai" or "vertexai"')
         if provider == "googleai" and location is not None:
             raise ConfigError('only provider="vertexai" has locations; leave location out')
-        if client_certificate is not None and base_url is None:
+        if route.get("client_certificate") is not None and route.get("base_url") is None:
             raise ConfigError("Firebase has no known host for client certificates; give a base_url")
         self._api_key = check_required_secret(api_key, _KEY, if_empty=_NO_KEY)
         self._project = _check_name("project_id", project_id)
@@ -106,15 +91,7 @@ class FirebaseBackend(WebSocketBackend):
         self._app_check_token = check_secret(app_check_token or "", _APP_CHECK)
         self._auth_token = check_secret(auth_token or "", _ID)
         self._telemetry = _telemetry(self._app if data_collection else None, app_version)
-        self._route = Route(
-            _BASE_URL,
-            base_url=base_url,
-            ssl_context=ssl_context,
-            client_certificate=client_certificate,
-            proxy=proxy,
-            headers=headers,
-            transport=transport,
-        )
+        self._route = Route(_BASE_URL, **route)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._route.url(self._path)!r})"

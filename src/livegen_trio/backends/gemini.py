@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import os
 import re
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from .._errors import ConfigError, LocalProtocolError
-from ..transports._dial.proxies import ENVIRONMENT
 from ..types import ToolResponse
-from ._route import Route
+from ._route import Route, RouteOptions, takes_route_options
 from ._secrets import check_required_secret, reveal
 from ._vertex_only import fields_in_message, fields_in_setup
 from .base import WebSocketBackend
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
 
-    from ..transports.base import Endpoint, TransportName
+    from ..transports.base import Endpoint
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup
-    from ._certificate import ClientCertificate
     from ._secrets import Secret
 
 BASE_URL: Final = "wss://generativelanguage.googleapis.com"
 API_KEY_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 AUTH_TOKENS: Final = "auth_tokens/"
-"""How the name of an ephemeral token begins, which is the token itself."""
+"""The prefix of an ephemeral token's name, which is the token itself."""
+
+_VERSION: Final = "v1beta"
+# On v1beta the setup ends with 1007 and `Unknown name "proactivity"` (four models, 2026-10-22; pydantic-ai-slim 2.68.0,
+# realtime/google.py); LiveKit's plugin changes the version for both fields, too (livekit-plugins-google 1.8.9).
+_PREVIEW_VERSION: Final = "v1alpha"
+_NOT_SERVED: Final = "v1"  # google-genai 3.6.1, tests/live_api/conftest.py
 
 _METHOD: Final = "BidiGenerateContent"
 _METHOD_FOR_TOKENS: Final = "BidiGenerateContentConstrained"
@@ -41,56 +45,41 @@ _MODEL: Final = re.compile(r"(?:[^/?&\s]+/)*[^/?&\s]+")
 class GeminiBackend(WebSocketBackend):
     """The Gemini Developer API.
 
-    An ephemeral token, as `create_auth_token` gives it, stands in for a key: it goes to the method that the service
-    has for tokens. It is told by how it begins, "auth_tokens/", anew on every dial.
+    An ephemeral token, as `create_auth_token` returns it, can be given in place of a key: it is sent to the method that
+    the service has for tokens. It is recognised by its prefix, "auth_tokens/", on every dial.
 
     Args:
-        api_key: The key or token, or an async function that gives it anew on every dial. Without it the
+        api_key: The key or token, or an async function that is called for it on every dial. Without it the
             environment's `GEMINI_API_KEY` is taken, or else `GOOGLE_API_KEY`. It travels in a header, never in a
             URL. White space around it, such as the line break at the end of a file, is no part of it.
-        api_version: "v1beta", which Google documents for the Live API, and since 2026 for tokens as well; "v1alpha"
-            has some previews, and was the tokens' first home. A token is used in the version that it was made in.
-        base_url: Another server that speaks the protocol, `wss://` or `ws://`, with a path if need be.
-        ssl_context: For TLS, in place of the system's certificates.
-        client_certificate: Shown to the server in TLS, which is then dialled on its host for that.
-        proxy: URL of a proxy, `http://` or `socks5h://`; "environment" goes by `HTTPS_PROXY` and its like at the time
-            of each dial; None goes straight.
-        headers: Sent with the upgrade request, beside the key.
-        transport: What carries the frames: "direct", our own, or "trio-websocket".
+        api_version: By default "v1beta", which Google documents for the Live API and, since 2026, for tokens; and
+            "v1alpha" for a session whose setup is served there alone. A token is used in the version that it was made
+            in.
+        route: How the service is reached: `base_url`, `ssl_context`, `client_certificate`, `proxy`, `headers` and
+            `transport`, as `RouteOptions` describes them.
 
     Raises:
-        ConfigError: There is no key, or `base_url`, `api_version` or `proxy` is none.
+        ConfigError: There is no key, or an argument can't be used.
     """
 
+    @takes_route_options
     def __init__(
         self,
         *,
         api_key: Secret | None = None,
-        api_version: str = "v1beta",
-        base_url: str | None = None,
-        ssl_context: ssl.SSLContext | None = None,
-        client_certificate: ClientCertificate | None = None,
-        proxy: str | None = ENVIRONMENT,
-        headers: Mapping[str, str] | None = None,
-        transport: TransportName = "direct",
+        api_version: str | None = None,
+        **route: Unpack[RouteOptions],
     ) -> None:
-        if not re.fullmatch("[a-z0-9]+", api_version):
-            raise ConfigError(f'{api_version!r} is no API version; write "v1beta" or "v1alpha"')
+        if api_version is not None:
+            _check_version(api_version)
         self._api_key = (
             _key_of_environment()
             if api_key is None
             else check_required_secret(api_key, _KEY, if_empty=_NO_KEY)
         )
-        self._api_version = api_version
-        self._route = Route(
-            BASE_URL,
-            base_url=base_url,
-            ssl_context=ssl_context,
-            client_certificate=client_certificate,
-            proxy=proxy,
-            headers=headers,
-            transport=transport,
-        )
+        self._given_version = api_version
+        self._api_version = api_version or _VERSION
+        self._route = Route(BASE_URL, **route)
 
     def __repr__(self) -> str:
         key = self._api_key if isinstance(self._api_key, str) else ""
@@ -103,10 +92,24 @@ class GeminiBackend(WebSocketBackend):
         return model if "/" in model else f"models/{model}"
 
     def prepare_setup(self, setup: Setup) -> Setup:
-        """*setup* as it is, if there is nothing in it that only Vertex AI takes."""
+        """*setup* as it is, if the service takes it in the API version that was given."""
         for field in fields_in_setup(setup):
             raise ConfigError(_vertex_only(field))
+        for field in _preview_fields(setup):
+            if self._given_version not in (None, _PREVIEW_VERSION):
+                raise ConfigError(
+                    f'{field} is served by api_version="{_PREVIEW_VERSION}" only, not by '
+                    f'"{self._given_version}": leave api_version out, or leave {field} out'
+                )
         return setup
+
+    def for_setup(self, setup: Setup) -> Self:
+        """This backend in the API version that serves *setup*, unless a version was given."""
+        if self._given_version is not None or not _preview_fields(setup):
+            return self
+        backend = copy(self)
+        backend._api_version = _PREVIEW_VERSION
+        return backend
 
     def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Refuse what only Vertex AI takes, and a function's response that doesn't say to which call."""
@@ -124,10 +127,10 @@ class GeminiBackend(WebSocketBackend):
         return self._route.endpoint(self._path(key), _authorization(key))
 
     async def auth_tokens_endpoint(self) -> Endpoint:
-        """Where `create_auth_token` asks for ephemeral tokens: an `https://` URL, with the key in a header.
+        """The address for requests of `create_auth_token`: an `https://` URL, with the key in a header.
 
         Raises:
-            ConfigError: There is a token in place of the key.
+            ConfigError: The key is an ephemeral token.
         """
         key = await self._reveal_key()
         if _is_token(key):
@@ -141,6 +144,25 @@ class GeminiBackend(WebSocketBackend):
     def _path(self, key: str) -> str:
         method = _METHOD_FOR_TOKENS if _is_token(key) else _METHOD
         return f"/ws/google.ai.generativelanguage.{self._api_version}.GenerativeService.{method}"
+
+
+def _check_version(version: str) -> None:
+    if not re.fullmatch("[a-z0-9]+", version):
+        raise ConfigError(f'{version!r} is no API version; write "{_VERSION}" or "{_PREVIEW_VERSION}"')
+    if version == _NOT_SERVED:
+        raise ConfigError(
+            f"the Live API is not served as api_version={version!r}; leave it out, "
+            f'or write "{_VERSION}" or "{_PREVIEW_VERSION}"'
+        )
+
+
+def _preview_fields(setup: Setup) -> list[str]:
+    """The fields of *setup* that only the preview version of the API knows."""
+    fields = ["proactivity"] if setup.proactivity is not None else []
+    config = setup.generation_config
+    if config is not None and config.enable_affective_dialog is not None:
+        fields.append("enable_affective_dialog")
+    return fields
 
 
 def _is_token(key: str) -> bool:

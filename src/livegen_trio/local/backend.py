@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _KEY: Final = "none"
 """The embedded server asks for no key; but what stands before it may want to see one."""
 
+_API_VERSION: Final = "v1beta"  # whatever is asked for: the server takes all of it in any version
 _IN_PROCESS: Final = "ws://in-process"
 
 
@@ -66,6 +67,7 @@ class LocalBackend(GeminiBackend):
             raise ConfigError("nothing is dialled without a URL: ssl_context, proxy and headers need one")
         super().__init__(
             api_key=_KEY,
+            api_version=_API_VERSION,
             base_url=_IN_PROCESS if url is None else url,
             ssl_context=ssl_context,
             proxy=proxy,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias, get_args
 
 import trio
 
@@ -208,6 +209,12 @@ class FaultyBackend(Backend):
     def prepare_setup(self, setup: Setup) -> Setup:
         """See the wrapped backend."""
         return self._backend.prepare_setup(setup)
+
+    def for_setup(self, setup: Setup) -> Self:
+        """See the wrapped backend. What is returned has the same faults to come."""
+        backend = copy(self)
+        backend._backend = self._backend.for_setup(setup)
+        return backend
 
     def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """See the wrapped backend."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 import msgspec
 import trio
@@ -145,10 +146,7 @@ class RecordingBackend(Backend):
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._frames: list[RecordedFrame] = []
-        self._endings: dict[int, RecordedEnding] = {}
-        self._began_at: float | None = None
-        self._connections = 0
+        self._log = _Log()
 
     def __repr__(self) -> str:
         return repr(self._backend)
@@ -156,7 +154,7 @@ class RecordingBackend(Backend):
     @property
     def recording(self) -> Recording:
         """The recording so far, secrets included; `Recording.save` takes these out."""
-        return Recording(tuple(self._frames), tuple(self._endings.values()))
+        return Recording(tuple(self._log.frames), tuple(self._log.endings.values()))
 
     def resource_name(self, model: str) -> str:
         """See the backend that is recorded."""
@@ -166,6 +164,12 @@ class RecordingBackend(Backend):
         """See the backend that is recorded."""
         return self._backend.prepare_setup(setup)
 
+    def for_setup(self, setup: Setup) -> Self:
+        """See the backend that is recorded. What is returned records into the same recording."""
+        backend = copy(self)
+        backend._backend = self._backend.for_setup(setup)
+        return backend
+
     def check_message(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """See the backend that is recorded."""
         self._backend.check_message(message)
@@ -173,20 +177,32 @@ class RecordingBackend(Backend):
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
         """Dial as the backend that is recorded does."""
         transport = await self._backend.dial(nursery, progress)
+        return _RecordingTransport(transport, self._log, self._log.number_connection())
+
+
+class _Log:
+    """What has been recorded so far."""
+
+    def __init__(self) -> None:
+        self.frames: list[RecordedFrame] = []
+        self.endings: dict[int, RecordedEnding] = {}
+        self._began_at: float | None = None
+        self._connections = 0
+
+    def number_connection(self) -> int:
+        """Count a connection. Returns its number."""
         self._connections += 1
-        return _RecordingTransport(transport, self, self._connections)
+        return self._connections
 
     def record_frame(self, connection: int, sender: Sender, frame: bytes | str) -> None:
         """Add a frame."""
         text = frame if isinstance(frame, str) else frame.decode(errors="replace")
-        self._frames.append(
-            RecordedFrame(connection=connection, at=self._elapsed(), sender=sender, text=text)
-        )
+        self.frames.append(RecordedFrame(connection=connection, at=self._elapsed(), sender=sender, text=text))
 
     def record_ending(self, connection: int, closed_by: Sender, code: int, reason: str) -> None:
         """Add the end of a connection; the first report of it counts."""
-        if connection not in self._endings:
-            self._endings[connection] = RecordedEnding(
+        if connection not in self.endings:
+            self.endings[connection] = RecordedEnding(
                 connection=connection, at=self._elapsed(), closed_by=closed_by, code=code, reason=reason
             )
 
@@ -198,9 +214,9 @@ class RecordingBackend(Backend):
 
 
 class _RecordingTransport(Transport):
-    def __init__(self, transport: Transport, recorder: RecordingBackend, number: int) -> None:
+    def __init__(self, transport: Transport, log: _Log, number: int) -> None:
         self._transport = transport
-        self._recorder = recorder
+        self._log = log
         self._number = number
 
     @property
@@ -211,7 +227,7 @@ class _RecordingTransport(Transport):
         self._transport.watch_delivery(note)
 
     async def send(self, frame: bytes) -> None:
-        self._recorder.record_frame(self._number, "client", frame)  # before any answer
+        self._log.record_frame(self._number, "client", frame)  # before any answer
         await self._transport.send(frame)
 
     async def receive(self) -> bytes | str:
@@ -219,20 +235,20 @@ class _RecordingTransport(Transport):
             frame = await self._transport.receive()
         except ConnectionClosed as closed:
             sender: Sender = "server" if closed.initiator == "server" else "client"
-            self._recorder.record_ending(self._number, sender, closed.code, closed.reason)
+            self._log.record_ending(self._number, sender, closed.code, closed.reason)
             raise
-        self._recorder.record_frame(self._number, "server", frame)
+        self._log.record_frame(self._number, "server", frame)
         return frame
 
     async def ping(self) -> None:
         await self._transport.ping()
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
-        self._recorder.record_ending(self._number, "client", code, reason)
+        self._log.record_ending(self._number, "client", code, reason)
         await self._transport.aclose(code, reason)
 
     async def abort(self) -> None:
-        self._recorder.record_ending(self._number, "client", _ABNORMAL, "")
+        self._log.record_ending(self._number, "client", _ABNORMAL, "")
         await self._transport.abort()
 
 

@@ -12,7 +12,8 @@ import pytest
 import trio
 
 from livegen_trio import LiveError
-from livegen_trio.cli._running import end_native_work, run, run_native
+from livegen_trio.cli._running import end_native_work, run
+from livegen_trio.local._native import run_native
 
 
 def test_the_commands_code_is_the_exit_code() -> None:
@@ -85,7 +86,8 @@ def test_nothing_ends_the_process_when_no_native_code_runs() -> None:
 
 ABANDONING = """
 import sys, threading, trio
-from livegen_trio.cli._running import end_native_work, run_native
+from livegen_trio.cli._running import end_native_work
+from livegen_trio.local._native import run_native
 
 async def main():
     with trio.move_on_after(0.1):

@@ -31,7 +31,9 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def options(**given: Any) -> argparse.Namespace:
-    defaults = {"host": "127.0.0.1", "port": 0, "certfile": None, "keyfile": None, "text": True}
+    listening = {"host": "127.0.0.1", "port": 0, "certfile": None, "keyfile": None, "text": True}
+    admission: dict[str, Any] = {"allow_origin": [], "allow_host": [], "api_key": None, "max_voices": None}
+    defaults: dict[str, Any] = {**listening, **admission}
     return argparse.Namespace(**{**defaults, **given})
 
 

@@ -572,12 +572,12 @@ async def test_speech_that_was_cut_short_is_spoken_again_on_the_next_connection(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     server = LocalServer(speech_engines(seconds=30))
-    async with conversation(server=server, message=setup(SPEECH_MODEL, sessionResumption={})) as client:
+    async with conversation(server=server, message=setup(NEW_MODEL, sessionResumption={})) as client:
         handle = await handle_of(client)
         await client.say(said("Talk!"))
         await client.hear()
         await client.transport.abort()
-    message = resumed(handle, SPEECH_MODEL, outputAudioTranscription={})
+    message = resumed(handle, NEW_MODEL, outputAudioTranscription={})
     async with conversation(server=server, message=message) as client:
         await handle_of(client)
         assert transcript_of(await client.hear_turn()) == "You said: Talk!"
@@ -588,13 +588,13 @@ async def test_speech_that_had_come_in_full_is_not_spoken_again(
 ) -> None:
     engines = speech_engines(seconds=1)
     server = LocalServer(engines)
-    async with conversation(server=server, message=setup(SPEECH_MODEL, sessionResumption={})) as client:
+    async with conversation(server=server, message=setup(NEW_MODEL, sessionResumption={})) as client:
         handle = await handle_of(client)
         await client.say(said("Talk!"))
         while "generationComplete" not in (await client.hear())["serverContent"]:
             pass
         await client.transport.abort()
-    async with conversation(server=server, message=resumed(handle, SPEECH_MODEL)) as client:
+    async with conversation(server=server, message=resumed(handle, NEW_MODEL)) as client:
         await handle_of(client)
         assert await client.drain() == []
         await client.ask("Go on!")

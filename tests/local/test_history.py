@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from livegen_trio._protocol.model_profiles import ANY_MODEL
+from livegen_trio._protocol.service_behavior import PLAIN
 from livegen_trio.local._calls import CallLedger, PendingCall
 from livegen_trio.local._history import _MERGED_SIZE, CONTENTS, SIZE, History, Meter
 from livegen_trio.local._resumption import _HANDLES_A_SESSION, SessionState, SessionStore
+from livegen_trio.local._setup_rules import Model
 from livegen_trio.types import Blob, Content, FunctionCall, FunctionResponse, Part
+
+MODEL = Model(name="m", profile=ANY_MODEL, behavior=PLAIN)
 
 
 def user(*parts: Part) -> Content:
@@ -65,17 +70,17 @@ def test_too_many_pending_calls_push_out_the_oldest() -> None:
 
 def test_too_many_sessions_push_out_the_one_that_was_unused_for_longest() -> None:
     store = SessionStore(capacity=2)
-    first, second, third = (SessionState("m") for _ in range(3))
+    first, second, third = (SessionState(MODEL) for _ in range(3))
     handles = [store.issue(first), store.issue(second)]
-    assert store.find(handles[0], "m") is first
+    assert store.find(handles[0], MODEL) is first
     handles.append(store.issue(third))
-    assert store.find(handles[0], "m") is first
-    assert store.find(handles[2], "m") is third
+    assert store.find(handles[0], MODEL) is first
+    assert store.find(handles[2], MODEL) is third
 
 
 def test_a_session_has_only_so_many_handles() -> None:
     store = SessionStore()
-    session = SessionState("m")
+    session = SessionState(MODEL)
     handles = [store.issue(session) for _ in range(_HANDLES_A_SESSION + 1)]
     assert list(session.handles) == handles[1:]
-    assert store.find(handles[1], "m") is session
+    assert store.find(handles[1], MODEL) is session

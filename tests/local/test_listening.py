@@ -274,6 +274,7 @@ async def test_the_answer_of_a_function_waits_until_the_user_has_spoken() -> Non
         engines, setup(NEW_MODEL, tools=[WEATHER], outputAudioTranscription={})
     ) as client:
         await client.say(audio(sound(0.5)), audio(PAUSE))
+        assert transcript_of([await client.hear()], "inputTranscription") == "weather?"  # transcribed unasked
         call = (await client.hear())["toolCall"]["functionCalls"][0]
         await client.hear_turn()
         await client.say(audio(sound(0.5)), answered(call["id"], scheduling="INTERRUPT"))
@@ -414,7 +415,7 @@ async def test_a_blank_does_not_interrupt_the_model(autojump_clock: trio.testing
 
 
 async def test_text_interrupts_the_model(autojump_clock: trio.testing.MockClock) -> None:
-    async with conversation(speech_engines(), setup(SPEECH_MODEL, outputAudioTranscription={})) as client:
+    async with conversation(speech_engines(), setup(NEW_MODEL, outputAudioTranscription={})) as client:
         await client.say(said("Talk!"))
         await client.hear()
         await client.say(written("Stop!"))

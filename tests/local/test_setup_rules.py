@@ -11,14 +11,14 @@ from livegen_trio import RemoteProtocolError
 from livegen_trio._protocol.codec import decode_client_message
 from livegen_trio.local import Dialect
 from livegen_trio.local._dialect import find_dialect
-from livegen_trio.local._setup_rules import ModelTraits, check_setup
+from livegen_trio.local._setup_rules import Model, check_setup
 from livegen_trio.types import Setup
 
 GEMINI = Dialect()
 VERTEX = Dialect(is_vertex=True)
 
 
-def check(dialect: Dialect = GEMINI, **fields: Any) -> ModelTraits:
+def check(dialect: Dialect = GEMINI, **fields: Any) -> Model:
     fields = {"model": "models/gemini-live-2.5-flash-preview"} | fields
     setup = decode_client_message(msgspec.json.encode({"setup": fields}))
     assert isinstance(setup, Setup)
@@ -50,7 +50,8 @@ def refusal(dialect: Dialect = GEMINI, **fields: Any) -> tuple[int, str]:
     ],
 )
 def test_live_models_are_known_by_all_their_names(model: str) -> None:
-    assert check(model=model).name == model.rpartition("/")[2]
+    level = {"thinkingConfig": {"thinkingLevel": "LOW"}} if model.endswith("thinking") else {}
+    assert check(model=model, generationConfig=level).name == model.rpartition("/")[2]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,10 @@ def test_older_models_write_or_speak(modality: str) -> None:
     [
         {"generationConfig": {"responseModalities": ["TEXT", "AUDIO"]}},
         {"model": "models/gemini-3.8-live", "generationConfig": {"thinkingConfig": {}}},
-        {"model": "models/gemini-3.8-live", "generationConfig": {"enableAffectiveDialog": True}},
+        {
+            "model": "models/gemini-3.1-flash-live-preview",
+            "generationConfig": {"enableAffectiveDialog": True},
+        },
         {"realtimeInputConfig": {"automaticActivityDetection": {"silenceDurationMs": -1}}},
         {"realtimeInputConfig": {"automaticActivityDetection": {"prefixPaddingMs": -1}}},
         {"tools": [{"functionDeclarations": [{"name": "f"}]}, {"functionDeclarations": [{"name": "f"}]}]},

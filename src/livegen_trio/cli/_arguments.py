@@ -1,11 +1,15 @@
-"""What options take: values that can be seen to make no sense before anything is done with them."""
+"""Values of options, checked before anything is done with them."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Final
 
+from .._errors import ConfigError
+from ..local._admission import checked_origin
+
 _MAX_PORT: Final = 65_535
+_MAX_COUNT: Final = 100_000
 
 
 def port(text: str) -> int:
@@ -23,3 +27,18 @@ def name(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name is empty")
     return text
+
+
+def count(text: str) -> int:
+    """A number from 1 on."""
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < _MAX_COUNT:
+        raise argparse.ArgumentTypeError(f"{text} is no number of things; give one from 1 on")
+    return int(text)
+
+
+def origin(text: str) -> str:
+    """An origin of web pages, or an asterisk for all."""
+    try:
+        return checked_origin(text)
+    except ConfigError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc

@@ -16,12 +16,12 @@ from .._model import get_live_generative_model
 from .._single_exception import single_exception
 from ..audio import AudioConversation, Recording, read_wav, speech_end, stream_pcm, write_wav
 from ..local import LocalBackend, LocalServer, load_engines, speech_available
+from ..local._native import run_native
 from ..types import OUTPUT_SAMPLE_RATE, AudioTranscriptionConfig, LiveGenerationConfig
 from . import _arguments
 from ._errors import FAILED, OK, CommandError
 from ._exchange import Exchange
 from ._flights import FlightSearch
-from ._running import run_native
 from ._terminal import Screen
 from ._weather import get_weather
 

@@ -1,47 +1,33 @@
-"""A command from its first line to its exit code, with signals that end it cleanly."""
+"""A command from its first line to its exit code, with signals that end it cleanly, and soon in any case."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Final, TypeVar
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from .._errors import LiveError
 from .._single_exception import single_exception
+from ..local._native import is_native_work_running
 from ._errors import INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from types import FrameType
 
-T = TypeVar("T")
-
-_native_work: Final[set[object]] = set()
-"""One object for each call of native code that has not returned."""
-
-
-async def run_native(function: Callable[[], T]) -> T:
-    """Run blocking native code in a thread, which is left behind if this is cancelled: Ctrl+C doesn't wait for it."""
-
-    def work() -> T:
-        call = object()
-        _native_work.add(call)
-        try:
-            return function()
-        finally:
-            _native_work.remove(call)
-
-    return await trio.to_thread.run_sync(work, abandon_on_cancel=True)
+END_TIMEOUT: Final = 3.0  # seconds from a signal to the end of the process, whatever the command does
+_IMPATIENT_TIMEOUT: Final = 0.5  # seconds from a second Ctrl+C
 
 
 def end_native_work(code: int) -> None:
     """End the process here with *code* if native code still runs: under an interpreter that ends, it would crash."""
-    if _native_work:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    if is_native_work_running():
+        _end_process(code)
 
 
 def run(command: Callable[[], Awaitable[int]], *, terminated: int) -> int:
@@ -49,20 +35,25 @@ def run(command: Callable[[], Awaitable[int]], *, terminated: int) -> int:
 
     The code is 130 after Ctrl+C, as shells have it, and *terminated* after SIGTERM.
 
-    Signals that come once it is being cancelled do what they always do: a second Ctrl+C does not wait.
+    A second Ctrl+C raises `KeyboardInterrupt` at once. If the command doesn't end for all that, the process does:
+    `END_TIMEOUT` after the first signal, or sooner after the second.
     """
-    return trio.run(_run, command, terminated)
+    ending = _HardEnding(terminated)
+    try:
+        return trio.run(_run, command, ending)
+    finally:
+        ending.disarm()
 
 
-async def _run(command: Callable[[], Awaitable[int]], terminated: int) -> int:
+async def _run(command: Callable[[], Awaitable[int]], ending: _HardEnding) -> int:
     code = 0
-    received: list[int] = []
 
     async def watch(*, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
-            received.append(await anext(aiter(signals)))
-        nursery.cancel_scope.cancel(reason=f"received {signal.Signals(received[0]).name}")
+            received = await anext(aiter(signals))
+        ending.arm(received)
+        nursery.cancel_scope.cancel(reason=f"received {signal.Signals(received).name}")
 
     try:
         with single_exception():
@@ -71,8 +62,52 @@ async def _run(command: Callable[[], Awaitable[int]], terminated: int) -> int:
                 code = await command()
                 nursery.cancel_scope.cancel(reason="the command has ended")
     except LiveError:
-        if not received:  # what breaks while a command is being ended is no news
+        if ending.code is None:  # what breaks while a command is being ended is no news
             raise
-    if not received:
-        return code
-    return INTERRUPTED if received[0] == signal.SIGINT else terminated
+    return code if ending.code is None else ending.code
+
+
+class _HardEnding:
+    """Ends the process some time after a signal, unless the command has ended.
+
+    Attributes:
+        code: The exit code, once a signal has come.
+    """
+
+    def __init__(self, terminated: int) -> None:
+        self._terminated = terminated
+        self._timers: list[threading.Timer] = []
+        self._handler: Callable[[int, FrameType | None], object] | int | None = None
+        self.code: int | None = None
+
+    def arm(self, received: int) -> None:
+        """Begin to wait, and wait less after a second Ctrl+C."""
+        self.code = INTERRUPTED if received == signal.SIGINT else self._terminated
+        self._start(END_TIMEOUT)
+        self._handler = signal.getsignal(signal.SIGINT)
+        signal.signal(signal.SIGINT, self._interrupt)
+
+    def disarm(self) -> None:
+        """Wait no more."""
+        for timer in self._timers:
+            timer.cancel()
+        if self.code is not None and signal.getsignal(signal.SIGINT) == self._interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._start(_IMPATIENT_TIMEOUT)
+        if callable(self._handler):
+            self._handler(number, frame)
+
+    def _start(self, seconds: float) -> None:
+        timer = threading.Timer(seconds, _end_process, [self.code])
+        timer.daemon = True
+        timer.start()
+        self._timers.append(timer)
+
+
+def _end_process(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)

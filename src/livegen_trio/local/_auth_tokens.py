@@ -1,6 +1,6 @@
-"""Ephemeral tokens of the embedded server: made for whoever asks, with the limits and locks that they asked for.
+"""Ephemeral tokens of the embedded server, with the limits and locks that clients ask for.
 
-The service's words for a token that is used up or too old are not known; the codes and words here are the server's
+The service's close codes and reasons for a token that is used up or too old are not known; those here are the server's
 own.
 """
 
@@ -21,18 +21,21 @@ from .._errors import RemoteProtocolError
 from .._protocol.codec import decode_client_message, encode_client_message
 from .._protocol.lenient_json import Unknown, fit
 from ..types import Setup
+from ._reading import MOST_OBJECTS
 from ._setup_rules import INVALID_ARGUMENT
 
 if TYPE_CHECKING:
-    from ._http import RequestStream
+    from ._request import Request
 
-TOKENS: Final = 1024
-"""Tokens that are known; beyond it the oldest is forgotten."""
+TOKENS: Final = 1024  # that are kept; beyond it the oldest is forgotten
+TOKENS_SIZE: Final = 16 * 2**20  # bytes, about, that they take; likewise
 
 _LIFE: Final = 30 * 60.0  # seconds, as the service has it
 _TIME_TO_BEGIN: Final = 60.0  # likewise
 _LONGEST_LIFE: Final = 20 * 3600.0  # likewise
 _REFUSED: Final = 1008  # policy violation
+_TOKEN_SIZE: Final = 1024  # bytes, about
+_MEMORY_FACTOR: Final = 4  # bytes of memory for a byte of JSON
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 
@@ -40,12 +43,12 @@ _PATH: Final = re.compile(r"/(.*/)?(v1|v1beta|v1alpha)/auth_tokens")
 _METHOD_FOR_TOKENS: Final = "BidiGenerateContentConstrained"
 
 
-def is_for_tokens(request: RequestStream) -> bool:
+def is_for_tokens(request: Request) -> bool:
     """Whether a token is asked for."""
     return request.method == "POST" and _PATH.fullmatch(request.path) is not None
 
 
-def token_name(request: RequestStream) -> str:
+def token_name(request: Request) -> str:
     """The token that a request for a WebSocket comes with, in a header or as browsers do; empty if it has none."""
     if not request.path.endswith(_METHOD_FOR_TOKENS):
         return ""
@@ -63,7 +66,7 @@ class _Request(msgspec.Struct, rename="camel"):
 
 @dataclass(slots=True)
 class Token:
-    """What a token is good for.
+    """An ephemeral token.
 
     Attributes:
         uses_left: Sessions that it can still begin; None for any number.
@@ -82,7 +85,7 @@ class Token:
     def admit(self, setup: Setup) -> Setup:
         """Use the token for a session: the setup that counts, out of the client's *setup* and the token's.
 
-        To resume a session is no use.
+        Resuming a session does not count as a use.
 
         Raises:
             RemoteProtocolError: It is used up or too old.
@@ -112,16 +115,21 @@ class Token:
 class TokenStore:
     """The tokens that a server has made."""
 
-    def __init__(self, capacity: int = TOKENS) -> None:
+    def __init__(self, capacity: int = TOKENS, size: int = TOKENS_SIZE) -> None:
         self._capacity = capacity
-        self._tokens: OrderedDict[str, Token] = OrderedDict()
+        self._room = size
+        self._tokens: OrderedDict[str, tuple[Token, int]] = OrderedDict()
 
     def create(self, body: bytes) -> str:
         """Make a token as the body of a request asks for it; returns its name.
 
         Raises:
-            RemoteProtocolError: It asks for what can't be.
+            RemoteProtocolError: It asks for something impossible.
         """
+        if body.count(b"{") + body.count(b"[") > MOST_OBJECTS:
+            raise RemoteProtocolError(
+                f"{INVALID_ARGUMENT} There are more than {MOST_OBJECTS} objects and lists."
+            )
         request = _read(body)
         if request.uses < 0:
             raise RemoteProtocolError(f"{INVALID_ARGUMENT} uses is negative.")
@@ -134,14 +142,17 @@ class TokenStore:
             paths=tuple(_path(words) for words in request.field_mask.split(",") if words),
         )
         name = f"auth_tokens/{secrets.token_hex(32)}"
-        self._tokens[name] = token
-        if len(self._tokens) > self._capacity:
-            self._tokens.popitem(last=False)
+        size = _TOKEN_SIZE + _MEMORY_FACTOR * len(body)
+        self._tokens[name] = token, size
+        self._room -= size
+        while len(self._tokens) > self._capacity or (self._room < 0 and len(self._tokens) > 1):
+            self._room += self._tokens.popitem(last=False)[1][1]
         return name
 
     def find(self, name: str) -> Token | None:
         """The token of that name, if this server has made it."""
-        return self._tokens.get(name)
+        found = self._tokens.get(name)
+        return None if found is None else found[0]
 
 
 def _read(body: bytes) -> _Request:

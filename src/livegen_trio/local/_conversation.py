@@ -1,61 +1,40 @@
-"""One client's connection to the embedded server, over any transport, from the setup to the goodbye."""
+"""One client's connection to the embedded server, over any transport, from the setup to the Close."""
 
 from __future__ import annotations
 
-import logging
-import uuid
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from .._errors import RemoteProtocolError
-from .._protocol.codec import decode_client_message
-from ..transports.base import ConnectionClosed
-from ..types import (
-    ClientContent,
-    ContextUpdate,
-    Duration,
-    GoAway,
-    RealtimeInput,
-    SessionResumptionUpdate,
-    Setup,
-    SetupComplete,
-    ToolResponse,
-)
-from ._hearing import Ears
-from ._listening import Listening
-from ._outgoing import Outgoing
+from ..types import Duration, GoAway, Setup
+from ._dialogue import Dialogue
+from ._line import Line
+from ._reading import read_message
 from ._resumption import SessionState
-from ._setup_rules import INVALID_ARGUMENT, check_setup
-from ._speaking import Reply, Voice
-from ._turns import Turns
+from ._setup_rules import NOT_FIRST, check_setup, is_spoken
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from ..transports.base import Transport
-    from ..types import ClientMessage, Content, ServerEvent
+    from ..types import ClientMessage
+    from ._admission import Voices
     from ._auth_tokens import Token
     from ._dialect import Dialect
     from ._engines import Engines
+    from ._fairness import WorkShare
     from ._resumption import SessionStore
-    from ._setup_rules import ModelTraits
+    from ._setup_rules import Model
 
-_logger: Final = logging.getLogger("livegen_trio.local")
+SETUP_TIMEOUT: Final = 30.0  # seconds that a client has for its first message
+CLOSE_TIMEOUT: Final = (
+    1.0  # seconds that a client has to take what is still on its way, and to answer the Close
+)
 
-SETUP_TIMEOUT: Final = 30.0
-"""Seconds that a client has for its first message."""
-
-GOODBYE_TIMEOUT: Final = 1.0
-"""Seconds that a client has to take what is still on its way, and to answer the Close."""
-
-CONSUMED_BETWEEN_UPDATES: Final = 10
-"""Messages of the client's, of a session that is resumed transparently."""
-
-_NOT_FIRST: Final = "setup must be the first message and only the first."
-_INTERNAL_ERROR: Final = "Internal error encountered."
 _DEADLINE: Final = "Deadline expired before operation could complete."
 _OVERSTAYED: Final = (
     "Connection aborted because the client failed to close the connection after receiving a GoAway signal "
@@ -65,270 +44,136 @@ _OVERSTAYED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What all conversations of one server share.
+    """The parts that all conversations of one server share.
 
     Attributes:
-        engines: What it hears, thinks and speaks with.
-        limiter: Of the threads in which they work.
-        sessions: That can be resumed.
+        engines: Hear, think and speak.
+        limiter: Of the threads in which engines work.
+        voices: The sessions that use speech engines.
+        sessions: Sessions that can be resumed.
         connection_lifetime: Seconds after which a connection is ended; None for never.
-        go_away_lead: Seconds by which it is announced.
+        go_away_lead: Seconds by which that is announced.
     """
 
     engines: Engines
     limiter: trio.CapacityLimiter
+    voices: Voices
     sessions: SessionStore
     connection_lifetime: float | None
     go_away_lead: float
 
 
-class Conversation:
-    """Holds one conversation. `run` is all of it, and lets nothing out that goes wrong inside.
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The other side of a conversation, as the server knows it before the first message.
 
-    A *token* decides which setup counts, instead of the client's.
+    Attributes:
+        dialect: The endpoint that it asked for.
+        share: Its share of the event loop.
+        token: The ephemeral token that it came with: decides which setup counts, instead of the client's.
+        settle: Called when its setup is accepted.
     """
 
-    def __init__(
-        self, service: Service, transport: Transport, dialect: Dialect, token: Token | None = None
-    ) -> None:
+    dialect: Dialect
+    share: WorkShare
+    token: Token | None
+    settle: Callable[[], None]
+
+
+class Conversation:
+    """Holds one conversation. `run` is all of it, and raises nothing that goes wrong inside."""
+
+    def __init__(self, service: Service, transport: Transport, client: Client) -> None:
         self._service = service
         self._transport = transport
-        self._dialect = dialect
-        self._token = token
-        self._outgoing = Outgoing()
-        self._work = trio.CancelScope()
-        self._ending: tuple[int, str] | None = None
-        self._is_client_gone = False
-        self._is_history_due = False
-        self._takes_content = True
-        self._is_transparent = False
-        self._consumed = 1  # the setup
+        self._client = client
+        self._line = Line(client.dialect, client.share)
+
+    def end(self, code: int, reason: str) -> None:
+        """End it with a close code."""
+        self._line.ending.end(code, reason)
 
     async def run(self) -> None:
-        """Converse until the client leaves, breaks the rules, or is sent away. Cancelled, it says goodbye with 1001."""
-        # Shielded: a frame that is cut in two by a cancellation would spoil the goodbye.
+        """Converse until the client leaves, breaks a rule, or has to leave. Cancelled, it closes with 1001.
+
+        Ending takes at most `CLOSE_TIMEOUT`.
+        """
+        # Shielded: a frame that is cut in two by a cancellation would spoil the Close. It ends with the block below.
         sending = trio.CancelScope(shield=True)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send, sending)
             try:
-                with self._work:
+                with self._line.ending.scope:
                     await self._converse()
             finally:
-                with trio.move_on_after(GOODBYE_TIMEOUT, shield=True):
-                    await self._say_goodbye()
+                with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
+                    await self._close()
                 sending.cancel(reason="the conversation is over")
                 await self._transport.abort()  # noqa: ASYNC102 - it doesn't wait
 
     async def _send(self, scope: trio.CancelScope) -> None:
-        with scope, self._contained():
-            await self._outgoing.run(self._transport)
+        with scope, self._line.ending.contained():
+            await self._line.outgoing.run(self._transport)
 
-    async def _say_goodbye(self) -> None:
-        code, reason = self._ending or (1001, "")
-        self._outgoing.close()
-        await self._outgoing.finished.wait()
-        if not self._is_client_gone:
-            await self._transport.aclose(code, reason)
+    async def _close(self) -> None:
+        self._line.outgoing.close()
+        await self._line.outgoing.finished.wait()
+        if not self._line.ending.is_client_gone:
+            await self._transport.aclose(*self._line.ending.close)
 
     async def _converse(self) -> None:
-        with self._contained():
+        with self._line.ending.contained():
             setup = await self._receive_setup()
-            model = check_setup(setup, self._dialect)
+            model = check_setup(setup, self._client.dialect)
             session = self._open_session(setup, model)
-            await self._serve(setup, model, session)
+            with self._voice(setup), session.connected():
+                self._client.settle()
+                await self._serve(setup, session)
 
     async def _receive_setup(self) -> Setup:
         with trio.move_on_after(SETUP_TIMEOUT):
-            message = decode_client_message(await self._transport.receive())
+            message = await self._receive()
             if not isinstance(message, Setup):
-                raise RemoteProtocolError(_NOT_FIRST)
-            return message if self._token is None else self._token.admit(message)
+                raise RemoteProtocolError(NOT_FIRST)
+            token = self._client.token
+            return message if token is None else token.admit(message)
         raise RemoteProtocolError(_DEADLINE, code=1011)
 
-    def _open_session(self, setup: Setup, model: ModelTraits) -> SessionState:
+    def _open_session(self, setup: Setup, model: Model) -> SessionState:
         handle = setup.session_resumption.handle if setup.session_resumption is not None else None
-        return self._service.sessions.find(handle, model.name) if handle else SessionState(model.name)
+        return self._service.sessions.find(handle, model) if handle else SessionState(model)
 
-    async def _serve(self, setup: Setup, model: ModelTraits, session: SessionState) -> None:
-        history = setup.history_config
-        self._is_history_due = history is not None and bool(history.initial_history_in_client_content)
-        self._takes_content = model.takes_content
-        session.is_connected = True
-        try:
-            async with trio.open_nursery() as nursery:
-                turns = self._make_turns(nursery, setup, model, session)
-                listening = self._make_listening(nursery, setup, session, turns)
-                self._accept(setup, session, turns)
-                nursery.start_soon(self._understand, listening)
-                nursery.start_soon(self._send_away)
-                try:
-                    await self._receive(session, turns, listening)
-                finally:
-                    turns.leave()
-        finally:
-            session.is_connected = False
-
-    def _make_turns(
-        self, nursery: trio.Nursery, setup: Setup, model: ModelTraits, session: SessionState
-    ) -> Turns:
-        engines, modalities = self._service.engines, _modalities(setup)
-        voice = Voice(
-            self._outgoing,
-            session.meter,
-            self._dialect,
-            synthesizer=engines.synthesizer,
-            limiter=self._service.limiter,
-            is_spoken="TEXT" not in modalities,
-            is_transcribed=setup.output_audio_transcription is not None,
-        )
-        realtime = setup.realtime_input_config
-        turns = Turns(
-            session,
-            engines.responder,
-            voice,
-            self._outgoing,
-            self._dialect,
-            nursery=nursery,
-            fail=self._fail,
-            can_be_interrupted=realtime is None or realtime.activity_handling != "NO_INTERRUPTION",
-            awaits_tools=model.awaits_tools,
-        )
-        turns.system_instruction = setup.system_instruction
-        turns.tools = setup.tools
-        return turns
-
-    def _make_listening(
-        self, nursery: trio.Nursery, setup: Setup, session: SessionState, turns: Turns
-    ) -> Listening:
+    def _voice(self, setup: Setup) -> AbstractContextManager[None]:
         engines = self._service.engines
-        ears = Ears(engines.open_detector, setup.realtime_input_config, audio_seconds=session.audio_seconds)
-        return Listening(
-            session,
-            ears,
-            turns,
-            self._outgoing,
-            self._dialect,
-            nursery=nursery,
-            recognizer=engines.recognizer,
-            limiter=self._service.limiter,
-            is_transcribed=setup.input_audio_transcription is not None,
-            is_signalled=bool(setup.explicit_vad_signal),
-        )
+        has_speech = engines.recognizer is not None or engines.synthesizer is not None
+        return self._service.voices.use() if has_speech and is_spoken(setup) else nullcontext()
 
-    def _accept(self, setup: Setup, session: SessionState, turns: Turns) -> None:
-        self._put(SetupComplete(session_id=str(uuid.uuid4()) if self._dialect.is_vertex else None))
-        if setup.session_resumption is not None:
-            self._is_transparent = bool(setup.session_resumption.transparent)
-            handle = self._service.sessions.issue(session)
-            self._put(SessionResumptionUpdate(new_handle=handle, resumable=True))
-        if session.is_reply_due:
-            session.is_reply_due = False
-            turns.ask()
+    async def _serve(self, setup: Setup, session: SessionState) -> None:
+        async with trio.open_nursery() as nursery:
+            dialogue = Dialogue(self._service, self._line, setup, session, nursery)
+            dialogue.accept()
+            nursery.start_soon(dialogue.understand)
+            nursery.start_soon(self._send_away, session.model.behavior.connection_lifetime)
+            try:
+                with self._line.ending.contained():
+                    while True:
+                        await self._line.outgoing.wait_for_room()
+                        await dialogue.take(await self._receive())
+            finally:
+                dialogue.leave()
 
-    async def _understand(self, listening: Listening) -> None:
-        with self._contained():
-            await listening.run()
+    async def _receive(self) -> ClientMessage:
+        frame = await self._transport.receive()
+        await self._client.share.wait_turn()
+        with self._client.share.working():
+            return read_message(frame)
 
-    async def _send_away(self) -> None:
+    async def _send_away(self, model_lifetime: float | None) -> None:
         lifetime, lead = self._service.connection_lifetime, self._service.go_away_lead
+        lifetime = model_lifetime if lifetime is None else lifetime
         if lifetime is None:
             return
         await trio.sleep(max(0.0, lifetime - lead))
-        self._put(GoAway(time_left=Duration(min(lead, lifetime))))
+        self._line.put(GoAway(time_left=Duration(min(lead, lifetime))))
         await trio.sleep(min(lead, lifetime))
-        self._end(1008, _OVERSTAYED)
-
-    async def _receive(self, session: SessionState, turns: Turns, listening: Listening) -> None:
-        with self._contained():
-            while True:
-                await self._outgoing.wait_for_room()
-                message = decode_client_message(await self._transport.receive())
-                if isinstance(message, RealtimeInput):
-                    await listening.take(message)
-                else:
-                    self._take(message, session, turns)
-                self._consumed += 1
-                if self._is_transparent and self._consumed % CONSUMED_BETWEEN_UPDATES == 0:
-                    self._tell_consumed(session)
-
-    def _tell_consumed(self, session: SessionState) -> None:
-        handle = self._service.sessions.issue(session)
-        self._put(
-            SessionResumptionUpdate(
-                new_handle=handle, resumable=True, last_consumed_client_message_index=self._consumed
-            )
-        )
-
-    def _take(self, message: ClientMessage, session: SessionState, turns: Turns) -> None:
-        match message:
-            case ClientContent():
-                self._take_content(message, session, turns)
-            case ToolResponse(function_responses=responses):
-                turns.answer(responses)
-            case ContextUpdate():
-                _update(turns, message)
-            case _:
-                raise RemoteProtocolError(_NOT_FIRST)
-
-    def _take_content(self, message: ClientContent, session: SessionState, turns: Turns) -> None:
-        if not (self._takes_content or self._is_history_due):
-            raise RemoteProtocolError(INVALID_ARGUMENT)
-        for content in message.turns:
-            self._check_content(content)
-        turns.interrupt()
-        for content in message.turns:
-            if content.role == "system":
-                turns.system_instruction = content
-            else:
-                session.history.add(content)
-                session.meter.read(content.text)
-        if not message.turn_complete:
-            return
-        if self._is_history_due:
-            self._is_history_due = False
-        else:
-            turns.ask(None if session.history.contents else Reply(""))
-
-    def _check_content(self, content: Content) -> None:
-        if any(part.function_response is not None for part in content.parts):
-            raise RemoteProtocolError(INVALID_ARGUMENT)
-        roles = ("user", "model", "system") if self._dialect.is_vertex else ("user", "model")
-        if content.role and content.role not in roles:
-            raise RemoteProtocolError("Please use a valid role: user, model.")
-
-    @contextmanager
-    def _contained(self) -> Generator[None]:
-        """Turn what goes wrong into the connection's end."""
-        try:
-            yield
-        except ConnectionClosed:
-            self._is_client_gone = True
-            self._end(1000, "")
-        except RemoteProtocolError as exc:
-            self._end(exc.code, str(exc))
-        except Exception as exc:  # noqa: BLE001 - engines are other people's code
-            self._fail(exc)
-
-    def _fail(self, exc: Exception) -> None:
-        _logger.error("a conversation failed and is closed", exc_info=exc)
-        self._end(1011, _INTERNAL_ERROR)
-
-    def _end(self, code: int, reason: str) -> None:
-        if self._ending is None:
-            self._ending = (code, reason)
-        self._work.cancel(reason="the conversation is over")
-
-    def _put(self, event: ServerEvent) -> None:
-        self._outgoing.put(self._dialect.frame(event))
-
-
-def _modalities(setup: Setup) -> list[str]:
-    config = setup.generation_config
-    return [] if config is None else list(config.response_modalities)
-
-
-def _update(turns: Turns, update: ContextUpdate) -> None:
-    if update.tools is not None:
-        turns.tools = update.tools.tools
-    if update.system_instruction is not None:
-        turns.system_instruction = update.system_instruction
+        self._line.ending.end(1008, _OVERSTAYED)

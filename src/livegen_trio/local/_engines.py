@@ -1,4 +1,4 @@
-"""What the embedded server needs in order to hear, think and speak: one small protocol each.
+"""The engines by which the embedded server hears, thinks and speaks: one small protocol each.
 
 PCM here is always signed 16-bit little-endian mono; the rate is named beside it. Engines know nothing of the Live
 protocol. Methods marked *blocking* are called in worker threads, never on the event loop.
@@ -22,7 +22,10 @@ class EngineError(LiveError):
 
 
 class VoiceDetector(Protocol):
-    """Tells speech from silence in one stream of audio. Stateful: one a conversation; quick: runs on the event loop."""
+    """Separates speech from silence in one stream of audio.
+
+    Stateful: one a conversation. Quick: runs on the event loop.
+    """
 
     @property
     def frame_seconds(self) -> float:
@@ -52,7 +55,7 @@ class SpeechSynthesizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """A reply in words."""
+    """A reply in text."""
 
     text: str
 
@@ -81,10 +84,18 @@ class Responder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """What one server hears, thinks and speaks with. Without ears and a voice it converses in text."""
+    """The engines of one server. Without a recognizer and a synthesizer it converses in text.
+
+    Attributes:
+        responder: Decides what to answer.
+        open_detector: Makes a detector for one stream of audio at the given rate in Hz.
+        recognizer: Speech to text.
+        synthesizer: Text to speech.
+        max_voices: Sessions that the two serve in time, if that was measured.
+    """
 
     responder: Responder
     open_detector: Callable[[int], VoiceDetector]
-    """Makes a detector for one stream of audio at the given rate in Hz."""
     recognizer: SpeechRecognizer | None = None
     synthesizer: SpeechSynthesizer | None = None
+    max_voices: int | None = None

@@ -16,31 +16,26 @@ if TYPE_CHECKING:
     from ._endpointing import SpeechEvent
     from ._engines import VoiceDetector
 
-LONGEST_UTTERANCE: Final = 60.0
-"""Seconds. Whoever speaks longer is taken to have made a pause."""
+LONGEST_UTTERANCE: Final = 60.0  # seconds, after which a pause is assumed
+LARGEST_UTTERANCE: Final = 4 * 2**20  # bytes, likewise: 60 s at 32 kHz, and less at higher rates
 
-_INPUT_RATE: Final = 16_000
-"""Hertz, where a client names none."""
-
+_INPUT_RATE: Final = 16_000  # Hertz, where a client names none
 _RATES: Final = range(4_000, 192_001)
 _BYTES_A_SAMPLE: Final = 2
-_PADDING: Final = 0.2
-"""Seconds that an utterance gets of what is around it: the first and last sounds of words are quiet."""
-
-_MEMORY: Final = 1.0
-"""Seconds of silence that are kept, since speech is detected a little after it has begun."""
+_PADDING: Final = 0.2  # seconds around an utterance: the first and last sounds of words are quiet
+_MEMORY: Final = 1.0  # seconds of silence that are kept, since speech is detected a little after it has begun
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What a user has said without a pause.
+    """Speech without a pause.
 
     Attributes:
-        pcm: How it sounded.
+        pcm: Its sound.
         rate: Samples a second.
-        text: What they wrote in the meantime.
+        text: Text that the user wrote in the meantime.
         is_marked: Whether the client itself marked it, and so waits for an answer to it.
-        is_all: Whether they have finished, as far as one can tell.
+        is_all: Whether the user has finished, as far as one can tell.
     """
 
     pcm: bytes = b""
@@ -51,7 +46,7 @@ class Utterance:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Its length."""
         return len(self.pcm) / _BYTES_A_SAMPLE / self.rate
 
 
@@ -72,7 +67,7 @@ class ActivityOver:
 
 @dataclass(frozen=True, slots=True)
 class ActivityCut:
-    """The user speaks on and on; this is the first part of it."""
+    """The user goes on speaking; this is the first part of it."""
 
     utterance: Utterance
 
@@ -97,7 +92,7 @@ def read_pcm(blob: Blob) -> tuple[bytes, int]:
 
 
 class Ears:
-    """One session's audio input. Whoever calls sees to it that a call gets no more than a second or so."""
+    """One session's audio input. Feed it no more than a second or so at once."""
 
     def __init__(
         self,
@@ -126,7 +121,7 @@ class Ears:
         return heard + self._cut(self._stream)
 
     def begin(self) -> list[Heard]:
-        """The client says that the user begins to speak."""
+        """Begin an activity that the client marks."""
         if self.is_active:
             return []
         self.is_active = True
@@ -134,7 +129,7 @@ class Ears:
         return [ActivityBegan(self.audio_seconds)]
 
     def end(self) -> list[Heard]:
-        """The client says that the user has spoken."""
+        """End an activity that the client marks."""
         if not self.is_active:
             return []
         self.is_active = False
@@ -143,7 +138,7 @@ class Ears:
         return [ActivityOver(self.audio_seconds, utterance)]
 
     def end_stream(self) -> list[Heard]:
-        """No more audio comes for now."""
+        """End what is being said, since no more audio comes for now."""
         if self._stream is None or self.is_manual:
             return []
         return self._detect(self._stream, self._stream.endpointer.flush())
@@ -176,7 +171,7 @@ class Ears:
         return heard
 
     def _cut(self, stream: _Stream) -> list[Heard]:
-        if not self.is_active or stream.seconds < LONGEST_UTTERANCE:
+        if not self.is_active or (stream.seconds < LONGEST_UTTERANCE and len(stream.pcm) < LARGEST_UTTERANCE):
             return []
         if self.is_manual:
             return [ActivityCut(stream.marked(is_all=False))]
@@ -205,28 +200,28 @@ class _Stream:
 
     @property
     def seconds(self) -> float:
-        """How much is remembered."""
+        """The length of the audio that is remembered."""
         return len(self.pcm) / _BYTES_A_SAMPLE / self.rate
 
     def judge(self, pcm: bytes) -> Sequence[SpeechEvent]:
-        """Take audio, and say what the detector makes of it."""
+        """Add audio; return the events that the detector finds in it."""
         assert self._detector is not None
         self.pcm += pcm
         return self.endpointer.feed(self._detector.feed(pcm))
 
     def take(self, end: float) -> Utterance:
-        """The speech that is over at *end*, in seconds of the stream."""
+        """Cut out the speech that is over at *end*, in seconds of the stream."""
         first, last = self._index(self.speech_begins_at - _PADDING), self._index(end + _PADDING)
         return Utterance(bytes(self.pcm[first:last]), self.rate)
 
     def forget(self) -> None:
-        """Keep only what may turn out to be the beginning of speech."""
+        """Keep only what may be the beginning of speech."""
         surplus = max(0, len(self.pcm) - self._bytes(_MEMORY))
         del self.pcm[:surplus]
         self._forgotten += surplus
 
     def marked(self, *, is_all: bool) -> Utterance:
-        """What there is, and begin anew."""
+        """Take all audio so far."""
         pcm, self.pcm = bytes(self.pcm), bytearray()
         return Utterance(pcm, self.rate, is_marked=True, is_all=is_all)
 

@@ -1,4 +1,4 @@
-"""What was said in one session, and what it cost. Pure, and bounded: the oldest contents are forgotten."""
+"""The contents of one session, and its tokens. Pure, and bounded: the oldest contents are forgotten."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from ..types import Content, ModalityTokenCount, Part, UsageMetadata
+from ._sizes import size_of_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CONTENTS: Final = 1000
-SIZE: Final = 2 * 2**20
-"""Characters of text and bytes of media, about."""
+SIZE: Final = 2 * 2**20  # bytes of memory, about
 
-_MERGED_SIZE: Final = 64 * 2**10
-"""A turn longer than this is not added to: the next words begin another."""
+_MERGED_SIZE: Final = 64 * 2**10  # bytes of a turn, beyond which new text begins another
+_MERGED_PARTS: Final = 64  # likewise
 
 _CHARACTERS_A_TOKEN: Final = 4
 _AUDIO_TOKENS_A_SECOND: Final = 25
@@ -26,12 +26,18 @@ _TOKENS_A_FRAME: Final = 258
 
 
 class History:
-    """The contents of a session, oldest first."""
+    """The contents of a session, oldest first.
+
+    Attributes:
+        count: Contents so far, forgotten ones included.
+        size: Bytes of memory that it takes, about.
+    """
 
     def __init__(self) -> None:
         self._contents: deque[tuple[Content, int]] = deque()
-        self._size = 0
         self._is_heard = False
+        self.count: int = 0
+        self.size: int = 0
 
     @property
     def contents(self) -> Sequence[Content]:
@@ -40,36 +46,49 @@ class History:
 
     @property
     def awaits_reply(self) -> bool:
-        """Whether the user had the last word."""
+        """Whether the user's is the last content."""
         return bool(self._contents) and self._contents[-1][0].role != "model"
 
     def add(self, content: Content) -> None:
         """Append a turn."""
         self._is_heard = False
         self._append(content)
-        while len(self._contents) > CONTENTS or (self._size > SIZE and len(self._contents) > 1):
-            self._size -= self._contents.popleft()[1]
+        while len(self._contents) > CONTENTS or (self.size > SIZE and len(self._contents) > 1):
+            self.size -= self._contents.popleft()[1]
 
-    def add_heard(self, words: str) -> str:
-        """Append what the user said or wrote just now: to their turn, if nobody has answered it.
+    def add_heard(self, text: str) -> str:
+        """Append what the user said or wrote just now: to their turn, if it has no answer yet.
 
         Returns:
-            What was appended: the words, after a space if there were others before.
+            The text that was appended: with a space before it, if it continues another.
         """
-        if self._is_heard and self._contents[-1][1] < _MERGED_SIZE:
-            words = f" {words}"
+        if self._is_heard and self._has_room():
+            text = f" {text}"
             content, size = self._contents.pop()
-            self._size -= size
-            self._append(msgspec.structs.replace(content, parts=(*content.parts, Part(text=words))))
+            self.size -= size
+            self.count -= 1
+            self._append(msgspec.structs.replace(content, parts=(*content.parts, Part(text=text))))
         else:
-            self.add(Content(role="user", parts=(Part(text=words),)))
+            self.add(Content(role="user", parts=(Part(text=text),)))
         self._is_heard = True
-        return words
+        return text
+
+    def forget_after(self, count: int) -> None:
+        """Forget what came after so many contents."""
+        self._is_heard = False
+        while self.count > count and self._contents:
+            self.size -= self._contents.pop()[1]
+            self.count -= 1
+
+    def _has_room(self) -> bool:
+        content, size = self._contents[-1]
+        return size < _MERGED_SIZE and len(content.parts) < _MERGED_PARTS
 
     def _append(self, content: Content) -> None:
-        size = sum(_size(part) for part in content.parts)
+        size = size_of_content(content)
         self._contents.append((content, size))
-        self._size += size
+        self.size += size
+        self.count += 1
 
 
 class Meter:
@@ -100,7 +119,7 @@ class Meter:
         _count(self._response, "AUDIO", seconds * _AUDIO_TOKENS_A_SECOND)
 
     def take(self) -> UsageMetadata:
-        """Report, and begin anew."""
+        """Report the tokens of the turn, and begin the next."""
         prompt, response = _details(self._prompt), _details(self._response)
         self._prompt, self._response = {}, {}
         prompt_count = sum(detail.token_count for detail in prompt)
@@ -112,13 +131,6 @@ class Meter:
             prompt_tokens_details=prompt,
             response_tokens_details=response,
         )
-
-
-def _size(part: Part) -> int:
-    """About how much memory a part takes; only text, media and the functions' answers can be large."""
-    media = len(part.inline_data.data) if part.inline_data is not None else 0
-    answer = len(str(part.function_response.response)) if part.function_response is not None else 0
-    return len(part.text or "") + media + answer
 
 
 def _count(tokens: dict[str, float], modality: str, amount: float) -> None:

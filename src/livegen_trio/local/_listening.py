@@ -1,9 +1,10 @@
-"""The user's half of a conversation: what they say and write in real time, until it is understood."""
+"""The user's half of a conversation: speech and text in real time, until they are a turn."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -11,31 +12,30 @@ import trio
 from .._errors import RemoteProtocolError
 from ..types import Duration, ServerContent, Transcription, VoiceActivity
 from ._hearing import ActivityBegan, ActivityOver, Utterance, read_pcm
+from ._native import run_native
 from ._setup_rules import INVALID_ARGUMENT
 from ._speaking import Reply
 
 if TYPE_CHECKING:
-    from ..types import Blob, RealtimeInput, ServerEvent, VoiceActivityType
-    from ._dialect import Dialect
+    from collections.abc import Callable
+
+    from ..types import Blob, RealtimeInput, VoiceActivityType
     from ._engines import SpeechRecognizer
     from ._hearing import Ears, Heard
-    from ._outgoing import Outgoing
+    from ._line import Line
     from ._resumption import SessionState
     from ._turns import Turns
 
 _logger: Final = logging.getLogger("livegen_trio.local")
 
-TEXT_GRACE: Final = 0.1
-"""Seconds without more text, after which what has come is a turn: text may come in fragments."""
+TEXT_GRACE: Final = 0.1  # seconds without more text, after which it is a turn: text may come in fragments
 
-_TEXT_PATIENCE: Final = 2.0
-"""Seconds after which text is a turn, even if more of it comes all the time."""
-
-_BACKLOG: Final = 16
-"""Utterances that wait to be understood."""
-
-_SLICE_SECONDS: Final = 0.5
-"""Audio that is judged at one go, before other sessions have theirs."""
+_TEXT_PATIENCE: Final = 2.0  # seconds after which text is a turn, even if more of it comes all the time
+_TEXT_SIZE: Final = 2**20  # bytes of text, about, after which the rest is another turn
+_FRAGMENT_SIZE: Final = 64  # bytes of memory that a fragment takes besides its text
+_BACKLOG: Final = 16  # utterances that wait to be transcribed
+_BACKLOG_BYTES: Final = 8 * 2**20  # of their sound and text: four minutes at 16 kHz
+_SLICE_SECONDS: Final = 0.5  # of audio that is judged at once, before other sessions have theirs
 
 
 class Listening:
@@ -46,10 +46,8 @@ class Listening:
         session: SessionState,
         ears: Ears,
         turns: Turns,
-        outgoing: Outgoing,
-        dialect: Dialect,
+        line: Line,
         *,
-        nursery: trio.Nursery,
         recognizer: SpeechRecognizer | None,
         limiter: trio.CapacityLimiter,
         is_transcribed: bool,
@@ -58,18 +56,15 @@ class Listening:
         self._session = session
         self._ears = ears
         self._turns = turns
-        self._outgoing = outgoing
-        self._dialect = dialect
-        self._nursery = nursery
+        self._line = line
         self._recognizer = recognizer
         self._limiter = limiter
         self._is_transcribed = is_transcribed
         self._is_signalled = is_signalled
         self._to_understand, self._said = trio.open_memory_channel[Utterance](_BACKLOG)
         self._not_understood = 0
-        self._written: list[str] = []
-        self._writing: trio.CancelScope | None = None
-        self._written_since = 0.0
+        self._not_understood_bytes = 0
+        self._typing = _Typing(turns.nursery, self._end_typing)
 
     async def take(self, message: RealtimeInput) -> None:
         """Take a message. Returns before it is understood.
@@ -82,7 +77,7 @@ class Listening:
             self._note(self._ears.begin())
         await self._take_media(message)
         if message.text is not None:
-            self._read(message.text)
+            self._add_text(message.text)
         if message.activity_end is not None:
             self._check_manual()
             self._note(self._ears.end())
@@ -90,12 +85,14 @@ class Listening:
             self._note(self._ears.end_stream())
 
     async def run(self) -> None:
-        """Understand what was said, one utterance after the other."""
+        """Answer utterances, one after the other."""
         async for utterance in self._said:
             spoken = await self._transcribe(utterance)
             self._not_understood -= 1
+            self._not_understood_bytes -= _size_of(utterance)
             self._update_activity()
-            self._respond(utterance, spoken)
+            with self._line.share.working():
+                self._respond(utterance, spoken)
 
     def _check_manual(self) -> None:
         if not self._ears.is_manual:
@@ -119,33 +116,25 @@ class Listening:
         pcm, rate = read_pcm(blob)
         size = 2 * int(rate * _SLICE_SECONDS)
         for begin in range(0, len(pcm), size):
-            self._note(self._ears.feed(pcm[begin : begin + size], rate))
+            with self._line.share.working():
+                self._note(self._ears.feed(pcm[begin : begin + size], rate))
             self._session.audio_seconds = self._ears.audio_seconds
-            await trio.lowlevel.checkpoint()
+            await self._line.share.wait_turn()
 
-    def _read(self, text: str) -> None:
-        self._written.append(text)
+    def _add_text(self, text: str) -> None:
         self._session.meter.read(text)
+        if not self._typing.has_room_for(text):
+            self._queue(Utterance(text=self._typing.take(), is_all=False))
+        self._typing.add(text)
         if text.strip():  # some clients send a blank only to get an answer to what they have sent before
-            self._turns.begin_user_turn()
+            self._turns.begin_user_turn(by_text=True)
         if self._ears.is_manual and self._ears.is_active:
             return  # part of the turn that the client has begun
-        now = trio.current_time()
-        if self._writing is None:
-            self._writing, self._written_since = trio.CancelScope(), now
-            self._nursery.start_soon(self._end_writing, self._writing)
-        self._writing.deadline = min(now + TEXT_GRACE, self._written_since + _TEXT_PATIENCE)
+        self._typing.wait_for_more()
         self._update_activity()
 
-    async def _end_writing(self, scope: trio.CancelScope) -> None:
-        with scope:
-            await trio.sleep_forever()
-        self._writing = None
-        self._queue(Utterance(text=self._take_written()))
-
-    def _take_written(self) -> str:
-        written, self._written = "".join(self._written), []
-        return written
+    def _end_typing(self) -> None:
+        self._queue(Utterance(text=self._typing.take()))
 
     def _note(self, heard: list[Heard]) -> None:
         for event in heard:
@@ -157,56 +146,57 @@ class Listening:
             if isinstance(event, ActivityOver):
                 self._signal("ACTIVITY_END", event.offset)
                 if utterance.is_marked:
-                    utterance = replace(utterance, text=self._take_written())
+                    utterance = replace(utterance, text=self._typing.take())
             self._queue(utterance)
         self._update_activity()
 
     def _signal(self, kind: VoiceActivityType, offset: float) -> None:
         if self._is_signalled:
-            self._put(VoiceActivity(type=kind, audio_offset=Duration(round(offset, 3))))
+            self._line.put(VoiceActivity(type=kind, audio_offset=Duration(round(offset, 3))))
 
     def _queue(self, utterance: Utterance) -> None:
-        try:
-            self._to_understand.send_nowait(utterance)
-        except trio.WouldBlock:
+        size = self._not_understood_bytes + _size_of(utterance)
+        if self._not_understood == _BACKLOG or (self._not_understood and size > _BACKLOG_BYTES):
             _logger.warning(
-                "%.1f s of speech were dropped: it comes faster than it is understood", utterance.seconds
+                "%.1f s of speech were dropped, and %d characters: they come faster than they are understood",
+                utterance.seconds,
+                len(utterance.text),
             )
         else:
+            self._to_understand.send_nowait(utterance)
             self._not_understood += 1
+            self._not_understood_bytes = size
         self._update_activity()
 
     def _update_activity(self) -> None:
         self._turns.is_user_active = (
-            self._ears.is_active or self._not_understood > 0 or self._writing is not None
+            self._ears.is_active or self._not_understood > 0 or self._typing.is_under_way
         )
 
     async def _transcribe(self, utterance: Utterance) -> str:
         if not utterance.pcm or self._recognizer is None:
             await trio.lowlevel.checkpoint()
             return ""
-        words = await trio.to_thread.run_sync(
-            self._recognizer.transcribe, utterance.pcm, utterance.rate, limiter=self._limiter
-        )
-        return words.strip()
+        transcribe = partial(self._recognizer.transcribe, utterance.pcm, utterance.rate)
+        return (await run_native(transcribe, limiter=self._limiter)).strip()
 
     def _respond(self, utterance: Utterance, spoken: str) -> None:
         self._session.meter.hear(utterance.seconds)
         written = utterance.text.strip()
-        if spoken or written:
+        if self._session.model.behavior.transcribes_only:
+            self._put_hypotheses(spoken or written)
+        elif spoken or written:
             fragment = self._turns.hear(" ".join(filter(None, (spoken, written))))
             if spoken and self._is_transcribed:
-                self._put(
-                    ServerContent(input_transcription=Transcription(text=spoken if written else fragment))
-                )
+                self._put_transcript(spoken if written else fragment)
         elif utterance.pcm and self._recognizer is None:
             length = f"{utterance.seconds:.1f} seconds of audio"
             self._turns.hear(f"[{length}]", Reply(f"I received {length}.", echo=utterance))
         else:
-            self._respond_to_nothing(utterance)
+            self._respond_to_silence(utterance)
 
-    def _respond_to_nothing(self, utterance: Utterance) -> None:
-        """No words in it. Who marked it waits for an answer; and so does who was cut short by a noise."""
+    def _respond_to_silence(self, utterance: Utterance) -> None:
+        """Answer an utterance without words: a client that marked it waits, and so does one whom a noise cut off."""
         self._turns.take_up()
         if self._turns.is_open or self._turns.is_user_active:
             return
@@ -215,5 +205,69 @@ class Listening:
         elif utterance.is_marked:
             self._turns.ask(Reply("I could not hear any words."))
 
-    def _put(self, event: ServerEvent) -> None:
-        self._outgoing.put(self._dialect.frame(event))
+    def _put_transcript(self, text: str) -> None:
+        if not self._session.model.behavior.late_transcription:
+            self._line.put(ServerContent(input_transcription=Transcription(text=text)))
+            return
+        first, space, last = text.rpartition(" ")
+        if first:
+            self._line.put(ServerContent(input_transcription=Transcription(text=first)))
+        self._turns.put_after_turn(ServerContent(input_transcription=Transcription(text=space + last)))
+
+    def _put_hypotheses(self, text: str) -> None:
+        """Send what a model that only transcribes sends: each hypothesis is whole, and replaces the one before."""
+        if not text:
+            return
+        first = text[: len(text) // 2].rpartition(" ")[0]
+        if first:
+            self._line.put(ServerContent(interim_input_transcription=Transcription(text=first)))
+        self._line.put(ServerContent(input_transcription=Transcription(text=text)))
+
+
+def _size_of(utterance: Utterance) -> int:
+    return len(utterance.pcm) + len(utterance.text)
+
+
+class _Typing:
+    """Text that the user writes in real time, in fragments, until it is a turn."""
+
+    def __init__(self, nursery: trio.Nursery, end: Callable[[], None]) -> None:
+        self._nursery = nursery
+        self._end = end
+        self._fragments: list[str] = []
+        self._size = 0
+        self._waiting: trio.CancelScope | None = None
+        self._since = 0.0
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a turn is to be made of the text soon."""
+        return self._waiting is not None
+
+    def has_room_for(self, text: str) -> bool:
+        """Whether a fragment can be added to what there is."""
+        return not self._fragments or self._size + len(text) + _FRAGMENT_SIZE <= _TEXT_SIZE
+
+    def add(self, text: str) -> None:
+        """Add a fragment."""
+        self._fragments.append(text)
+        self._size += len(text) + _FRAGMENT_SIZE
+
+    def take(self) -> str:
+        """Take the text so far."""
+        text, self._fragments, self._size = "".join(self._fragments), [], 0
+        return text
+
+    def wait_for_more(self) -> None:
+        """Make a turn of the text as soon as no more has come for a while."""
+        now = trio.current_time()
+        if self._waiting is None:
+            self._waiting, self._since = trio.CancelScope(), now
+            self._nursery.start_soon(self._wait, self._waiting)
+        self._waiting.deadline = min(now + TEXT_GRACE, self._since + _TEXT_PATIENCE)
+
+    async def _wait(self, scope: trio.CancelScope) -> None:
+        with scope:
+            await trio.sleep_forever()
+        self._waiting = None
+        self._end()

@@ -1,11 +1,21 @@
-"""Loads what the embedded server hears, thinks and speaks with."""
+"""Loads the engines of the embedded server."""
 
 from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
 
 from ._detector import EnergyDetector
 from ._engines import EngineError, Engines
 from .rules._responder import RuleResponder
 from .speech._packages import INSTALL, is_extra_absent, missing_packages, require
+
+if TYPE_CHECKING:
+    from ._engines import SpeechRecognizer, SpeechSynthesizer
+
+_SENTENCE: Final = "Livegen is ready."
+_RATE: Final = 24_000  # of the synthesizer, in Hz
+_SECONDS_A_TURN: Final = 6.0  # of a conversation: a question, an answer, and what is between
 
 
 def speech_available() -> bool:
@@ -27,7 +37,7 @@ def load_engines() -> Engines:
 
 
 def text_engines() -> Engines:
-    """Engines without ears and a voice: they need no extra, and no time to load."""
+    """Make engines for conversations in text: they need no extra, and no time to load."""
     return Engines(responder=RuleResponder(), open_detector=EnergyDetector)
 
 
@@ -42,10 +52,18 @@ def _speech_engines() -> Engines:
     recognizer = MoonshineRecognizer(detector)
     synthesizer = PiperSynthesizer()
     # The first run of each takes longer than all others, as does the first word that is in no dictionary.
-    recognizer.transcribe(synthesizer.synthesize("Livegen is ready."), 24000)
+    recognizer.transcribe(synthesizer.synthesize(_SENTENCE), _RATE)
     return Engines(
         responder=RuleResponder(),
         open_detector=detector.open_detector,
         recognizer=recognizer,
         synthesizer=synthesizer,
+        max_voices=_measure_voices(recognizer, synthesizer),
     )
+
+
+def _measure_voices(recognizer: SpeechRecognizer, synthesizer: SpeechSynthesizer) -> int:
+    """Measure how many conversations the engines keep up with: in each, a sentence is heard and spoken now and then."""
+    start = time.perf_counter()
+    recognizer.transcribe(synthesizer.synthesize(_SENTENCE), _RATE)
+    return max(1, int(_SECONDS_A_TURN / (time.perf_counter() - start)))

@@ -12,11 +12,11 @@ from ..transports.base import ConnectionClosed
 if TYPE_CHECKING:
     from ..transports.base import Transport
 
-REPLY_SIZE: Final = 512 * 2**10
-"""Bytes of a reply that wait for the client, before the reply waits, too: some six seconds of speech."""
-
-BACKLOG: Final = 1000
-"""Frames that wait for the client, before the client is not listened to any more."""
+REPLY_SIZE: Final = (
+    512 * 2**10
+)  # bytes of a reply that wait for the client, before the reply waits: 6 s of speech
+BACKLOG: Final = 1000  # frames that wait for the client, before no more is read from it
+BACKLOG_SIZE: Final = 2 * 2**20  # bytes of them, likewise
 
 
 class Outgoing:
@@ -25,6 +25,7 @@ class Outgoing:
     def __init__(self) -> None:
         self._queue: deque[tuple[bytes, bool]] = deque()
         self._reply_size = 0
+        self._size = 0
         self._is_closed = False
         self._changed = trio.lowlevel.ParkingLot()
         self.finished = trio.Event()
@@ -32,6 +33,7 @@ class Outgoing:
     def put(self, frame: bytes) -> None:
         """Queue a frame at once."""
         self._queue.append((frame, False))
+        self._size += len(frame)
         self._changed.unpark_all()
 
     async def put_reply(self, frame: bytes) -> None:
@@ -48,23 +50,23 @@ class Outgoing:
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     def drop_reply(self) -> None:
-        """Forget what is still here of the reply."""
+        """Drop the frames of the reply that are not sent."""
         self._queue = deque(item for item in self._queue if not item[1])
         self._reply_size = 0
         self._changed.unpark_all()
 
     async def wait_for_room(self) -> None:
-        """Wait until the client has read most of what it caused."""
-        while len(self._queue) > BACKLOG:
+        """Wait until the client has read most of the frames that it caused."""
+        while len(self._queue) > BACKLOG or self._size > BACKLOG_SIZE:
             await self._changed.park()
 
     def close(self) -> None:
-        """Take no more; `run` ends when all is sent."""
+        """Queue no more; `run` ends when all is sent."""
         self._is_closed = True
         self._changed.unpark_all()
 
     async def run(self, transport: Transport) -> None:
-        """Send until `close`, or until the connection is over, of which the receiver tells."""
+        """Send until `close`, or until the connection is over, which the receiver reports."""
         try:
             while self._queue or not self._is_closed:
                 while not self._queue and not self._is_closed:
@@ -80,5 +82,7 @@ class Outgoing:
         frame, is_reply = self._queue.popleft()
         if is_reply:
             self._reply_size -= len(frame)
+        else:
+            self._size -= len(frame)
         self._changed.unpark_all()
         return frame

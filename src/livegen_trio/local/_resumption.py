@@ -1,40 +1,45 @@
-"""Sessions that outlive their connections: what is kept of them, and the handles to find them by."""
+"""Sessions that outlive their connections: their state, and the handles to find them by."""
 
 from __future__ import annotations
 
 import secrets
 from collections import OrderedDict, deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .._errors import RemoteProtocolError
 from ._calls import CallLedger
 from ._history import History, Meter
 from ._setup_rules import INVALID_ARGUMENT
 
-SESSIONS: Final = 128
-"""Handles that are kept; beyond it the least recently used is forgotten."""
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
-_HANDLES_A_SESSION: Final = 8
-"""A client that resumes again and again shall not push out all others."""
+    from ._setup_rules import Model
+
+SESSIONS: Final = 128  # handles that are kept
+KEPT_BYTES: Final = 64 * 2**20  # bytes of history that are kept
+
+_HANDLES_A_SESSION: Final = 8  # a client that resumes again and again shall not push out all others
 
 
 @dataclass(eq=False, slots=True)
 class SessionState:
-    """What a session is, apart from its connection.
+    """A session, apart from its connection.
 
     Attributes:
         model: Which can't change when the session is resumed.
-        history: What was said.
-        calls: Pending calls; they stay valid on the next connection.
-        meter: What the turn under way has cost so far.
+        history: The conversation so far.
+        calls: Calls that wait for their answers.
+        meter: Tokens of the turn under way.
         audio_seconds: Audio received since the session began.
         is_reply_due: Whether the connection ended in the middle of a reply, which is then given again.
         is_connected: Whether a connection has it.
         handles: That lead to it, oldest first.
     """
 
-    model: str
+    model: Model
     history: History = field(default_factory=History)
     calls: CallLedger = field(default_factory=CallLedger)
     meter: Meter = field(default_factory=Meter)
@@ -43,39 +48,81 @@ class SessionState:
     is_connected: bool = False
     handles: deque[str] = field(default_factory=deque[str], repr=False)
 
+    @contextmanager
+    def connected(self) -> Generator[None]:
+        """Let no other connection have it."""
+        self.is_connected = True
+        try:
+            yield
+        finally:
+            self.is_connected = False
+
+    def resume(self, contents: int) -> None:
+        """Take it up by a handle that was issued after so many contents."""
+        behavior = self.model.behavior
+        if behavior.handles_between_turns:
+            self.history.forget_after(contents)
+            self.is_reply_due = False
+        if behavior.unfinished_calls == "forgotten":
+            self.calls.forget()
+        elif behavior.unfinished_calls == "stale":
+            self.calls.make_stale()
+
+
+@dataclass(frozen=True, slots=True)
+class _Handle:
+    session: SessionState
+    contents: int  # that there were in all when it was issued
+
 
 class SessionStore:
-    """The sessions that can be resumed."""
+    """The sessions that can be resumed.
 
-    def __init__(self, capacity: int = SESSIONS) -> None:
+    Beyond its capacity in handles, or in bytes of history, the sessions that were unused for longest are forgotten;
+    one that is connected never is.
+    """
+
+    def __init__(self, capacity: int = SESSIONS, size: int = KEPT_BYTES) -> None:
         self._capacity = capacity
-        self._sessions: OrderedDict[str, SessionState] = OrderedDict()
+        self._size = size
+        self._handles: OrderedDict[str, _Handle] = OrderedDict()
 
-    def find(self, handle: str, model: str) -> SessionState:
-        """The session behind *handle*.
+    def find(self, handle: str, model: Model) -> SessionState:
+        """Return the session behind *handle*, ready to go on.
 
         Raises:
             RemoteProtocolError: There is none (any more), it is of another model, or its old connection is still open.
         """
-        session = self._sessions.get(handle)
-        if session is None:
+        found = self._handles.get(handle)
+        if found is None:
             raise RemoteProtocolError(
                 f"{INVALID_ARGUMENT} The session resumption handle is unknown or has expired."
             )
-        if session.model != model:
+        if found.session.model.name != model.name:
             raise RemoteProtocolError(f"{INVALID_ARGUMENT} The model can't change when a session is resumed.")
-        if session.is_connected:
+        if found.session.is_connected:
             raise RemoteProtocolError("Internal error encountered.", code=1011)
-        self._sessions.move_to_end(handle)
-        return session
+        self._handles.move_to_end(handle)
+        found.session.resume(found.contents)
+        return found.session
 
     def issue(self, session: SessionState) -> str:
-        """A new handle for *session*."""
+        """Make a new handle for *session*."""
         handle = secrets.token_urlsafe(24)
         session.handles.append(handle)
-        self._sessions[handle] = session
+        self._handles[handle] = _Handle(session, session.history.count)
         if len(session.handles) > _HANDLES_A_SESSION:
-            self._sessions.pop(session.handles.popleft(), None)
-        if len(self._sessions) > self._capacity:
-            self._sessions.popitem(last=False)
+            self._handles.pop(session.handles.popleft(), None)
+        self._forget_unused(session)
         return handle
+
+    def _forget_unused(self, newest: SessionState) -> None:
+        kept = {id(found.session): found.session.history.size for found in self._handles.values()}
+        for handle, found in list(self._handles.items()):
+            if len(self._handles) <= self._capacity and sum(kept.values()) <= self._size:
+                return
+            if not found.session.is_connected and found.session is not newest:
+                del self._handles[handle]
+                found.session.handles.remove(handle)
+                if not found.session.handles:
+                    del kept[id(found.session)]

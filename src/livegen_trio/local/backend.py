@@ -10,6 +10,7 @@ from .._errors import ConfigError
 from ..backends.gemini import GeminiBackend
 from ..transports.memory import memory_transport_pair
 from ._loading import load_engines
+from ._native import run_native
 from ._server import LocalServer
 
 if TYPE_CHECKING:
@@ -110,6 +111,6 @@ class LocalBackend(GeminiBackend):
         async with self._loading:
             if self._server is None:
                 if self._engines is None:
-                    self._engines = await trio.to_thread.run_sync(load_engines)
+                    self._engines = await run_native(load_engines)
                 self._server = LocalServer(self._engines)
             return self._server

@@ -1,0 +1,163 @@
+"""The stream of one client of the embedded server, on which a flood ends the connection and not the server."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from ._frame_scanner import FrameScanner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+    from ._fairness import WorkShare
+    from ._request import Request
+
+LARGEST_SETUP: Final = 2 * 2**20  # bytes of the first message
+UNFINISHED_BYTES: Final = 128 * 2**20  # of all clients' messages that are not read whole
+MESSAGE_TIMEOUT: Final = 30.0  # seconds from a message's first byte to its last
+
+_READ_SIZE: Final = 64 * 2**10  # bytes
+_FRAMES_A_ROUND: Final = 64
+_FRAME_SECONDS: Final = 20e-6  # of work that the WebSocket library has with a frame
+_OVERHEAD_BURST: Final = 1000  # frames that carry nothing or little
+_OVERHEAD_RATE: Final = 200.0  # such frames a second
+_DISCARDING_PAUSE: Final = 0.02  # seconds
+
+_POLICY_VIOLATION: Final = 1008
+_TRY_AGAIN_LATER: Final = 1013
+
+
+class MemoryBudget:
+    """Bytes that all clients together may have the server keep."""
+
+    def __init__(self, size: int = UNFINISHED_BYTES) -> None:
+        self._left = size
+
+    def take(self, size: int) -> bool:
+        """Count more bytes; False if that is too much. A negative *size* gives them back."""
+        self._left -= size
+        return self._left >= 0
+
+
+class GuardedStream(trio.abc.Stream):
+    """A client's stream, which hands over its frames in small numbers, and ends the connection on a flood.
+
+    The request's head is read from it once more, by the WebSocket library. Behind it frames are counted by their
+    headers. A client that sends too many frames that carry little, a message that takes too long, or more unfinished
+    bytes than there is room for, ends by `on_breach`; from then on what it sends is dropped.
+    """
+
+    def __init__(
+        self, stream: trio.abc.Stream, request: Request, share: WorkShare, budget: MemoryBudget
+    ) -> None:
+        self._stream = stream
+        self._share = share
+        self._budget = budget
+        self._head, self._held = request.head, request.rest
+        self._scanner = FrameScanner()
+        self._kept = 0
+        self._message_ends_by: float | None = None
+        self._overhead = _Bucket(_OVERHEAD_BURST, _OVERHEAD_RATE)
+        self._breach: tuple[int, str] | None = None
+        self._on_breach: Callable[[int, str], None] | None = None
+        self.largest_message: int = LARGEST_SETUP
+
+    def on_breach(self, end: Callable[[int, str], None]) -> None:
+        """Call *end* with a close code and a reason when the client has broken a rule; at once if it has already."""
+        self._on_breach = end
+        if self._breach is not None:
+            end(*self._breach)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive the bytes of some frames; none any more after a breach."""
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            head, self._head = self._head, b""
+            return head
+        self._release()
+        if self._breach is None:
+            with trio.CancelScope(deadline=self._deadline()) as scope:
+                await self._share.wait_turn()
+                if not self._held:
+                    self._held = bytes(await self._stream.receive_some(max_bytes or _READ_SIZE))
+            if scope.cancelled_caught:
+                self._break(_POLICY_VIOLATION, "A message took too long to arrive.")
+        data = self._next_frames() if self._breach is None else b""
+        if self._breach is None:
+            return data
+        await self._discard()
+        return b""
+
+    async def send_all(self, data: Buffer) -> None:
+        await self._stream.send_all(memoryview(data))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        self._budget.take(-self._kept)
+        self._kept = 0
+        await self._stream.aclose()
+
+    def _next_frames(self) -> bytes:
+        scanner, before = self._scanner, (self._scanner.frames, self._scanner.overhead)
+        size = scanner.scan(self._held, _FRAMES_A_ROUND)
+        data, self._held = self._held[:size], self._held[size:]
+        self._share.charge((scanner.frames - before[0]) * _FRAME_SECONDS)
+        if not self._overhead.take(scanner.overhead - before[1]):
+            self._break(_POLICY_VIOLATION, "Too many frames that carry little or nothing.")
+        self._keep(len(data))
+        return data
+
+    def _keep(self, size: int) -> None:
+        """Count bytes that the library keeps until their message is whole and has been taken."""
+        self._kept += size
+        if not self._budget.take(size):
+            self._break(_TRY_AGAIN_LATER, "The server has too many unfinished messages; try again later.")
+        elif self._scanner.unfinished > self.largest_message:
+            self._break(1009, f"The message is larger than {self.largest_message} bytes.")
+
+    def _release(self) -> None:
+        """The library wants more: what is whole of what it has had was taken."""
+        if self._scanner.is_between_messages:
+            self._budget.take(-self._kept)
+            self._kept = 0
+            self._message_ends_by = None
+        elif self._message_ends_by is None:
+            self._message_ends_by = trio.current_time() + MESSAGE_TIMEOUT
+
+    def _deadline(self) -> float:
+        return float("inf") if self._message_ends_by is None else self._message_ends_by
+
+    def _break(self, code: int, reason: str) -> None:
+        if self._breach is None:
+            self._breach = code, reason
+            if self._on_breach is not None:
+                self._on_breach(code, reason)
+
+    async def _discard(self) -> None:
+        """Drop what comes, so that our Close gets through, until the client hangs up or the stream is closed."""
+        self._held = b""
+        while await self._stream.receive_some(_READ_SIZE):  # noqa: ASYNC110 - it paces what it drops
+            await trio.sleep(_DISCARDING_PAUSE)
+
+
+class _Bucket:
+    """A number of things at once, and so many a second in the long run."""
+
+    def __init__(self, burst: float, rate: float) -> None:
+        self._left = self._burst = burst
+        self._rate = rate
+        self._counted_at = time.perf_counter()
+
+    def take(self, count: int) -> bool:
+        """Take some; False if there are not so many."""
+        now = time.perf_counter()
+        self._left = min(self._left + (now - self._counted_at) * self._rate, self._burst) - count
+        self._counted_at = now
+        return self._left >= 0

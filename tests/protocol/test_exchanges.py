@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from livegen_trio import types as t
-from livegen_trio._protocol.exchanges import LIKELY_GRACE, REPEAT_GRACE, REPLY_GRACE
+from livegen_trio._protocol.exchanges import DUE_GRACE, LIKELY_GRACE, REPLY_GRACE
 from livegen_trio._protocol.model_profiles import ANY_MODEL, profile_of
 from livegen_trio._protocol.session_rules import LiveProtocol
+from livegen_trio._session.answers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,7 @@ class Conversation:
     def ask(self, words: str = "?") -> Exchange:
         parts = [t.Part(text=words)]
         self.protocol.send(t.ClientContent(turns=[t.Content(role="user", parts=parts)], turn_complete=True))
-        self.account.newest.is_asked = True
+        self.account.await_answer()
         self.asked_at[id(self.account.newest)] = len(self.events)
         return self.account.newest
 
@@ -96,14 +97,12 @@ class Conversation:
     def read(self, exchange: Exchange) -> str:
         """The text of an answer that is over, as `ask` collects it."""
         assert exchange.ends_with is not None
-        words = ""
+        answer = Answer(exchange)
         for event in self.events[self.asked_at[id(exchange)] :]:
-            if event is exchange.begins_with:
-                words = ""
-            if isinstance(event, t.ServerContent):
-                words += event.text + (event.output_transcription.text if event.output_transcription else "")
+            answer.add(event)
             if event is exchange.ends_with:
-                return words
+                result = answer.record.result()
+                return result.output_transcript + result.text
         raise AssertionError("it ends with an event that nobody has received")
 
 
@@ -140,7 +139,8 @@ def test_a_transcription_before_its_speech_belongs_to_the_answer() -> None:
     talk = Conversation()
     first, second = talk.ask(), talk.ask()
     talk.hear(text("one"), DONE, spoken("two, "), text("aloud"), DONE)
-    assert (talk.read(first), talk.read(second)) == ("one", "two, aloud")
+    assert first.ends_with is not None
+    assert talk.read(second) == "two,aloud"
 
 
 # Questions on top of each other
@@ -150,7 +150,8 @@ def test_questions_are_answered_in_the_order_of_their_asking() -> None:
     talk = Conversation()
     exchanges = [talk.ask() for _ in range(3)]
     talk.hear(text("one"), DONE, text("two"), DONE, text("three"), DONE)
-    assert [talk.read(one) for one in exchanges] == ["one", "two", "three"]
+    assert [exchange.ends_with for exchange in exchanges] == talk.events[1::2]
+    assert talk.read(exchanges[-1]) == "three"
     assert talk.account.grace is None
 
 
@@ -475,10 +476,10 @@ def test_a_cut_answer_that_is_spoken_again_is_read_from_its_repetition() -> None
     exchange = talk.ask()
     talk.hear(text("Once upon"))
     talk.reconnect()
-    assert talk.account.grace == REPEAT_GRACE
+    assert talk.account.grace == DUE_GRACE
     talk.hear(text("Once upon a time."), DONE)
-    assert exchange.repeats_with is talk.events[-2]
     assert exchange.ends_with is talk.events[-1]
+    assert talk.read(exchange) == "Once upon a time."
     assert talk.account.is_idle
 
 
@@ -515,7 +516,7 @@ def test_an_answer_to_a_call_from_before_the_reconnection_may_be_ignored() -> No
     talk.reconnect()
     assert talk.account.grace is None  # the tool is still running
     talk.answer("1")
-    assert talk.account.grace == REPEAT_GRACE
+    assert talk.account.grace == DUE_GRACE
     talk.wait()
     assert exchange.ends_with is not None
 
@@ -526,7 +527,9 @@ def test_a_reply_that_was_due_may_be_lost_with_the_connection() -> None:
     talk.hear(call("1", "2"))
     talk.answer("1")
     talk.reconnect()
-    assert talk.account.grace == REPEAT_GRACE
+    assert talk.account.grace is None
+    talk.answer("2")
+    assert talk.account.grace == DUE_GRACE
     talk.wait()
     assert exchange.ends_with is not None
 
@@ -552,9 +555,9 @@ def test_calls_that_another_process_has_left_may_be_answered() -> None:
     protocol.opening.start()
     protocol.receive('{"setupComplete": {}}')
     assert protocol.exchanges.awaits_reply
-    response = t.FunctionResponse(id="1", name="look", response={"a": 1})
-    protocol.send(t.ToolResponse(function_responses=[response]))
-    assert protocol.exchanges.grace == REPEAT_GRACE
+    responses = [t.FunctionResponse(id=one, name="look", response={"a": 1}) for one in ("1", "2")]
+    protocol.send(t.ToolResponse(function_responses=responses))
+    assert protocol.exchanges.grace == DUE_GRACE
 
 
 # What it costs

@@ -161,9 +161,7 @@ class Engine:
         if self.inbox.is_receiving:  # with no checkpoint from here to the caller's first `receive`
             raise trio.BusyResourceError("another task receives from this session, and would get the answer")
         self.put(self.protocol.outgoing.question(content))
-        exchange = self.protocol.exchanges.newest
-        exchange.is_asked = True
-        return Asked(self.inbox.unread_events, exchange)
+        return Asked(self.inbox.unread_events, self.protocol.exchanges.await_answer())
 
     async def send(self, message: RealtimeInput | ContextUpdate) -> None:
         """Have a message sent, whole or not at all."""

@@ -56,6 +56,7 @@ class ExchangeTimer:
 
     def _expire(self) -> None:
         self._notify(self._exchanges.expire())
+        self._restart()  # others may have a longer grace
 
     def _stop_waiting(self) -> None:
         if self._waiting is not None:

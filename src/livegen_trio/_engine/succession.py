@@ -70,7 +70,7 @@ class Succession:
             unacknowledged=loss.unacknowledged,
             uncovered=loss.uncovered,
             quarantined=loss.quarantined + spared,
-            turn_cut=self._shared.protocol.in_turn,
+            turn_cut=self._shared.protocol.exchanges.cuts_turn,
             calls=self._shared.protocol.calls.pending,
         )
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from ..types import ExchangeEnded
-from .turn_rules import ends_exchange, has_answer, has_parts, is_in_progress
+from .turn_rules import ends_exchange, has_answer, has_parts, has_words, is_in_progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,44 +26,59 @@ REPLY_GRACE: Final = 3.0
 # Seconds to wait where another turn is likely.
 LIKELY_GRACE: Final = 5.0
 
-# Seconds after a reconnection until an answer that it cut counts as lost. A model that speaks a cut turn again has been
-# seen to begin within one.
-REPEAT_GRACE: Final = 10.0
+# Seconds to wait where another turn is due, and yet may never come: the reply to an answer that was sent in the turn of
+# its call, or an answer that a connection may have taken with it. A model that speaks a cut turn again has been seen to
+# begin within one.
+DUE_GRACE: Final = 10.0
 
 # Questions that nobody has answered are remembered up to this number; the oldest are forgotten.
 _MOST_EXPECTED: Final = 64
+
+
+class Mark(Enum):
+    """What an event means for the reader of an answer."""
+
+    AHEAD = "a transcription, which may be ahead of the turn that it belongs to"
+    BEGIN = "the answer begins here, or with the last transcription ahead of it; what came before is older"
+    REPEAT = "the model begins to speak a cut turn of the answer again"
+    PAUSE = "a turn of another answer begins"
+    RESUME = "another turn of the answer begins"
 
 
 @dataclass(eq=False, slots=True)
 class Exchange:
     """A question and its answer, or what the model says without a question.
 
-    Its reader finds the answer among the session's events by the marks, each of which is an event itself.
+    Its reader takes all that has come since the question for the answer, except where there are marks.
 
     Attributes:
         is_asked: Whether a reader waits for its end.
         has_begun: Whether a turn of its answer has begun.
-        begins_with: The event with which the answer begins; what came before answers something older. None if all
-            that has come since the question belongs to it.
-        repeats_with: The event with which the model begins to speak a cut turn again.
+        marks: Events that are to come, and what they mean, in order. The reader takes them out.
         ends_with: The last event, as soon as it is known.
         tool_calls: The calls of its turns.
     """
 
     is_asked: bool = False
     has_begun: bool = False
-    begins_with: ServerEvent | None = None
-    repeats_with: ServerEvent | None = None
+    marks: deque[tuple[ServerEvent, Mark]] = field(default_factory=deque[tuple["ServerEvent", Mark]])
     ends_with: ServerEvent | None = None
-    tool_calls: list[ToolCall] = field(default_factory=list)
+    tool_calls: list[ToolCall] = field(default_factory=list["ToolCall"])
 
     # For `Exchanges`.
     is_behind: bool = False  # something older was to be answered when it was asked
+    may_have_begun: bool = False  # a turn has begun since
     pending_calls: int = 0
     awaits_reply: bool = False  # an answer of ours was sent, and nothing has replied to it
     is_uncertain: bool = False  # the connection has changed since it was asked or last heard of
     was_cut: bool = False
+    is_doubtful: bool = False  # its turns may as well answer a question that was asked later
     grace: float | None = None  # seconds after which it is over without another event
+
+    def limit_repetition(self) -> None:
+        """Wait no longer than `DUE_GRACE` for an answer that a connection may have taken with it."""
+        if self.is_uncertain:
+            self.grace = None if self.pending_calls else DUE_GRACE
 
 
 @dataclass(eq=False, slots=True)
@@ -70,7 +86,7 @@ class _Turn:
     """The turn under way, and what matters of it."""
 
     exchange: Exchange
-    has_cause: bool  # whether anything is known that may have made the model begin it
+    has_cause: bool  # anything is known that may have made the model begin it
     has_content: bool = False
     is_cut: bool = False
     may_answer: bool = False  # something has come since the last question
@@ -99,6 +115,7 @@ class Exchanges:
         self._by_call: dict[str, Exchange] = {}
         self._settled: list[Exchange] = []  # over, without an event that says so
         self._is_cut = False  # the model was interrupted since its last turn
+        self._asked: Exchange | None = None
         self._is_connected = True
         self.in_turn: bool = False
         self.is_quiet: bool = False
@@ -109,7 +126,12 @@ class Exchanges:
     @property
     def is_idle(self) -> bool:
         """Whether the model has nothing to say, and no tool call waits."""
-        return not (self.in_turn or self._expected or self._by_call)
+        return not (self.cuts_turn or self._expected or self._by_call)
+
+    @property
+    def cuts_turn(self) -> bool:
+        """Whether a change of the connection now would cut a turn. The tail of an earlier one can be missed."""
+        return self._turn is not None and self._turn.has_cause
 
     @property
     def awaits_reply(self) -> bool:
@@ -155,9 +177,18 @@ class Exchanges:
         if not is_silent:
             for exchange in exchanges.values() or (Exchange(),):
                 self._await_reply(exchange)
-        else:
-            self._settled += [one for one in exchanges.values() if self._is_over(one)]
+        for exchange in exchanges.values():
+            if self._is_over(exchange):
+                self._settled.append(exchange)
+            else:
+                exchange.limit_repetition()
         self.notify_change()
+
+    def await_answer(self) -> Exchange:
+        """Have a reader wait for the answer to the newest question; return its exchange."""
+        self._asked = self.newest
+        self._asked.is_asked = True
+        return self._asked
 
     # What is received
 
@@ -165,8 +196,12 @@ class Exchanges:
         """Note content that may change something; *first* is the first event of its frame."""
         if content.interrupted:
             self._interrupt()
-        if has_parts(content) or (has_answer(content) and (self._turn is not None or self._expected)):
-            self._note_content(self._turn_at(first))
+        if has_parts(content) or (self._turn is not None and has_answer(content)):
+            self._note_content(self._turn_at(first), has_words=has_words(content))
+        elif has_answer(
+            content
+        ):  # it opens no turn, since it may be late, and belongs to the next one if it isn't
+            self._mark_asked(first, Mark.AHEAD)
         if content.generation_complete and self._turn is not None:
             self._note_generated(self._turn)
         if content.turn_complete or ends_exchange(content):
@@ -181,6 +216,8 @@ class Exchanges:
             ends_turn: Whether a model that makes them ends its turn, and replies to the answers in another one. None
                 is not known.
         """
+        if self._turn is not None and not self._turn.has_cause and self._expected:
+            self._turn = None  # it was the tail of an earlier one: a tail calls nothing
         turn = self._turn_at(first)
         exchange = turn.exchange
         exchange.awaits_reply = False  # this is the reply, if one was due
@@ -199,7 +236,10 @@ class Exchanges:
         for call_id in ids:
             exchange = self._by_call.get(call_id)
             self._release(call_id)
-            if exchange is not None and self._is_over(exchange):
+            if exchange is None:
+                continue
+            exchange.limit_repetition()
+            if self._is_over(exchange):
                 exchange.ends_with = event
         self.notify_change()
 
@@ -210,24 +250,22 @@ class Exchanges:
         if not self._is_connected:
             return  # another dial has failed
         if self._turn is not None:
-            exchange = self._turn.exchange
-            exchange.was_cut = True
-            if exchange.awaits_reply or not exchange.pending_calls:
-                self._expected.appendleft(exchange)
+            self._turn.exchange.was_cut = True
+            self._expected.appendleft(self._turn.exchange)
         self._turn = None
         self.in_turn = self.is_quiet = self._is_connected = False
         self.may_speak = True  # it may speak again what it has said
         for exchange in (*self._expected, *self._by_call.values()):
             exchange.is_uncertain = True
-        for exchange in self._expected:
-            exchange.grace = REPEAT_GRACE
+            exchange.limit_repetition()
 
     def forget_calls(self) -> None:
         """Note that the server has forgotten the session, and with it the calls that wait."""
         for exchange in set(self._by_call.values()):
             exchange.pending_calls = 0
+            exchange.is_uncertain = True
+            exchange.limit_repetition()
             if exchange not in self._expected:
-                exchange.grace = REPEAT_GRACE
                 self._expected.append(exchange)
         self._by_call.clear()
 
@@ -249,7 +287,7 @@ class Exchanges:
         if not over:
             over = [one for one in self._expected if one.grace is not None]
             self._expected = deque(one for one in self._expected if one.grace is None)
-        event = ExchangeEnded(cut=any(one.is_uncertain for one in over))
+        event = ExchangeEnded(cut=any(one.is_uncertain and one.grace is not None for one in over))
         for exchange in over:
             exchange.ends_with = event
         return event if any(one.is_asked for one in over) else None
@@ -266,12 +304,10 @@ class Exchanges:
     def _open_turn(self, first: ServerEvent) -> _Turn:
         has_cause = bool(self._expected) or self.may_speak
         exchange = self._expected.popleft() if self._expected else Exchange()
+        exchange.is_doubtful |= exchange.grace is not None or not has_cause
         for one in (exchange, *self._expected):
             one.grace = None
-            if one.is_behind and not one.has_begun:
-                one.begins_with = first
-        if exchange.was_cut:
-            exchange.repeats_with = first
+        self._mark_turn(exchange, first)
         exchange.has_begun = True
         exchange.was_cut = exchange.awaits_reply = exchange.is_uncertain = False
         self._turn = _Turn(exchange, has_cause)
@@ -280,19 +316,41 @@ class Exchanges:
         self.notify_change()
         return self._turn
 
-    def _note_content(self, turn: _Turn) -> None:
+    def _mark_turn(self, exchange: Exchange, first: ServerEvent) -> None:
+        """Mark the beginning of a turn for the reader of an answer, be it a turn of that one or not."""
+        asked = self._asked
+        if asked is None:
+            return
+        if asked.is_behind and not asked.has_begun:
+            goes_on = exchange is not asked and exchange.has_begun and asked.may_have_begun
+            self._mark_asked(first, Mark.RESUME if goes_on else Mark.BEGIN)
+            asked.may_have_begun = True
+        elif asked is not exchange:
+            self._mark_asked(first, Mark.PAUSE)
+        else:
+            self._mark_asked(first, Mark.REPEAT if asked.was_cut else Mark.RESUME)
+
+    def _mark_asked(self, event: ServerEvent, mark: Mark) -> None:
+        asked = self._asked
+        if asked is None or not asked.is_asked or asked.ends_with is not None:
+            self._asked = None
+            return
+        asked.marks.append((event, mark))
+
+    def _note_content(self, turn: _Turn, *, has_words: bool) -> None:
         exchange = turn.exchange
         turn.has_content = turn.may_answer = True
+        may_have_words = exchange.awaits_reply and turn.call_ends_turn is None and not turn.has_tail
         if exchange.awaits_reply:
-            if turn.call_ends_turn is False or not (turn.has_tail or turn.call_ends_turn):
+            if turn.call_ends_turn is False or turn.was_generated or (may_have_words and has_words):
                 exchange.awaits_reply = False
             else:  # the rest of what the model was saying, or the reply
                 turn.reply_grace = LIKELY_GRACE if turn.call_ends_turn else REPLY_GRACE
-        self.is_quiet = True
+        self.is_quiet = not (exchange.awaits_reply and may_have_words)
 
     def _note_generated(self, turn: _Turn) -> None:
         exchange = turn.exchange
-        if exchange.awaits_reply and turn.reply_grace is None and not turn.call_ends_turn:
+        if exchange.awaits_reply and turn.reply_grace == DUE_GRACE and not turn.call_ends_turn:
             if turn.was_generated or turn.call_ends_turn is False:
                 exchange.awaits_reply = False  # an empty reply
             else:
@@ -313,25 +371,27 @@ class Exchanges:
     def _end_turn(self, event: ServerContent, first: ServerEvent, *, goes_on: bool) -> None:
         turn, self._turn = self._turn, None
         self.in_turn = self.is_quiet = False
+        if turn is not None and turn.call_ends_turn is False:
+            turn.exchange.awaits_reply = False  # it had this turn for its reply
         if turn is None:
             self._end_empty_turn(event, first, goes_on=goes_on)
-        elif self._expected and turn.may_answer and not (turn.has_cause or turn.is_cut):
+        elif self._expected and not (turn.has_cause or turn.is_cut):
             # What began it was the tail of an earlier turn: nothing else can have begun it.
             self._end_turn_of(self._expected.popleft(), event, goes_on=goes_on)
         else:
             turn.exchange.grace = None if turn.exchange.pending_calls else turn.reply_grace
             self._end_turn_of(turn.exchange, event, goes_on=goes_on)
-            if turn.may_answer and not turn.is_cut:
+            if turn.may_answer and (turn.exchange.is_doubtful or not turn.is_cut):
                 self._doubt_questions(turn.exchange)
         self._is_cut = False
         self.notify_change()
 
     def _end_empty_turn(self, event: ServerContent, first: ServerEvent, *, goes_on: bool) -> None:
+        self.may_speak = False
         if not self._expected:
             return
         exchange = self._expected.popleft()
-        if exchange.is_behind and not exchange.has_begun:
-            exchange.begins_with = first
+        self._mark_turn(exchange, first)
         exchange.has_begun = True
         exchange.awaits_reply = False
         self._end_turn_of(exchange, event, goes_on=goes_on)
@@ -359,12 +419,12 @@ class Exchanges:
         if turn is not None and turn.exchange is exchange:
             turn.has_tail = turn.has_content and not turn.is_generated
             turn.was_generated = turn.is_generated
-            turn.reply_grace = None
+            turn.reply_grace = None if turn.call_ends_turn else DUE_GRACE
             self.is_quiet = False
             return
         if exchange not in self._expected:
             self._expected.append(exchange)
-        exchange.grace = REPEAT_GRACE if exchange.is_uncertain else None
+        exchange.grace = None
 
     def _release(self, call_id: str) -> None:
         exchange = self._by_call.pop(call_id, None)

@@ -46,6 +46,11 @@ def has_answer(content: ServerContent) -> bool:
     return has_parts(content) or _has_text(content.output_transcription)
 
 
+def has_words(content: ServerContent) -> bool:
+    """Return whether *content* has words of the model's, written or transcribed."""
+    return bool(content.text) or _has_text(content.output_transcription)
+
+
 def ends_turn(event: ServerEvent) -> bool:
     """Return whether *event* is the last one of its turn: its end, or a lost connection that cut it."""
     if isinstance(event, Reconnected):

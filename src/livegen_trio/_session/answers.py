@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from .._errors import ToolError
+from .._protocol.exchanges import Mark
 from ..types import ToolCall, ToolCallUnanswered
 from .interface import EventSource
 from .turns import TurnRecord
@@ -31,20 +32,48 @@ async def read_answer(source: AnswerSource, asked: Asked) -> TurnResult:
         ToolError: The model waits for a function that no tool of the session carries out.
         SessionClosedError: The session ended before the answer did.
     """
-    exchange = asked.exchange
     for _ in range(asked.unread):
         await source.receive_or_raise()
-    record = TurnRecord()
+    answer = Answer(asked.exchange)
     while True:
         event = await source.receive_or_raise()
-        if event is exchange.begins_with:
-            record = TurnRecord()
-        if event is exchange.repeats_with:
-            record.drop_turn()
-        record.add(event)
-        _check_carried_out(source, exchange, event)
-        if event is exchange.ends_with:
-            return record.result()
+        answer.add(event)
+        _check_carried_out(source, asked.exchange, event)
+        if event is asked.exchange.ends_with:
+            return answer.record.result()
+
+
+class Answer:
+    """Collects what belongs to one answer from among the events, by the marks of its exchange."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._marks = exchange.marks
+        self._ahead: TurnRecord | None = None  # since a transcription that may be the beginning
+        self._is_paused = False
+        self.record: TurnRecord = TurnRecord()
+
+    def add(self, event: ServerEvent) -> None:
+        """Add the next event, if it belongs to the answer."""
+        while self._marks and self._marks[0][0] is event:
+            self._follow(self._marks.popleft()[1])
+        if self._ahead is not None:
+            self._ahead.add(event)
+        if not self._is_paused:
+            self.record.add(event)
+
+    def _follow(self, mark: Mark) -> None:
+        match mark:
+            case Mark.AHEAD:
+                self._ahead = self._ahead or TurnRecord()
+                return
+            case Mark.BEGIN:
+                self.record = self._ahead or TurnRecord()
+            case Mark.REPEAT:
+                self.record.drop_turn()
+            case Mark.PAUSE | Mark.RESUME:
+                pass
+        self._is_paused = mark is Mark.PAUSE
+        self._ahead = None
 
 
 def _check_carried_out(source: AnswerSource, exchange: Exchange, event: ServerEvent) -> None:

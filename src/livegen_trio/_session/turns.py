@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import trio
 
-from .._protocol.turn_rules import ends_turn, opens_turn
+from .._protocol.turn_rules import ends_turn, has_answer, opens_turn
 from .._protocol.usage import add_usage
 from ..types import ExchangeEnded, ServerContent, ToolCall, UsageMetadata
 
@@ -58,6 +58,8 @@ class TurnRecord:
         self._output: list[str] = []
         self._calls: list[FunctionCall] = []
         self._whole_turns = (0, 0, 0)  # how much of the answer is of turns that have ended
+        self._is_in_turn = False
+        self._is_cut = False
         self._interrupted = False
         self._reason: str | None = None
         self._usage: UsageMetadata | None = None
@@ -95,13 +97,21 @@ class TurnRecord:
             usage=self._usage,
         )
 
+    def _note_interruption(self, content: ServerContent) -> None:
+        """Note an interruption of this answer. One between two turns is of what plays, unless a turn ends with it."""
+        self._is_cut = content.interrupted or (self._is_cut and not has_answer(content))
+        self._interrupted |= self._is_cut and (
+            self._is_in_turn or has_answer(content) or content.turn_complete
+        )
+
     def _add_content(self, content: ServerContent) -> None:
         self._text.append(content.text)
         self._audio.extend(content.audio)
         self._input.append(_words(content.input_transcription))
         self._output.append(_words(content.output_transcription))
-        self._interrupted |= content.interrupted
+        self._note_interruption(content)
         self._reason = content.turn_complete_reason or self._reason
+        self._is_in_turn = not content.turn_complete and (self._is_in_turn or has_answer(content))
         if content.turn_complete:
             self._whole_turns = (len(self._text), len(self._audio), len(self._output))
 

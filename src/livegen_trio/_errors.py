@@ -44,7 +44,7 @@ class LiveError(Exception):
 
 
 class ConfigError(LiveError):
-    """The backend or the model would refuse this configuration; nothing has been dialled yet."""
+    """A value doesn't fit its field, or the backend or the model would refuse it; nothing was dialled or sent."""
 
 
 class ToolError(LiveError):

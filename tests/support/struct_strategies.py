@@ -82,8 +82,9 @@ def _values(info: inspect.Type, depth: int) -> st.SearchStrategy[object]:
             return st.one_of([_values(member, depth) for member in info.types])
         case inspect.LiteralType():
             return st.sampled_from([*info.values])
-        case inspect.ListType():
-            return st.lists(_values(info.item_type, depth), max_size=2)
+        case inspect.ListType() | inspect.VarTupleType():
+            items = st.lists(_values(info.item_type, depth), max_size=2)
+            return items if isinstance(info, inspect.ListType) else items.map(tuple)
         case inspect.DictType():
             return st.dictionaries(TEXT, _values(info.value_type, depth), max_size=2)
         case inspect.CustomType():

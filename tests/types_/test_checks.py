@@ -285,7 +285,7 @@ def test_a_copy_with_other_fields_is_checked_too() -> None:
 def test_an_error_stays_short_and_names_a_known_value_in_full() -> None:
     for category, shown in (
         ("HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT", "'HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT'"),
-        ("x" * 10_000, "'xxx"),
+        ("X" * 10_000, "'XXX"),
     ):
         with pytest.raises(ConfigError, match=f"two entries for {shown}") as caught:
             t.Setup(model="m", safety_settings=[t.SafetySetting(category=category)] * 2)

@@ -2,7 +2,6 @@
 
 from .._public_names import publish as _publish
 from ._base import (
-    Duration as Duration,
     Empty as Empty,
     Event as Event,
     Model as Model,
@@ -46,6 +45,7 @@ from ._content import (
     ServerToolCall as ServerToolCall,
     ServerToolResponse as ServerToolResponse,
 )
+from ._duration import Duration as Duration
 from ._enums import (
     ActivityHandling as ActivityHandling,
     Behavior as Behavior,

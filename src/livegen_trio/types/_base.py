@@ -1,6 +1,6 @@
-"""The base of every struct, and the kinds of field that JSON has no word for.
+"""The base of every struct, and the kinds of field that JSON has no type for.
 
-Nothing here knows how JSON is written; `_codec` does.
+Nothing here knows how JSON is written; `_protocol.codec` does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, TypeAlias, dataclass_transform
 
 import msgspec
+
+from ._construction import StructType
 
 LocalInt: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=0, extra={"local": True})]
 """A number of this library's own. Its bounds contradict each other, and msgspec checks bounds only when it
@@ -27,6 +29,7 @@ LocalException: TypeAlias = Annotated[Exception | None, msgspec.Meta(extra={"loc
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Model(
     msgspec.Struct,
+    metaclass=StructType,
     frozen=True,
     kw_only=True,
     omit_defaults=True,
@@ -41,6 +44,9 @@ class Model(
 
     _guarded: ClassVar[frozenset[str]] = frozenset()
     """Fields whose values are in no repr and no error."""
+
+    _is_event: ClassVar[bool] = False
+    """Whether it is what a session receives, and constructed by this library."""
 
 
 class Guarded(Model):
@@ -58,15 +64,6 @@ def _describe(value: object) -> str:
     return f"<{len(value)} bytes>" if isinstance(value, bytes) else "<hidden>"
 
 
-class Duration(float):
-    """Seconds. On the wire a string such as `"13.160s"`, with at most nine digits after the point.
-
-    A duration that cannot be read counts as 0, as in Firebase's SDKs: none is worth losing a message for.
-    """
-
-    __slots__ = ()
-
-
 class Empty(Model):
     """An empty message, whose presence alone says something."""
 
@@ -78,5 +75,7 @@ class Event(Model):
         unknown_fields: What came under names that this version doesn't know, by JSON path, such as
             `serverContent.modelTurn.parts[0].hologram`. Never sent.
     """
+
+    _is_event: ClassVar[bool] = True
 
     unknown_fields: LocalMapping = {}

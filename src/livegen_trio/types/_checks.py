@@ -5,15 +5,13 @@ Only what clients write is checked: what a server sends is taken as it comes.
 
 from __future__ import annotations
 
-import reprlib
 import sys
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 
-from .._errors import ConfigError
 from ._base import Model
+from ._construction import SHORT, fields_of, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
 _INT32: Final = 2**31 - 1
 _INT64: Final = 2**63 - 1
 _LABEL_SIZE: Final = 63  # characters of a label's key or value
-
-_SHORT: Final = reprlib.Repr()
-_SHORT.maxstring = 64  # room for the names of enum values; the errors are one line each
 
 Nonempty: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 """Text: where there is none, the field is left out."""
@@ -60,31 +55,13 @@ class Checked(Model):
     """Fields of which only one may be set."""
 
     def __post_init__(self) -> None:
-        for name, declared in _fields(type(self)):
-            msgspec.structs.force_setattr(self, name, self._settled(name, declared))
+        for field in fields_of(type(self)).values():
+            value = field.checked(type(self), getattr(self, field.name))
+            msgspec.structs.force_setattr(self, field.name, value)
         for names in self._exclusive:
             given = [name for name in names if getattr(self, name) is not None]
             if len(given) > 1:
                 raise refusal(self, f"{' and '.join(given)} exclude each other; set one of them")
-
-    def _settled(self, name: str, declared: type[object]) -> object:
-        value = getattr(self, name)
-        try:
-            return msgspec.convert(value, declared)
-        except msgspec.ValidationError as exc:
-            words, _, place = _words(exc, declared).partition(" - at `$")
-            if place.startswith("["):
-                raise refusal(self, f"{name}{place[:-1]} is wrong; {words}") from None
-            raise refusal(self, f"{name} is {self._shown(name, value)}; {words}") from None
-
-    def _shown(self, name: str, value: object) -> str:
-        is_plain = isinstance(value, (int, float, str)) and (not value or name not in self._guarded)
-        return _SHORT.repr(value) if is_plain else f"of type {type(value).__name__}"
-
-
-def refusal(struct: Model, words: str) -> ConfigError:
-    """The error that refuses *struct* for what the *words* say."""
-    return ConfigError(f"{type(struct).__name__}: {words}")
 
 
 def check_order(struct: Model, low: str, high: str) -> None:
@@ -118,13 +95,13 @@ def check_labels(struct: Model, labels: Mapping[str, str]) -> None:
         if not (key[:1].isalpha() and _is_label(key)):
             raise refusal(
                 struct,
-                f"the key {_SHORT.repr(key)} in labels has to begin with a letter; then come lower-case letters, "
+                f"the key {SHORT.repr(key)} in labels has to begin with a letter; then come lower-case letters, "
                 f"digits, _ and -, {_LABEL_SIZE} characters in all",
             )
         if not _is_label(value):
             raise refusal(
                 struct,
-                f"labels[{key!r}] is {_SHORT.repr(value)}; values are lower-case letters, digits, _ and -, "
+                f"labels[{key!r}] is {SHORT.repr(value)}; values are lower-case letters, digits, _ and -, "
                 f"at most {_LABEL_SIZE} characters",
             )
 
@@ -140,7 +117,7 @@ def check_distinct(struct: Model, name: str, keys: Sequence[str | None]) -> None
         if key is None:
             continue
         if key in seen:
-            raise refusal(struct, f"{name} has two entries for {_SHORT.repr(key)}; leave one of them out")
+            raise refusal(struct, f"{name} has two entries for {SHORT.repr(key)}; leave one of them out")
         seen.add(key)
 
 
@@ -148,21 +125,3 @@ def _is_label(text: str) -> bool:
     return len(text) <= _LABEL_SIZE and all(
         letter in "_-" or (letter.isalnum() and not letter.isupper()) for letter in text
     )
-
-
-def _words(exc: msgspec.ValidationError, declared: object) -> str:
-    """Msgspec's words, which are about JSON, with Python's names for things."""
-    words = str(exc).replace("`array", "`list").replace(" | null`", " | None`")
-    words = words.replace("`object", f"`{_struct_in(declared) or 'dict'}")
-    return words[0].lower() + words[1:]
-
-
-def _struct_in(declared: object) -> str | None:
-    if isinstance(declared, type) and issubclass(declared, msgspec.Struct):
-        return declared.__name__
-    return next((name for part in get_args(declared) if (name := _struct_in(part))), None)
-
-
-@cache
-def _fields(struct: type[Checked]) -> tuple[tuple[str, type[object]], ...]:
-    return tuple((field.name, field.type) for field in msgspec.structs.fields(struct))

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from ._base import Empty, Guarded
-from ._checks import Checked, Count, Milliseconds, Nonempty, Size, check_media_type, refusal
+from ._checks import Checked, Count, Milliseconds, Nonempty, Size, check_media_type
+from ._construction import refusal
 from ._enums import (
     ActivityHandling,
     EndSensitivity,

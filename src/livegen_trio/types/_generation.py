@@ -18,7 +18,6 @@ from ._checks import (
     check_distinct,
     check_labels,
     check_media_type,
-    refusal,
 )
 from ._config import (
     AudioTranscriptionConfig,
@@ -29,6 +28,7 @@ from ._config import (
     RealtimeInputConfig,
     SafetySetting,
 )
+from ._construction import refusal
 from ._enums import MediaResolution, Modality, ThinkingLevel
 
 Temperature: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=2)]

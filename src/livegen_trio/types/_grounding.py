@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._base import Duration, Model
+from ._base import Model
+from ._duration import Duration
 from ._enums import UrlRetrievalStatus
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from ._base import Duration, Guarded, Model
+from ._base import Guarded, Model
+from ._duration import Duration
 from ._enums import (
     DocumentContentLayer,
     PartMediaResolutionLevel,

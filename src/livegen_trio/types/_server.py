@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
-from ._base import Duration, Event, Guarded, LocalInt, Model
+from ._base import Event, Guarded, LocalInt, Model
 from ._content import Content, FunctionCall
+from ._duration import Duration
 from ._enums import (
     InteractionStatus,
     MediaModality,

@@ -9,8 +9,10 @@ from typing import Annotated, ClassVar, Final
 
 import msgspec
 
-from ._base import Duration, Empty, Guarded
-from ._checks import Checked, Count, Finite, Nonempty, Share, Size, check_order, refusal
+from ._base import Empty, Guarded
+from ._checks import Checked, Count, Finite, Nonempty, Share, Size, check_order
+from ._construction import refusal
+from ._duration import Duration
 from ._enums import (
     Behavior,
     ComputerEnvironment,

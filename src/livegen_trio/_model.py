@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
 
 import msgspec
@@ -18,6 +19,7 @@ from ._protocol.model_profiles import profile_of
 from ._protocol.profile_checks import check_responses, check_setup, complete_setup
 from ._resumption.reconnection import Reconnection
 from ._session.buffering import Buffering
+from ._session.lease import SessionLease
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
 from .tools import declarations
 from .types import (
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from .tools import Declared
     from .types import Content, Setup, Tool, ToolConfig
 
-Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | ResumeState | None
+Resumption: TypeAlias = Literal["auto"] | SessionResumptionConfig | ResumeState | SessionLease | None
 
 
 class ConnectOptions(TypedDict, total=False):
@@ -163,7 +165,8 @@ class LiveGenerativeModel(AIModel):
                 server stores nothing; a `SessionResumptionConfig` with a handle resumes an earlier session; a
                 `ResumeState` takes one over from another process. That begins with a `Reconnected`, which counts what
                 the other process had not seen arrive, and a `ToolCall` with the calls that it has not answered: a
-                function may so run a second time.
+                function may so run a second time. A lease of a store, `store.lease()`, goes on from the state that is
+                kept there, and keeps the new ones, while no other process holds the conversation.
             connect_timeout: For everything from the name look-up to the server's acceptance of the setup.
             close_timeout: For saying goodbye. 0 hangs up at once.
             keepalive_interval: After this much silence the server is pinged.
@@ -186,9 +189,27 @@ class LiveGenerativeModel(AIModel):
             ConfigError: The backend doesn't support something that is asked for; nothing was dialled.
             ToolError: A tool of an MCP server can't be declared, or a name is taken twice; nothing was dialled.
             SessionClosedError: On leaving: the session broke, or accepted messages could not be sent.
+            LeaseLostError: The lease that was given is another process's; from `store.lease`, as `HandedOverError`.
             RuntimeError: This is no Trio task; on asyncio use `livegen_trio.anyio.connect`.
         """
         needs_trio("model.connect()", on_asyncio="use livegen_trio.anyio.connect(model)")
+        if isinstance(session_resumption, SessionLease):
+            connect = partial(
+                self.connect,
+                connect_timeout=connect_timeout,
+                close_timeout=min(close_timeout, session_resumption.closing_time),
+                keepalive_interval=keepalive_interval,
+                keepalive_timeout=keepalive_timeout,
+                reconnection=reconnection,
+                buffering=buffering,
+                tool_execution=tool_execution,
+                approve=approve,
+            )
+            async with session_resumption.holding(
+                lambda state: connect(session_resumption=state or "auto")
+            ) as session:
+                yield session
+            return
         execution = _execution(tool_execution, approve)
         tools = SessionTools(self._tools, openapi=self._openapi)
         timing = Timing(
@@ -260,7 +281,7 @@ class LiveGenerativeModel(AIModel):
             return asked
         if not isinstance(asked, ResumeState):
             raise ConfigError(  # without the value, which may well be a bare handle
-                'session_resumption is "auto", None, a ResumeState, or SessionResumptionConfig(handle=...)'
+                'session_resumption is "auto", None, a ResumeState, a lease, or SessionResumptionConfig(handle=...)'
             )
         if asked.model != self.model:
             raise ConfigError(

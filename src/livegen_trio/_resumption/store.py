@@ -1,4 +1,4 @@
-"""Where resume states are kept, so that any process of a fleet can take up a conversation."""
+"""The contract of stores for resume states, from which any process of a fleet can take up a conversation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 class ResumeStore(Protocol):
     """A place that outlives a process; `livegen_trio.stores` has two. Keys are yours: a call's or a user's name, say.
 
-    A store may raise what it likes: whoever calls it gets that.
+    A store may raise any exception; its caller gets it. Those of `livegen_trio.stores` also have `lease`, by which one
+    process at a time holds a conversation.
     """
 
     async def save(self, key: str, state: ResumeState) -> None:
@@ -20,7 +21,7 @@ class ResumeStore(Protocol):
         ...
 
     async def load(self, key: str) -> ResumeState | None:
-        """What is kept for *key*, or None."""
+        """Return what is kept for *key*, or None."""
         ...
 
     async def delete(self, key: str) -> None:

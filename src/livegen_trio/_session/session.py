@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 import trio
@@ -16,6 +17,7 @@ from ..types import (
 )
 from .answers import read_answer
 from .interface import EventSource
+from .saving import StateSaver
 from .turns import TurnReader
 
 if TYPE_CHECKING:
@@ -156,6 +158,11 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         Speech whose `ServerContent.audio_epoch` is lower was interrupted: do not play it any more.
         """
         return self._engine.protocol.audio_epoch
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way that leaving now would cut: no turn, no tool call, no activity of the user."""
+        return self._engine.protocol.is_idle
 
     @property
     def pending_calls(self) -> Sequence[FunctionCall]:
@@ -359,25 +366,26 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         """
         return self._engine.resume_state()
 
+    async def wait_state_changed(self) -> None:
+        """Wait until `resume_state` may give another state: by a handle, a tool call, or the end of the session."""
+        await self._engine.next_change()
+
     async def save_to(self, store: ResumeStore, key: str) -> None:
         """Keep the newest resume state of this session in *store*, until the session is over.
 
-        Start this in a nursery of yours, beside the conversation. A state is saved whenever the server gives a new
-        handle and whenever a tool call comes or is answered, the newest only if the store is slow. What is kept last
-        stays there when the session is over: delete it if nobody is to take the session up.
+        Start this in a nursery of yours, next to the conversation. A state is saved whenever the server gives a new
+        handle and whenever a tool call comes or is answered, the newest only if the store is slow. The last one stays
+        there when the session is over: delete it if no process shall take the session up.
+
+        A store that fails later on, or hangs for 5 seconds, doesn't end the conversation: saving is tried again with
+        backoff, and the log has a warning when that begins and when it ends. In a fleet use a lease instead, by
+        `store.lease()`.
 
         Raises:
-            Exception: Whatever the store raises.
+            Exception: Whatever the store raises for the first state: it can't be used at all.
         """
         await self._engine.checkpoint()
-        saved: ResumeState | None = None
-        while not self.is_closed:
-            state = self._engine.resume_state()
-            if state is not None and not _same(state, saved):
-                await store.save(key, state)
-                saved = state
-            else:
-                await self._engine.next_change()
+        await StateSaver(self, partial(store.save, key), key, is_fatal=_has_never_saved).run()
 
     # Ending
 
@@ -396,9 +404,9 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         await self._engine.send_media(kind, data, mime_type)
 
 
-def _same(state: ResumeState, saved: ResumeState | None) -> bool:
-    return saved is not None and (state.handle, state.pending_calls) == (saved.handle, saved.pending_calls)
+def _has_never_saved(saver: StateSaver, failure: Exception) -> bool:
+    return saver.saved is None and saver.failure is None and not isinstance(failure, TimeoutError)
 
 
 def _media_kind(mime_type: str) -> MediaKind:
-    return "audio" if mime_type.startswith("audio/") else "video"
+    return "audio" if mime_type.lower().startswith("audio/") else "video"

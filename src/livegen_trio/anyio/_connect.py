@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 import trio
 
+from .._session.lease import SessionLease
+from .._session.timing import CLOSE_TIMEOUT
 from .._tokens import create_auth_token as create_on_trio
 from ._bridge import open_bridge
 from ._session import SessionTask
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .._session.session import LiveSession
     from .._tokens import AuthToken
     from ..backends.base import Backend
+    from ..types import ResumeState
 
 
 @asynccontextmanager
@@ -29,8 +32,8 @@ async def connect(
 ) -> AsyncGenerator[LiveSession]:
     """Begin a conversation on asyncio or on Trio: `async with livegen_trio.anyio.connect(model) as session`.
 
-    On Trio this is `model.connect()`. On asyncio, whoever runs it (asyncio itself, AnyIO, uvloop), the session is the
-    same to its user, while its engine runs on Trio, in a thread that all sessions of the process share. Cancellation
+    On Trio this is `model.connect()`. On asyncio, with or without AnyIO or uvloop, the session is the same to its user,
+    while its engine runs on Trio, in a thread that all sessions of the process share. Cancellation
     and exceptions cross between the two, and leaving the block waits until nothing is left on either side. Async tools
     are awaited on the loop that runs the block, in its context.
 
@@ -48,10 +51,30 @@ async def connect(
         LiveError: What `LiveGenerativeModel.connect` raises.
         RuntimeError: The process is ending.
     """
-    open_native = partial(model.connect, **options)
-    here = open_native if trio.lowlevel.in_trio_task() else partial(_connect_from_asyncio, open_native)
-    async with here() as session:
+    async with _opener(model, options)() as session:
         yield session
+
+
+def _opener(
+    model: LiveGenerativeModel, options: ConnectOptions
+) -> Callable[[], AbstractAsyncContextManager[LiveSession]]:
+    """Return the function that opens the session from the loop that runs here."""
+    if trio.lowlevel.in_trio_task():
+        return partial(model.connect, **options)
+    lease = options.get("session_resumption")
+    if not isinstance(lease, SessionLease):
+        return partial(_connect_from_asyncio, partial(model.connect, **options))
+    close_timeout = min(options.get("close_timeout", CLOSE_TIMEOUT), lease.closing_time)
+
+    def connect_from(state: ResumeState | None) -> AbstractAsyncContextManager[LiveSession]:
+        resumed: ConnectOptions = {
+            **options,
+            "session_resumption": state or "auto",
+            "close_timeout": close_timeout,
+        }
+        return _connect_from_asyncio(partial(model.connect, **resumed))
+
+    return partial(lease.holding, connect_from)  # which works on this loop, where the store is
 
 
 @asynccontextmanager

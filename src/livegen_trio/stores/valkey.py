@@ -1,4 +1,4 @@
-"""A store in Valkey or Redis, by coredis, which runs on Trio. Needs the extra `valkey`."""
+"""A store in Valkey or Redis, by coredis, on Trio and on asyncio. Needs the extra `valkey`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from .._errors import ConfigError
 from ..types import ResumeState
+from ._leasing import LeasingStore
+from ._valkey_leases import Argument, ValkeyLeases
 
 if TYPE_CHECKING:
     import coredis
@@ -14,10 +16,10 @@ HANDLE_LIFETIME: Final = 7200.0
 """Seconds for which the Gemini API resumes a session."""
 
 
-class ValkeyResumeStore:
-    """Keeps states in a server that the whole fleet reaches, until their handles are worth nothing any more.
+class ValkeyResumeStore(LeasingStore):
+    """Keeps states in a server that the whole fleet reaches, until their handles have expired.
 
-    The states are stored as they are: whoever reads that server can take up the conversations.
+    The states are stored unencrypted: anyone who can read that server can take up the conversations.
 
     Args:
         client: Yours to open and to close: `async with coredis.Redis(...) as client`.
@@ -25,7 +27,7 @@ class ValkeyResumeStore:
         lifetime: Seconds after which a state is forgotten, counted from its last `save`.
 
     Raises:
-        ConfigError: The lifetime is none.
+        ConfigError: The lifetime is too short.
     """
 
     def __init__(
@@ -40,6 +42,10 @@ class ValkeyResumeStore:
         self._client = client
         self._prefix = prefix
         self._milliseconds = int(lifetime * 1000)
+        super().__init__(ValkeyLeases(self._run_script, prefix=prefix, lifetime=self._milliseconds))
+
+    async def _run_script(self, script: str, keys: list[str], args: list[Argument]) -> object:
+        return await self._client.eval(script, keys=keys, args=args)
 
     async def save(self, key: str, state: ResumeState) -> None:
         """Keep *state* in place of what was kept for *key*.
@@ -50,7 +56,7 @@ class ValkeyResumeStore:
         await self._client.set(self._prefix + key, state.to_bytes(), px=self._milliseconds)
 
     async def load(self, key: str) -> ResumeState | None:
-        """What is kept for *key*, or None.
+        """Return what is kept for *key*, or None.
 
         Raises:
             ConfigError: Something else is kept there, or a state of another version's format.

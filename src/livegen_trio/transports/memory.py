@@ -42,6 +42,12 @@ class _Line:
         self.frames_out: int = 0
         self.close: tuple[int, str] | None = None
 
+    def put_pong(self, frames_read: int) -> None:
+        """Put a pong behind the frames that wait; none if there is no room (a peer may leave pongs out)."""
+        with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
+            self.entry.send_nowait(_Pong(frames_read))
+            self.last_used = trio.current_time()
+
 
 def memory_transport_pair() -> tuple[MemoryTransport, MemoryTransport]:
     """Two transports: what one sends, the other receives."""
@@ -92,7 +98,7 @@ class MemoryTransport(Transport):
             if isinstance(item, _Pong):
                 self._note_delivery(item.frames_read)
             else:
-                self._answer_ping()
+                self._outgoing.put_pong(self._incoming.frames_out)
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         try:
@@ -119,12 +125,6 @@ class MemoryTransport(Transport):
         except trio.BrokenResourceError:
             raise self._peers_end() from None  # not noted yet: frames may wait to be received
         self._outgoing.last_used = trio.current_time()
-
-    def _answer_ping(self) -> None:
-        """Put a pong behind the frames that wait; none if there is no room (a peer may leave pongs out)."""
-        with suppress(trio.WouldBlock, trio.BrokenResourceError, trio.ClosedResourceError):
-            self._outgoing.entry.send_nowait(_Pong(self._incoming.frames_out))
-            self._outgoing.last_used = trio.current_time()
 
     async def _send_close(self, code: int, reason: str) -> None:
         self._ending = ConnectionClosed(code, reason, initiator="local")

@@ -1,15 +1,15 @@
-"""The receiving half of a connection: what the peer's frames bring about, and the task that they are delivered to."""
+"""The receiving half of a connection: reads frames, alone or by the pump, and acts on them."""
 
 from __future__ import annotations
 
 import contextvars
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from ..base import ConnectionClosed, ignore_delivery
+from ..base import ConnectionClosed
+from .delivery import Delivery
 from .framing import CloseFrame, Ping, Pong
 from .pump import pump_of_this_run
 
@@ -27,18 +27,16 @@ _ABNORMAL: Final = 1006
 
 
 class Incoming:
-    """Reads frames from a wire: hands over messages, answers Pings and Closes, counts pongs. A member of the pump.
-
-    Messages that come while nobody is delivered to are kept, in order with the pongs that come between them.
+    """Reads frames from a wire: delivers messages and pongs, answers Pings and Closes. A member of the pump.
 
     Args:
         changed: Where tasks wait for a change of the connection. Unparked when something has been read.
 
     Attributes:
+        delivery: Where messages and pongs go.
         is_reading: Whether a task, or the pump, waits for the peer's bytes.
-        is_finished: Whether nothing more is to be delivered to the task that is delivered to.
-        last_heard: When the last byte arrived, in `trio.current_time` seconds.
-        note_delivery: Called with the number of messages that the peer has read, by each pong.
+        is_finished: Whether nothing more is to be delivered to the task in `deliver`.
+        last_heard: The time of the last byte, by `trio.current_time`.
     """
 
     def __init__(
@@ -56,15 +54,12 @@ class Incoming:
         self._changed = changed
         self._pump: Pump | None = None
         self._context = contextvars.copy_context()
-        self._take: Callable[[bytes], bool] | None = None
-        self._kept: deque[bytes | int] = deque()  # messages, and what the pongs between them say
-        self._failure: BaseException | None = None
+        self.delivery = Delivery()
         self.is_reading: bool = False
         self.is_finished: bool = False
         self.last_heard: float = trio.current_time()
-        self.note_delivery: Callable[[int], None] = ignore_delivery
 
-    # What the pump needs
+    # For the pump
 
     @property
     def sock(self) -> socket.socket:
@@ -73,15 +68,15 @@ class Incoming:
 
     @property
     def wants_to_write(self) -> bool:
-        """Whether the network has not taken all yet."""
+        """True while the network has not taken everything."""
         return bool(self._wire.unsent)
 
     def on_ready(self, now: float) -> None:
-        """Write what waits, and read what has arrived."""
+        """Write what is left over, and read what has arrived."""
         try:
             self._context.run(self.exchange, now)
-        except BaseException as exc:  # noqa: ASYNC103, BLE001 - the pump's task is another's; this one's own shall raise it
-            self._failure = exc
+        except BaseException as exc:  # noqa: ASYNC103, BLE001 - this runs in another's task; its own raises it
+            self.delivery.failure = exc
             self.stop()
 
     # Receiving
@@ -89,30 +84,28 @@ class Incoming:
     async def receive(self) -> bytes:
         """Wait for the next message."""
         await trio.lowlevel.checkpoint()
-        while (message := self._next_kept()) is None:
+        while (message := self.delivery.next_kept()) is None:
             self._closing.check_open()
             await self.wait_read()
         return message
 
     async def deliver(self, take: Callable[[bytes | str], bool]) -> None:
-        """Hand over messages, until *take* returns False or the connection ends."""
+        """Hand messages to *take*, until it returns False or the connection ends."""
         await trio.lowlevel.checkpoint()
-        while (message := self._next_kept()) is not None:
+        while (message := self.delivery.next_kept()) is not None:
             if not take(message):
                 return
         self._closing.check_open()
-        self._take = take
+        self.delivery.take = take
         try:
-            await self._serve()
+            await self._wait_served()
         finally:
-            wants_more, self._take = self._take is take, None
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
+            wants_more, self.delivery.take = self.delivery.take is take, None
+        self.delivery.raise_failure()
         if wants_more:
             self._closing.check_open()
 
-    async def _serve(self) -> None:
+    async def _wait_served(self) -> None:
         """Have the pump read for this connection, until it is finished."""
         self._context = contextvars.copy_context()
         self._pump = pump = pump_of_this_run()
@@ -140,7 +133,7 @@ class Incoming:
         self.exchange(trio.current_time())
 
     def exchange(self, now: float) -> None:
-        """Write what waits, read what has arrived, and act on it; without waiting for either."""
+        """Write what is left over, read what has arrived, and act on it; without waiting for either."""
         wire = self._wire
         if wire.unsent:
             self._outgoing.flush()
@@ -154,48 +147,21 @@ class Incoming:
         for event in self._framing.feed(data):
             if not isinstance(event, bytes):
                 self._handle_control(event)
-            elif self._closing.ending is None:  # else nobody wants it any more
-                self._pass_on(event)
+            elif self._closing.ending is None and not self.delivery.message(event):
+                self.stop()
         if self._wire.at_end:
-            self.end(ConnectionClosed(_ABNORMAL))
-
-    def end(self, ending: ConnectionClosed) -> None:
-        """Note that nothing more comes which anybody wants."""
-        self._closing.end(ending)
-        self.stop()
+            self._end(ConnectionClosed(_ABNORMAL))
 
     def stop(self) -> None:
-        """Have the task that is delivered to, and all that wait for a change, go on."""
+        """Have the task in `deliver`, and all that wait for a change, go on."""
         self.is_finished = True
         self._changed.unpark_all()
         if self._pump is not None:
             self._pump.release(self)
 
-    def drop_kept(self) -> None:
-        """Give up the messages that nobody has received."""
-        self._kept.clear()
-
-    def _pass_on(self, message: bytes) -> None:
-        if self._take is None:
-            self._kept.append(message)
-            return
-        try:
-            wants_more = self._take(message)
-        except BaseException as exc:  # noqa: ASYNC103, BLE001 - its own task raises it; what comes behind is kept
-            self._failure = exc
-            wants_more = False
-        if not wants_more:
-            self._take = None
-            self.stop()
-
-    def _next_kept(self) -> bytes | None:
-        """Take the next message that was kept, and note the pongs that came before it."""
-        while self._kept:
-            item = self._kept.popleft()
-            if isinstance(item, bytes):
-                return item
-            self.note_delivery(item)
-        return None
+    def _end(self, ending: ConnectionClosed) -> None:
+        self._closing.end(ending)
+        self.stop()
 
     def _handle_control(self, event: Ping | Pong | CloseFrame | FramingError) -> None:
         match event:
@@ -203,19 +169,10 @@ class Incoming:
                 self._outgoing.pong(payload)
             case Pong(payload=payload):
                 if payload.isdigit():  # else it answers no ping of ours
-                    self._note_pong(min(self._outgoing.sent, int(payload)))
+                    self.delivery.pong(min(self._outgoing.sent, int(payload)))
             case CloseFrame(code=code, reason=reason):
                 self._closing.is_received = True
                 self._outgoing.close(code, reason)
-                self.end(ConnectionClosed(code, reason))
+                self._end(ConnectionClosed(code, reason))
             case _:
-                self.end(ConnectionClosed(event.code, str(event), initiator="local"))
-
-    def _note_pong(self, messages: int) -> None:
-        """Note how much the peer has read; but not before the messages that came before the pong are received."""
-        if not self._kept:
-            self.note_delivery(messages)
-        elif isinstance(self._kept[-1], int):
-            self._kept[-1] = messages  # the later one says more
-        else:
-            self._kept.append(messages)
+                self._end(ConnectionClosed(event.code, str(event), initiator="local"))

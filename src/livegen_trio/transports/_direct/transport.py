@@ -69,7 +69,7 @@ class DirectTransport(Transport):
         return self._incoming.last_heard
 
     def watch_delivery(self, note: Callable[[int], None]) -> None:
-        self._incoming.note_delivery = note
+        self._incoming.delivery.note_pong = note
 
     def feed(self, first_bytes: bytes) -> None:
         """Act on what came behind the answer to the upgrade."""
@@ -139,7 +139,7 @@ class DirectTransport(Transport):
     def _end(self, ending: ConnectionClosed) -> None:
         if self._closing.ending is None:
             self._closing.end(ending)
-            self._incoming.drop_kept()
+            self._incoming.delivery.drop_kept()
 
     async def _close_in_order(self) -> None:
         """Send our Close and wait for the peer's, unless the peer began, or nothing can be sent any more."""

@@ -22,7 +22,8 @@ from trio.lowlevel import enable_ki_protection
 from ..._errors import HandshakeError
 from .._causes import first_error
 from .._refusal import hide_secrets, not_upgraded, refused
-from ..base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Transport, cut_reason, ignore_delivery
+from ..base import MAX_MESSAGE_SIZE, ConnectionClosed, Endpoint, Transport, cut_reason
+from .pong_order import PongOrder
 from .watched_stream import WatchedStream
 
 if TYPE_CHECKING:
@@ -147,10 +148,7 @@ class TrioWebSocketTransport(Transport):
         self._scope = scope
         self._opcode = opcode
         self._sent = 0
-        self._pings = 0
-        self._is_receiving = False
-        self._late_pongs: list[int] = []
-        self._note_delivery: Callable[[int], None] = ignore_delivery
+        self._pongs = PongOrder(connection)
         self._ending: ConnectionClosed | None = None
         self._close = b""
         self._peer_must_hang_up = False
@@ -160,19 +158,7 @@ class TrioWebSocketTransport(Transport):
         return self._stream.last_heard
 
     def watch_delivery(self, note: Callable[[int], None]) -> None:
-        self._note_delivery = note
-
-    def pong_received(self, frames: int) -> None:
-        """Note that the peer has answered a ping that went out after so many frames.
-
-        trio-websocket's reader is ahead of the task that receives: it may just have handed it a message, which that
-        task will see when it runs. Then the pong waits for the next `receive`.
-        """
-        channel = self._connection._recv_channel  # pyright: ignore[reportPrivateUsage]
-        if self._is_receiving and not channel.statistics().tasks_waiting_receive:
-            self._late_pongs.append(frames)
-        else:
-            self._note_delivery(frames)
+        self._pongs.note = note
 
     @enable_ki_protection
     async def send(self, frame: bytes) -> None:
@@ -184,32 +170,19 @@ class TrioWebSocketTransport(Transport):
 
     @enable_ki_protection
     async def ping(self) -> None:
-        self._pings += 1
-        payload = b"%d" % self._sent
-        pings = self._connection._pings  # pyright: ignore[reportPrivateUsage]
-        if payload in pings:  # one that is not answered yet, and whose answer counts as well
-            payload += b".%d" % self._pings
-        # Where trio-websocket's reader looks up which task waits for a pong. It only calls `set`.
-        pings[payload] = cast("trio.Event", _Pong(self, self._sent))
+        payload = self._pongs.expect_after(self._sent)
         await self._write(wsproto.events.Ping(payload=payload))
 
     @enable_ki_protection
     async def receive(self) -> bytes | str:
-        self._note_late_pongs()
         self._check_open()
-        self._is_receiving = True
         try:
-            message = await self._connection.get_message()
+            with self._pongs.receiving():
+                message = await self._connection.get_message()
         except trio_websocket.ConnectionClosed as closed:
             raise self._end(closed) from None
-        finally:
-            self._is_receiving = False
         self._check_open()  # a frame that comes after our own Close is dropped
         return message
-
-    def _note_late_pongs(self) -> None:
-        while self._late_pongs:
-            self._note_delivery(self._late_pongs.pop(0))
 
     @enable_ki_protection
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
@@ -279,17 +252,6 @@ class TrioWebSocketTransport(Transport):
         self._peer_must_hang_up = too_big or malformed
         initiator: Initiator = "local" if self._peer_must_hang_up else "server"
         return ConnectionClosed(code, closed.reason.reason or "", initiator=initiator)
-
-
-class _Pong:
-    """Looks to trio-websocket like the event that is set when a pong comes."""
-
-    def __init__(self, transport: TrioWebSocketTransport, frames: int) -> None:
-        self._transport = transport
-        self._frames = frames
-
-    def set(self) -> None:
-        self._transport.pong_received(self._frames)
 
 
 @enable_ki_protection

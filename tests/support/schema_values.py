@@ -56,7 +56,8 @@ def _shallow(alternatives: Sequence[Any], root: Any, depth: int) -> Sequence[Any
     """Those of the alternatives that end, if it is time to."""
     if depth < _DEEPEST:
         return alternatives
-    return [one for one in alternatives if "$ref" not in one] or alternatives
+    flat = [one for one in alternatives if one.get("type", "object") not in ("object", "array")]
+    return flat or alternatives
 
 
 def _referred(reference: str, root: Any) -> Any:

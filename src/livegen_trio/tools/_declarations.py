@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
 
 from .._errors import ToolError
 from ..types import FunctionDeclaration, Tool
 from ._callable import CallableTool
 from ._functions import FunctionTool
-from ._mcp import is_mcp_client, list_mcp_tools
+from ._given_schemas import parameters_of_schema
+from ._mcp import McpTool, is_mcp_client, list_mcp_tools
+from ._openapi import openapi_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from .._inputs import ToolInput
+
+_logger: Final = logging.getLogger(__name__)
 
 _NAMES_IN_A_MESSAGE: Final = 64
 
@@ -68,25 +75,34 @@ def declarations(tools: Sequence[ToolInput | CallableTool], *, openapi: bool = F
 
     Args:
         tools: What the model may use. MCP clients are left out: their tools are known after `list_tools`.
-        openapi: Whether the functions' parameters are declared in the subset of OpenAPI. Declarations that are given
-            stay as they are.
+        openapi: Whether the functions' parameters are declared in the subset of OpenAPI.
+
+    A schema that others have written and that can't be declared has its tool left out, and logged.
 
     Raises:
         ToolError: A function can't be declared, or a name is taken twice.
     """
     whole = [tool for tool in tools if isinstance(tool, Tool)]
-    given: list[FunctionDeclaration] = []
+    given = [one for tool in whole for one in tool.function_declarations]
     single: list[FunctionDeclaration] = []
     callable_tools: dict[str, CallableTool] = {}
     for tool in tools:
-        if isinstance(tool, FunctionDeclaration):
-            given.append(tool)
-            single.append(tool)
-        elif not (isinstance(tool, Tool) or is_mcp_client(tool)):
-            one = _callable(tool)
-            callable_tools[one.name] = one
-            single.append(one.openapi_declaration if openapi else one.declaration)
-    given += [one for tool in whole for one in tool.function_declarations]
+        if isinstance(tool, Tool) or is_mcp_client(tool):
+            continue
+        try:
+            if isinstance(tool, FunctionDeclaration):
+                declaration = _rewritten(tool, openapi=openapi)
+                given.append(declaration)
+            else:
+                one = _callable(tool)
+                declaration = one.openapi_declaration if openapi else one.declaration
+                callable_tools[one.name] = one
+        except ToolError as exc:
+            if not isinstance(tool, FunctionDeclaration | McpTool):
+                raise  # a function, which its author can mend
+            _logger.warning("the tool %s is left out, and the model can't call it: %s", tool.name, exc)
+        else:
+            single.append(declaration)
     _check_names([*single, *_in(whole)])
     together = (Tool(function_declarations=tuple(single)),) if single else ()
     return Declared(
@@ -95,6 +111,23 @@ def declarations(tools: Sequence[ToolInput | CallableTool], *, openapi: bool = F
         left_to_caller=frozenset(one.name for one in given),
         has_more=any(tool.computer_use is not None for tool in whole),
     )
+
+
+def _rewritten(given: FunctionDeclaration, *, openapi: bool) -> FunctionDeclaration:
+    """Return a declaration whose JSON schema, if it has one, is in the part of JSON Schema that the service reads.
+
+    Raises:
+        ToolError: That can't be done.
+    """
+    if given.parameters_json_schema is None:
+        return given
+    parameters = parameters_of_schema(given.parameters_json_schema)
+    if parameters.schema is None or parameters.are_wrapped:
+        return given  # whose calls are its author's to answer: their arguments stay where they are
+    if openapi:
+        in_openapi = openapi_of(parameters.schema)
+        return msgspec.structs.replace(given, parameters=in_openapi, parameters_json_schema=None)
+    return msgspec.structs.replace(given, parameters_json_schema=parameters.schema)
 
 
 def _callable(tool: object) -> CallableTool:

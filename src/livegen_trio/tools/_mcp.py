@@ -17,9 +17,10 @@ from .._errors import ConfigError, ToolError
 from .._user_code import run_user_code
 from ..types import Blob, FunctionDeclaration, FunctionResponse, FunctionResponsePart
 from ._callable import CallableTool
+from ._given_schemas import parameters_of_schema
 from ._names import acceptable_name
 from ._options import ToolOptions
-from ._plain import json_object
+from ._plain import is_object, json_object, plain_with_whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,16 +109,14 @@ class McpTool(CallableTool):
     def __init__(self, client: McpClient, tool: Tool, name: str | None = None) -> None:
         self._client = client
         self._name_on_server = tool.name
-        schema: Mapping[str, object] = {
-            key: value for key, value in tool.input_schema.items() if key != "$schema"
-        }
         try:
+            self._parameters = parameters_of_schema(tool.input_schema)
             self.declaration: FunctionDeclaration = FunctionDeclaration(
                 name=name or tool.name,
                 description=tool.description or tool.title,
-                parameters_json_schema=schema if schema.get("properties") else None,
+                parameters_json_schema=self._parameters.schema,
             )
-        except ConfigError as exc:
+        except (ConfigError, ToolError) as exc:
             raise ToolError(f"the tool {tool.name!r} of an MCP server can't be declared: {exc}") from exc
 
     async def call(self, args: Mapping[str, object], context: ToolContext) -> FunctionResponse:
@@ -129,9 +128,11 @@ class McpTool(CallableTool):
         """
         from mcp.types import CallToolResult  # noqa: PLC0415
 
+        arguments = plain_with_whole_numbers(dict(self._parameters.unwrapped(args)))
+        assert is_object(arguments)  # as it was before
         with trio.move_on_after(CALL_TIMEOUT) as scope:
             context.note_deadline(scope.deadline)
-            result = await run_user_code(self._client.call_tool, self._name_on_server, dict(args))
+            result = await run_user_code(self._client.call_tool, self._name_on_server, arguments)
             # The client answers itself what a server asks back, or raises.
             assert isinstance(result, CallToolResult)
             if result.is_error:

@@ -8,7 +8,7 @@ and a call's arguments are checked against the signature anyway. What leaves not
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
@@ -64,6 +64,8 @@ _KINDS: Final[Mapping[type, str]] = {
 }
 """The types that a constant of a schema may have."""
 
+_MAX_PARTS: Final = 20_000
+
 _NO_TYPE: Final = "it may be anything, and has to have a type"
 
 
@@ -89,14 +91,19 @@ class _Place:
         definitions: What the schema defines by name.
         path: The parameter, and the way on from there.
         inside: The names of the definitions around it.
+        parts: The number of parts that have been written so far, in all places.
     """
 
     definitions: Mapping[str, object]
     path: str = ""
     inside: tuple[str, ...] = ()
+    parts: list[int] = field(default_factory=lambda: [0])
 
     def write(self, schema: object) -> _Part:
         """*schema* in the subset: of one type, or of several, which stand beside each other."""
+        self.parts[0] += 1
+        if self.parts[0] > _MAX_PARTS:  # definitions that are written again and again
+            raise self._refusal(f"it comes to more than {_MAX_PARTS} parts")
         parts = _distinct(self._parts(schema))
         values = [part for part in parts if part["type"] != "NULL"]
         nullable = {"nullable": True} if len(values) < len(parts) else {}

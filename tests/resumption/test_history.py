@@ -86,3 +86,23 @@ def test_content_without_a_role_is_the_users() -> None:
     history = History()
     history.said(ClientContent(turns=[Content(parts=[Part(text="Hello")])]), 1)
     assert lines(history) == [("user", ["Hello"])]
+
+
+def test_of_a_turn_without_an_end_the_last_characters_are_kept() -> None:
+    history = History(max_characters=10)
+    for _ in range(100):
+        history.observe(
+            [answer("abcdefg"), ServerContent(input_transcription=Transcription(text="hijklmnopqrstuvwxyz"))]
+        )
+    history.observe([answer("12345")])
+    assert len(history._model_text._pieces) == 2
+    assert len(history._user_text._pieces) == 1
+    assert lines(history) == [("model", ["cdefg12345"])]
+
+
+def test_a_long_conversation_by_one_side_is_put_together_at_once() -> None:
+    history = History()
+    for number in range(50_000):
+        history.said(said("ab"), number)
+    (content,) = history.contents()
+    assert len(content.parts or ()) == 50_000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-_N: Final = 8
+# The checkpoint of so many in a row that lets other tasks run.
+CHECKPOINTS: Final = 8
 
 
 class EveryNthCheckpoint:
@@ -18,16 +19,16 @@ class EveryNthCheckpoint:
     __slots__ = ("_left",)
 
     def __init__(self) -> None:
-        self._left = _N
+        self._left = CHECKPOINTS
 
     def is_due(self) -> bool:
         """Count a checkpoint; returns whether it has to let other tasks run."""
         self._left -= 1
         if self._left:
             return False
-        self._left = _N
+        self._left = CHECKPOINTS
         return True
 
     def reset(self) -> None:
         """Count from the beginning: other tasks have just run."""
-        self._left = _N
+        self._left = CHECKPOINTS

@@ -117,7 +117,7 @@ class Connection:
                 frame = await transport.receive()
                 events = protocol.receive(frame)
                 shared.observers.notify(events)
-                shared.inbox.put(events, len(frame))
+                shared.inbox.put(events, frame)
         except ConnectionClosed as closed:
             raise _rejected(closed, resuming=protocol.opening.is_resuming) from None
         except RemoteProtocolError as exc:

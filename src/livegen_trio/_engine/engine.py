@@ -312,7 +312,7 @@ class Engine:
         self._changing.unpark_all()
 
     def _report(self, event: ServerEvent) -> None:
-        self.inbox.put([event], 0)
+        self.inbox.put([event])
 
     def _note_expired(self, event: ServerEvent | None) -> None:
         if event is not None:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
+
+from .._protocol.memory import estimate_memory
+from .checkpoints import CHECKPOINTS, EveryNthCheckpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .._session.closed import Ending
     from ..types import ServerEvent
-    from .checkpoints import EveryNthCheckpoint
 
 Arrived: TypeAlias = "tuple[ServerEvent, int, float]"
-"""An event, its share of its frame's size in bytes, and the time when it arrived."""
+"""An event, its share of the memory that its frame's events take, and the time when it arrived."""
+
+# Bytes that wait from which on the memory of the events is estimated; below, the size of their frames is enough. A
+# consumer that keeps up never has so much.
+_ESTIMATED_FROM: Final = 2**16
+
+# Events that wait from which on a consumer may take, before other tasks run again, as many as had come when they ran
+# last; and seconds that this may take. Else a fast server would starve it: in each round all that has arrived is read.
+_MANY_EVENTS: Final = 128
+_LONGEST_BATCH: Final = 0.01
+
+# Seconds after which a consumer counts as one that has stopped receiving.
+_IDLE: Final = 1.0
 
 
 class Inbox:
@@ -25,7 +40,7 @@ class Inbox:
     received any more.
 
     Attributes:
-        unread_bytes: The size of the frames whose events wait.
+        unread_bytes: The memory that the events that wait take, roughly; at least the size of their frames.
         ending_was_seen: Whether the consumer has got the ending.
         listener: Called whenever there is an event, an ending or a close, for a consumer that can't wait in `receive`.
     """
@@ -36,6 +51,8 @@ class Inbox:
         self._events: deque[Arrived] = deque()
         self._waiting: trio.lowlevel.Task | None = None
         self._is_receiving = False
+        self._batch_left = 0
+        self._others_ran_at = self._received_at = -math.inf
         self._ending: Ending | None = None
         self._is_closed = False
         self.unread_bytes: int = 0
@@ -69,13 +86,16 @@ class Inbox:
 
     # From the receiver
 
-    def put(self, events: Sequence[ServerEvent], size: int, now: float | None = None) -> bool:
-        """Add the events of a frame of *size* bytes; returns False, and adds nothing, if that passes the bound.
+    def put(self, events: Sequence[ServerEvent], frame: bytes | str = b"", now: float | None = None) -> bool:
+        """Add the events of a frame; returns False, and adds nothing, if that passes the bound.
 
         *now* saves reading the clock.
         """
         if self._is_closed or not events:
             return True
+        size = len(frame)
+        if self.unread_bytes + size > _ESTIMATED_FROM:
+            size = estimate_memory(frame, events)
         if self.unread_bytes + size > self._max_bytes:
             return False
         now = trio.current_time() if now is None else now
@@ -85,6 +105,18 @@ class Inbox:
             size = 0  # the first event counts for the frame
         self._wake()
         return True
+
+    def explain_full(self) -> str:
+        """Return why `put` has returned False, and who was slow."""
+        now = trio.current_time()
+        lag = 0.0 if self.unread_since is None else now - self.unread_since
+        waiting = (
+            f"too many events wait unread ({len(self._events)} of {self.unread_bytes / 2**20:.1f} MiB, "
+            f"the oldest for {lag:.1f} s)"
+        )
+        if self._is_receiving or now - self._received_at <= _IDLE:
+            return f"{waiting}: the server sends faster than the session is received from"
+        return f"{waiting}: the session was not received from"
 
     def end(self, ending: Ending) -> None:
         """Note that no more events come. The first ending counts."""
@@ -120,8 +152,10 @@ class Inbox:
                     if self._events or self._is_closed or self._ending is not None:
                         break  # else an ending was taken back before this task ran
                 self._checkpoints.reset()
-            elif self._checkpoints.is_due():
+                self._batch_left = 0
+            elif self._checkpoints.is_due() and self._lets_others_run():
                 await trio.lowlevel.checkpoint()
+                self._begin_batch()
             else:
                 await trio.lowlevel.checkpoint_if_cancelled()
         finally:
@@ -138,12 +172,26 @@ class Inbox:
             batch.append(arrived)
         return batch
 
+    def note_received(self) -> None:
+        """Note that the consumer has received events of a batch."""
+        self._received_at = trio.current_time()
+
     def close(self) -> None:
         """Drop the events that wait, and those that still come: the consumer has left."""
         self._is_closed = True
         self._events.clear()
         self.unread_bytes = 0
         self._wake()
+
+    def _lets_others_run(self) -> bool:
+        """Return whether other tasks are to run at this checkpoint."""
+        now = self._received_at = trio.current_time()
+        self._batch_left -= CHECKPOINTS
+        return self._batch_left <= 0 or now - self._others_ran_at > _LONGEST_BATCH
+
+    def _begin_batch(self) -> None:
+        self._others_ran_at = trio.current_time()
+        self._batch_left = len(self._events) if len(self._events) > _MANY_EVENTS else 0
 
     def _next(self) -> ServerEvent:
         if self._is_closed:

@@ -66,9 +66,7 @@ class _Receiver:
             self.ending = Ending(exc.code, str(exc), "local", cause=exc)
             return False
         self._observe(events)
-        if not self._inbox.put(events, len(frame), self._transport.last_heard):
-            self.ending = Ending(
-                1008, "too many events wait unread: the session was not received from", "local"
-            )
+        if not self._inbox.put(events, frame, self._transport.last_heard):
+            self.ending = Ending(1008, self._inbox.explain_full(), "local")
             return False
         return True

@@ -113,7 +113,7 @@ class Succession:
         cancellation = self._shared.protocol.forget()
         if cancellation is not None and self._taken_over is None:  # else nobody here knows of these calls
             self._shared.observers.notify([cancellation])
-            self._shared.inbox.put([cancellation], 0)
+            self._shared.inbox.put([cancellation])
 
     def begin(self, gap_seconds: float) -> None:
         """Have a connection that has just been opened begin with what is left, and report it to the user."""
@@ -131,7 +131,7 @@ class Succession:
             gap_seconds = max(0.0, time.time() - self._taken_over.taken_at)
         dropped = self._shared.outbox.ledger.take_dropped()
         report = msgspec.structs.replace(report, gap_seconds=gap_seconds, dropped=dropped)
-        self._shared.inbox.put([report, *self._calls_taken_over()], 0)
+        self._shared.inbox.put([report, *self._calls_taken_over()])
         self._count_connection()
 
     def _calls_taken_over(self) -> list[ServerEvent]:

@@ -181,7 +181,7 @@ class Supervisor:
         before = self._machine.state
         after = self._machine.note(trigger, trio.current_time(), useful=self.succession.was_useful)
         if after is State.LEAVING:
-            self._shared.inbox.put([Reconnecting(reason="this connection is left for another")], 0)
+            self._shared.inbox.put([Reconnecting(reason="this connection is left for another")])
         elif before is State.ENDED and after is State.DIALLING:
             self._shared.inbox.reopen()
             self._shared.outbox.reopen()
@@ -212,7 +212,7 @@ class Supervisor:
             self._triggers.put(Trigger.LOST_FOR_GOOD)
             return
         self._shared.outbox.transmission.leave()  # what is sent from now on was never sent on this one
-        self._shared.inbox.put([Reconnecting(reason=ending.reason, code=ending.code)], 0)
+        self._shared.inbox.put([Reconnecting(reason=ending.reason, code=ending.code)])
         self._triggers.put(Trigger.LOST)
 
 

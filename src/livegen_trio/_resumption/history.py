@@ -1,50 +1,81 @@
-"""What was said in a session, in words: enough to begin anew with, where the server has forgotten it. Pure.
+"""The conversation of a session as text: enough to begin a new session with, where the server has forgotten it. Pure.
 
-Speech is known as far as its transcription is; pictures, files and thoughts are not kept.
+Speech is known as far as it is transcribed; pictures, files and thoughts are not kept.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from ..types import ClientContent, Content, Part, RealtimeInput, ServerContent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from ..types import ContextUpdate, ServerEvent, ToolResponse
 
+# Some 25,000 tokens, a fifth of what the models hold.
 REMEMBERED_CHARACTERS: Final = 100_000
-"""Some 25,000 tokens, a fifth of what the models hold."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Saying:
+class _Entry:
     role: str
     text: str
     number: int | None  # of the input that it is, if it is one
 
 
+class _Tail:
+    """The last characters of a text that comes in pieces."""
+
+    def __init__(self, max_characters: int) -> None:
+        self._max_characters = max_characters
+        self._pieces: deque[str] = deque()
+        self._characters = 0
+
+    def add(self, piece: str) -> None:
+        if not piece:
+            return
+        self._pieces.append(piece)
+        self._characters += len(piece)
+        while self._characters - len(self._pieces[0]) >= self._max_characters:
+            self._characters -= len(self._pieces.popleft())
+
+    def take(self) -> str:
+        """Return the text, and begin another one."""
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        self._characters = 0
+        return text
+
+
 class History:
-    """The words of both sides, in order; the oldest make room for new ones."""
+    """The text of both sides, in order; the oldest makes room for the newest.
+
+    Args:
+        earlier: What was said before the session.
+        max_characters: How much is kept, a turn that hasn't ended not counted, of which as much is kept for each side.
+    """
 
     def __init__(
         self, earlier: Iterable[Content] = (), *, max_characters: int = REMEMBERED_CHARACTERS
     ) -> None:
         self._max_characters = max_characters
-        self._sayings: deque[_Saying] = deque()
+        self._entries: deque[_Entry] = deque()
         self._characters = 0
-        self._heard = ""  # of this turn: transcripts of the two sides come in no certain order
-        self._answer = ""
+        # Of the turn under way: the transcriptions of the two sides come in no certain order.
+        self._user_text = _Tail(max_characters)
+        self._model_text = _Tail(max_characters)
         for content in earlier:
             self._add(content.role or "user", content.text, None)
 
     def said(
         self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate, number: int
     ) -> None:
-        """Note the words of an input, by its number in the ledger."""
+        """Note the text of an input, by its number in the ledger."""
         match message:
             case ClientContent(turns=turns):
                 self._end_turn()
@@ -54,48 +85,41 @@ class History:
                 self._end_turn()
                 self._add("user", text, number)
             case _:
-                pass  # has no words of the user's
+                pass  # has no text of the user's
 
     def observe(self, events: Iterable[ServerEvent]) -> None:
-        """Note the words in what the server says."""
+        """Note the text in the server's events."""
         for event in events:
             if isinstance(event, ServerContent):
-                self._observe(event)
+                self._observe_content(event)
 
     def contents(self, *, without: frozenset[int] = frozenset()) -> list[Content]:
-        """The conversation so far, but for the inputs of these numbers, which the server is still to be told."""
+        """Return the conversation so far, but for the inputs of these numbers, which are still to be sent."""
         self._end_turn()
-        contents: list[Content] = []
-        for role, text in self._told(without):
-            if contents and contents[-1].role == role:
-                contents[-1] = Content(role=role, parts=[*(contents[-1].parts or ()), Part(text=text)])
-            else:
-                contents.append(Content(role=role, parts=[Part(text=text)]))
-        return contents
+        entries = (entry for entry in self._entries if entry.number not in without)
+        return [
+            Content(role=role, parts=[Part(text=entry.text) for entry in group])
+            for role, group in groupby(entries, key=lambda entry: entry.role)
+        ]
 
-    def _told(self, without: frozenset[int]) -> Iterator[tuple[str, str]]:
-        for saying in self._sayings:
-            if saying.number not in without:
-                yield saying.role, saying.text
-
-    def _observe(self, content: ServerContent) -> None:
+    def _observe_content(self, content: ServerContent) -> None:
         if content.input_transcription is not None:
-            self._heard += content.input_transcription.text or ""
-        self._answer += content.text
+            self._user_text.add(content.input_transcription.text or "")
+        self._model_text.add(content.text)
         if content.output_transcription is not None:
-            self._answer += content.output_transcription.text or ""
+            self._model_text.add(content.output_transcription.text or "")
         if content.turn_complete:
             self._end_turn()
 
     def _end_turn(self) -> None:
-        self._add("user", self._heard, None)
-        self._add("model", self._answer, None)
-        self._heard = self._answer = ""
+        self._add("user", self._user_text.take(), None)
+        self._add("model", self._model_text.take(), None)
 
     def _add(self, role: str, text: str, number: int | None) -> None:
         if not text.strip():
             return
-        self._sayings.append(_Saying(role, text, number))
+        text = text[-self._max_characters :]
+        self._entries.append(_Entry(role, text, number))
         self._characters += len(text)
         while self._characters > self._max_characters:
-            self._characters -= len(self._sayings.popleft().text)
+            self._characters -= len(self._entries.popleft().text)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ResumeStore(Protocol):
-    """A place that outlives a process; `livegen_trio.stores` has two. Keys are yours: a call's or a user's name, say.
+    """A place that outlives a process; `livegen_trio.stores` has two. You choose the keys: a call's or a user's name.
 
     A store may raise any exception; its caller gets it. Those of `livegen_trio.stores` also have `lease`, by which one
     process at a time holds a conversation.

@@ -13,7 +13,7 @@ WhenFull: TypeAlias = Literal["block", "drop_oldest", "fail"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Buffering:
-    """The bounds of a session's buffers, in bytes of frames: media grow by a third on their way into one.
+    """The bounds of a session's buffers, in bytes. Media grow by a third on their way into a frame.
 
     Control (content, answers of tools, updates of the context) is never dropped: sending it waits for room. Events are
     never dropped either: a session that is not received from for so long ends with an error that says so.
@@ -24,8 +24,9 @@ class Buffering:
         media_bytes: Room for media that wait to be sent; a mebibyte is some twenty seconds of 16 kHz speech.
         media_seconds: How long media may wait; older ones are dropped. Only with "drop_oldest".
         control_bytes: Room for control that waits to be sent.
-        event_bytes: Room for events that wait to be received. Speech comes faster than real time; the default holds
-            over an hour of it.
+        event_bytes: Room for events that wait to be received, by the memory that they take. That is estimated; it may
+            be half as much again, so with the default it stays below 400 MiB, whatever the server sends. Speech comes
+            faster than real time; the default holds half an hour of it in small chunks, and an hour in long ones.
     """
 
     media: WhenFull = "block"

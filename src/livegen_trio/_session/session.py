@@ -178,7 +178,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     async def receive(self) -> ServerEvent:
         """Receive the next event. Cancelling this loses none.
 
-        What has arrived before an end is received first. A consumer may be slow: 256 MiB of frames wait for it before
+        What has arrived before an end is received first. A consumer may be slow: 256 MiB of events wait for it before
         the session is given up.
 
         Raises:

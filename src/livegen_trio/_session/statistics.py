@@ -11,7 +11,7 @@ class SessionStatistics:
 
     Attributes:
         unread_events: Events that have arrived and have not been received.
-        unread_bytes: The size of their frames in bytes.
+        unread_bytes: The memory that they take, roughly; at least the size of their frames.
         unread_seconds: How long the oldest of them has been waiting; 0 if there is none.
         unsent_frames: Frames that were accepted and not yet written whole.
         unsent_bytes: The size of those that wait to be written for the first time, in bytes.

@@ -65,7 +65,7 @@ class RemoteEngine:
     @property
     def operations(self) -> Operations:
         """Its operations, for `call` and `call_sync`."""
-        return self._engine
+        return self._engine.operations
 
     async def call(self, operation: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call *operation* on Trio, and return its result. Cancelling this cancels it, and waits for its end."""
@@ -132,7 +132,7 @@ class RemoteEngine:
             after, self._in_a_row = self._in_a_row, 0
             await self._bridge.call(partial(self._send_media_later, kind, data, mime_type, after=after))
             return
-        frame = self._engine.media_frame(kind, data, mime_type)
+        frame = self._engine.protocol.send_media(kind, data, mime_type)
         if frame is None:
             await anyio.lowlevel.cancel_shielded_checkpoint()  # a source of empty chunks lets others run
             return

@@ -708,7 +708,7 @@ def test_a_line_feed_inside_a_text_is_read() -> None:
     "data",
     [
         b'{"serverContent":{"modelTurn":{"parts":[%b{}]}}}' % (b"{}," * 20_000),
-        b'{"hologram":[%b0]}' % (b"0," * 500_001),
+        b'{"hologram":[%b0]}' % (b"0," * 2_000_001),
         b'{"serverContent":{"modelTurn":{"parts":[%b{}]}}}' % (b'{"x":1},' * 15_000),
         b'{"toolCallCancellation":{"ids":[%b0]}}' % (b"0," * 20_001),
         '{"hologram":[%s0]}' % ("[]," * 20_000),

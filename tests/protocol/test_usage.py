@@ -78,3 +78,14 @@ def test_the_reports_stay_as_they_are() -> None:
     total = add_usage(one, one)
     assert one.prompt_tokens_details[0].token_count == 5
     assert total.prompt_tokens_details[0].token_count == 10
+
+
+def test_a_sum_does_not_grow_with_the_kinds_that_a_server_makes_up() -> None:
+    total = NOTHING
+    for report in range(20):
+        made_up = [ModalityTokenCount(modality=f"M{report}-{number}", token_count=1) for number in range(50)]
+        total = add_usage(total, UsageMetadata(prompt_tokens_details=made_up))
+    counts = total.prompt_tokens_details
+    assert len(counts) == 33
+    assert sum(item.token_count for item in counts) == 1000
+    assert counts[-1].modality is None

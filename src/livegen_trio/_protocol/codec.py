@@ -31,7 +31,7 @@ _LONG: Final = 4096
 # What a server's frame may hold, so that no peer chooses how much memory and time its decoding takes: three bytes of
 # `{},` become 240 of a `Part`. Real frames are some hundred objects, however long their text or sound.
 _MOST_OBJECTS: Final = 20_000
-_MOST_ITEMS: Final = 500_000
+_MOST_ITEMS: Final = 2_000_000
 
 _INVALID_ARGUMENT: Final = "Request contains an invalid argument."
 _INVALID_JSON: Final = "Invalid JSON payload received."

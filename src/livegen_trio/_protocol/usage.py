@@ -1,4 +1,4 @@
-"""Adding up what the server reports of tokens."""
+"""Sums of the server's reports of tokens."""
 
 from __future__ import annotations
 
@@ -27,13 +27,17 @@ _DETAILS: Final = (
     "response_tokens_details",
     "tool_use_prompt_tokens_details",
 )
+# Kinds of tokens that are told apart; there are five. Whatever a server names beyond is added up as of no kind, so that
+# no sum grows with what a peer makes up.
+_MOST_MODALITIES: Final = 32
+
 _OTHERS: Final = ("service_tier", "traffic_type", "unknown_fields")
 
 
 def add_usage(total: UsageMetadata, report: UsageMetadata) -> UsageMetadata:
-    """The sum of two reports, count by count and modality by modality.
+    """Return the sum of two reports, count by count and modality by modality.
 
-    What they say beside numbers is the newer one's, or the older one's where the newer says nothing.
+    Whatever is no number is the newer one's, or the older one's where the newer has none.
     """
     counts = {name: getattr(total, name) + getattr(report, name) for name in _COUNTS}
     details = {name: _add_details(getattr(total, name), getattr(report, name)) for name in _DETAILS}
@@ -46,5 +50,7 @@ def _add_details(
 ) -> list[ModalityTokenCount]:
     counts: dict[str | None, int] = {}
     for item in (*one, *other):
-        counts[item.modality] = counts.get(item.modality, 0) + item.token_count
+        is_known = item.modality in counts or len(counts) < _MOST_MODALITIES
+        modality = item.modality if is_known else None
+        counts[modality] = counts.get(modality, 0) + item.token_count
     return [ModalityTokenCount(modality=modality, token_count=count) for modality, count in counts.items()]

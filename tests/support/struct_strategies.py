@@ -106,3 +106,28 @@ _SCALARS: Final[dict[type[inspect.Type], st.SearchStrategy[object]]] = {
     inspect.BoolType: st.booleans(),
     inspect.BytesType: st.binary(max_size=8),
 }
+
+
+def structs_in(info: inspect.Type, seen: set[type]) -> None:
+    match info:
+        case inspect.StructType() if info.cls not in seen:
+            seen.add(info.cls)
+            for field in info.fields:
+                structs_in(field.type, seen)
+        case inspect.UnionType():
+            for member in info.types:
+                structs_in(member, seen)
+        case inspect.ListType():
+            structs_in(info.item_type, seen)
+        case inspect.DictType():
+            structs_in(info.value_type, seen)
+        case _:
+            pass
+
+
+def reachable(*roots: object) -> set[type]:
+    """Return the struct types among *roots*, and all that their fields may hold."""
+    seen: set[type] = set()
+    for info in inspect.multi_type_info(roots):
+        structs_in(info, seen)
+    return seen

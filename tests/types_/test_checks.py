@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from msgspec import inspect
 
 from livegen_trio import ConfigError, RemoteProtocolError, types as t
 from livegen_trio._protocol.codec import decode_client_message, encode_client_message
 from livegen_trio.types._checks import Checked
+from support.struct_strategies import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -321,30 +321,6 @@ def test_a_checked_setup_encodes_as_it_was_written() -> None:
     assert encode_client_message(setup) == (
         b'{"setup":{"model":"m","generationConfig":{"temperature":1.0,"topK":40.0},"labels":{"a":"b"}}}'
     )
-
-
-def structs_in(info: inspect.Type, seen: set[type]) -> None:
-    match info:
-        case inspect.StructType() if info.cls not in seen:
-            seen.add(info.cls)
-            for field in info.fields:
-                structs_in(field.type, seen)
-        case inspect.UnionType():
-            for member in info.types:
-                structs_in(member, seen)
-        case inspect.ListType():
-            structs_in(info.item_type, seen)
-        case inspect.DictType():
-            structs_in(info.value_type, seen)
-        case _:
-            pass
-
-
-def reachable(*roots: object) -> set[type]:
-    seen: set[type] = set()
-    for info in inspect.multi_type_info(roots):
-        structs_in(info, seen)
-    return seen
 
 
 def test_nothing_that_a_server_sends_is_ever_refused_for_its_value() -> None:

@@ -13,19 +13,21 @@ from hypothesis import given, settings, strategies as st
 
 from livegen_trio import ConfigError, types as t
 from livegen_trio._protocol.codec import decode_server_message
+from livegen_trio._protocol.usage import add_usage
+from livegen_trio.types._base import Received
 from livegen_trio.types._construction import fields_of
-from support.struct_strategies import JSON
+from support.struct_strategies import JSON, reachable
 
 PUCK = t.SpeechConfig(
     voice_config=t.VoiceConfig(prebuilt_voice_config=t.PrebuiltVoiceConfig(voice_name="Puck"))
 )
-# Structs that users write, each of which may go out.
+# Structs of which something may go out.
 WRITTEN: list[type[t.Model]] = [
     struct
     for struct in vars(t).values()
     if isinstance(struct, type)
     and issubclass(struct, t.Model)
-    and not issubclass(struct, t.Event)
+    and not issubclass(struct, Received)
     and struct is not t.Model
 ]
 
@@ -224,6 +226,21 @@ def test_what_a_server_sends_is_not_held_to_it() -> None:
     code = event.model_turn.parts[0].executable_code
     assert code is not None
     assert code.language == "python"
+
+
+def test_all_that_goes_out_is_checked_and_nothing_that_only_servers_send() -> None:
+    sent = reachable(
+        t.Setup, t.ClientContent, t.RealtimeInput, t.ToolResponse, t.ContextUpdate, t.LiveGenerationConfig
+    )
+    assert sent <= {*WRITTEN}
+    assert {*WRITTEN} - sent == {t.PartnerSearch}  # the base of two that are
+
+
+def test_a_kind_of_tokens_that_is_not_known_is_added_up_as_it_came() -> None:
+    count = t.ModalityTokenCount(modality="hologram", token_count=1)
+    assert add_usage(
+        t.UsageMetadata(), t.UsageMetadata(prompt_tokens_details=[count])
+    ).prompt_tokens_details == [count]
 
 
 def test_events_are_constructed_as_they_are_written() -> None:

@@ -45,8 +45,8 @@ class Model(
     _guarded: ClassVar[frozenset[str]] = frozenset()
     """Fields whose values are in no repr and no error."""
 
-    _is_event: ClassVar[bool] = False
-    """Whether it is what a session receives, and constructed by this library."""
+    _is_received: ClassVar[bool] = False
+    """Whether only servers send it, so that its constructor takes all values as they come."""
 
 
 class Guarded(Model):
@@ -68,14 +68,18 @@ class Empty(Model):
     """An empty message, whose presence alone says something."""
 
 
-class Event(Model):
+class Received(Model):
+    """Base of what only servers send, or a session says."""
+
+    _is_received: ClassVar[bool] = True
+
+
+class Event(Received):
     """Base of all that a session receives.
 
     Attributes:
         unknown_fields: What came under names that this version doesn't know, by JSON path, such as
             `serverContent.modelTurn.parts[0].hologram`. Never sent.
     """
-
-    _is_event: ClassVar[bool] = True
 
     unknown_fields: LocalMapping = {}

@@ -53,7 +53,7 @@ class StructType(msgspec.StructMeta):
 
 
 def prepare_fields(struct: type[msgspec.Struct], fields: dict[str, object]) -> dict[str, object]:
-    """Return a constructor's arguments, converted and checked; those of an event only have to be fields of it.
+    """Return a constructor's arguments, converted and checked; of what only servers send they only have to be fields.
 
     Raises:
         ConfigError: A value doesn't fit its field.
@@ -63,7 +63,7 @@ def prepare_fields(struct: type[msgspec.Struct], fields: dict[str, object]) -> d
     for name in fields:
         if name not in known:
             raise TypeError(_no_field(struct, name))
-    if getattr(struct, "_is_event", False):
+    if getattr(struct, "_is_received", False):
         return fields
     return {
         name: known[name].prepared(struct, value)

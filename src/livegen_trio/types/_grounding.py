@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ._base import Model
+from ._base import Received
 from ._duration import Duration
 from ._enums import UrlRetrievalStatus
 
 
-class SearchEntryPoint(Model):
+class SearchEntryPoint(Received):
     """Google Search's suggestions, which the terms of grounding want shown.
 
     Attributes:
@@ -21,7 +21,7 @@ class SearchEntryPoint(Model):
     sdk_blob: bytes = b""
 
 
-class GroundingChunkWeb(Model):
+class GroundingChunkWeb(Received):
     """A page.
 
     Attributes:
@@ -35,7 +35,7 @@ class GroundingChunkWeb(Model):
     domain: str = ""
 
 
-class AuthorAttribution(Model):
+class AuthorAttribution(Received):
     """Who wrote a review."""
 
     display_name: str = ""
@@ -43,7 +43,7 @@ class AuthorAttribution(Model):
     uri: str = ""
 
 
-class ReviewSnippet(Model):
+class ReviewSnippet(Received):
     """A piece of a place's review."""
 
     title: str = ""
@@ -55,7 +55,7 @@ class ReviewSnippet(Model):
     author_attribution: AuthorAttribution | None = None
 
 
-class PlaceAnswerSources(Model):
+class PlaceAnswerSources(Received):
     """What an answer about a place draws on.
 
     Attributes:
@@ -69,7 +69,7 @@ class PlaceAnswerSources(Model):
     flag_content_uri: str = ""
 
 
-class MapsRoute(Model):
+class MapsRoute(Received):
     """A way from one place to another.
 
     Attributes:
@@ -83,7 +83,7 @@ class MapsRoute(Model):
     encoded_polyline: str = ""
 
 
-class GroundingChunkMaps(Model):
+class GroundingChunkMaps(Received):
     """A place or a way on Google Maps.
 
     Attributes:
@@ -103,14 +103,14 @@ class GroundingChunkMaps(Model):
     route: MapsRoute | None = None
 
 
-class RagChunkPageSpan(Model):
+class RagChunkPageSpan(Received):
     """Pages; the first is 1, and both ends are included."""
 
     first_page: int = 0
     last_page: int = 0
 
 
-class RagChunk(Model):
+class RagChunk(Received):
     """A piece of a document in a RAG store. Vertex only."""
 
     text: str = ""
@@ -119,13 +119,13 @@ class RagChunk(Model):
     file_id: str = ""
 
 
-class StringList(Model):
+class StringList(Received):
     """Several strings."""
 
     values: Sequence[str] = []
 
 
-class CustomMetadata(Model):
+class CustomMetadata(Received):
     """What the owner of a document noted about it; one of the values is set."""
 
     key: str = ""
@@ -134,7 +134,7 @@ class CustomMetadata(Model):
     numeric_value: float | None = None
 
 
-class GroundingChunkRetrievedContext(Model):
+class GroundingChunkRetrievedContext(Received):
     """A piece of a document that a retrieval tool found.
 
     Attributes:
@@ -160,7 +160,7 @@ class GroundingChunkRetrievedContext(Model):
     media_id: str = ""
 
 
-class GroundingChunkImage(Model):
+class GroundingChunkImage(Received):
     """A picture that was found.
 
     Attributes:
@@ -176,7 +176,7 @@ class GroundingChunkImage(Model):
     domain: str = ""
 
 
-class GroundingChunk(Model):
+class GroundingChunk(Received):
     """One source; one of the fields is set."""
 
     web: GroundingChunkWeb | None = None
@@ -185,7 +185,7 @@ class GroundingChunk(Model):
     image: GroundingChunkImage | None = None
 
 
-class Segment(Model):
+class Segment(Received):
     """A stretch of the answer.
 
     Attributes:
@@ -201,7 +201,7 @@ class Segment(Model):
     text: str = ""
 
 
-class GroundingSupport(Model):
+class GroundingSupport(Received):
     """Which sources a stretch of the answer rests on.
 
     Attributes:
@@ -217,7 +217,7 @@ class GroundingSupport(Model):
     rendered_parts: Sequence[int] = []
 
 
-class RetrievalMetadata(Model):
+class RetrievalMetadata(Received):
     """Whether a search would help.
 
     Attributes:
@@ -227,14 +227,14 @@ class RetrievalMetadata(Model):
     google_search_dynamic_retrieval_score: float = 0.0
 
 
-class SourceFlaggingUri(Model):
+class SourceFlaggingUri(Received):
     """Where to report a place or a review."""
 
     source_id: str = ""
     flag_content_uri: str = ""
 
 
-class GroundingMetadata(Model):
+class GroundingMetadata(Received):
     """What an answer rests on.
 
     Attributes:
@@ -260,14 +260,14 @@ class GroundingMetadata(Model):
     google_maps_widget_context_token: str = ""
 
 
-class UrlMetadata(Model):
+class UrlMetadata(Received):
     """A page that was fetched, or not."""
 
     retrieved_url: str = ""
     url_retrieval_status: UrlRetrievalStatus | None = None
 
 
-class UrlContextMetadata(Model):
+class UrlContextMetadata(Received):
     """Pages that were fetched."""
 
     url_metadata: Sequence[UrlMetadata] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
-from ._base import Event, Guarded, LocalInt, Model
+from ._base import Event, Guarded, LocalInt, Received
 from ._content import Content, FunctionCall
 from ._duration import Duration
 from ._enums import (
@@ -141,7 +141,7 @@ class SessionResumptionUpdate(Guarded, Event):
     last_consumed_client_message_index: int | None = None
 
 
-class ModalityTokenCount(Model):
+class ModalityTokenCount(Received):
     """Tokens of one kind."""
 
     modality: MediaModality | None = None

@@ -31,6 +31,10 @@ LIKELY_GRACE: Final = 5.0
 # begin within one.
 DUE_GRACE: Final = 10.0
 
+# Seconds to wait, after the end of a turn, for the answers to older questions that no reader waits for. They may have
+# been answered together with others.
+FORGETTING_GRACE: Final = 60.0
+
 # Questions that nobody has answered are remembered up to this number; the oldest are forgotten.
 _MOST_EXPECTED: Final = 64
 
@@ -89,6 +93,8 @@ class _Turn:
     has_cause: bool  # anything is known that may have made the model begin it
     has_content: bool = False
     is_cut: bool = False
+    questions: list[Exchange] = field(default_factory=list[Exchange])  # asked while it was under way
+    cut_by: tuple[Exchange, ...] = ()
     may_answer: bool = False  # something has come since the last question
     # About the calls in it: whether a model that makes them ends its turn, and what has come around our answer to them.
     call_ends_turn: bool | None = None
@@ -146,7 +152,7 @@ class Exchanges:
             return 0.0
         if self._turn is not None or not self._is_connected:
             return None
-        return max((one.grace for one in self._expected if one.grace is not None), default=None)
+        return min((one.grace for one in self._expected if one.grace is not None), default=None)
 
     # What is sent
 
@@ -156,6 +162,7 @@ class Exchanges:
         exchange = Exchange(is_behind=turn is not None or bool(self._expected))
         if turn is not None:
             turn.may_answer = self.is_quiet = False
+            turn.questions.append(exchange)
         self._expected.append(exchange)
         if len(self._expected) > _MOST_EXPECTED:
             self._expected.popleft()
@@ -180,6 +187,7 @@ class Exchanges:
         for exchange in exchanges.values():
             if self._is_over(exchange):
                 self._settled.append(exchange)
+                self._doubt_behind()
             else:
                 exchange.limit_repetition()
         self.notify_change()
@@ -216,9 +224,12 @@ class Exchanges:
             ends_turn: Whether a model that makes them ends its turn, and replies to the answers in another one. None
                 is not known.
         """
-        if self._turn is not None and not self._turn.has_cause and self._expected:
-            self._turn = None  # it was the tail of an earlier one: a tail calls nothing
         turn = self._turn_at(first)
+        if (
+            self._expected and not turn.has_cause
+        ):  # it began as the tail of an earlier one, and a tail calls nothing
+            turn.exchange = self._expected.popleft()
+            turn.exchange.has_begun = turn.has_cause = True
         exchange = turn.exchange
         exchange.awaits_reply = False  # this is the reply, if one was due
         exchange.tool_calls.append(event)
@@ -241,6 +252,7 @@ class Exchanges:
             exchange.limit_repetition()
             if self._is_over(exchange):
                 exchange.ends_with = event
+                self._doubt_behind()
         self.notify_change()
 
     # When the connection changes
@@ -249,9 +261,12 @@ class Exchanges:
         """Note that the connection is gone, and with it the turn under way."""
         if not self._is_connected:
             return  # another dial has failed
-        if self._turn is not None:
-            self._turn.exchange.was_cut = True
-            self._expected.appendleft(self._turn.exchange)
+        turn = self._turn
+        if turn is not None and turn.is_cut and not turn.exchange.pending_calls:
+            self._settled.append(turn.exchange)  # it was interrupted before, and is not spoken again
+        elif turn is not None:
+            turn.exchange.was_cut = True
+            self._expected.appendleft(turn.exchange)
         self._turn = None
         self.in_turn = self.is_quiet = self._is_connected = False
         self.may_speak = True  # it may speak again what it has said
@@ -282,11 +297,12 @@ class Exchanges:
         self.notify_change()
 
     def expire(self) -> ExchangeEnded | None:
-        """End the exchanges of which no more is expected, since `grace` is over; return the event for their readers."""
+        """End the exchanges whose `grace` is over; return the event for their reader, if they have one."""
+        grace = self.grace
         over, self._settled = self._settled, []
         if not over:
-            over = [one for one in self._expected if one.grace is not None]
-            self._expected = deque(one for one in self._expected if one.grace is None)
+            over = [one for one in self._expected if one.grace == grace]
+            self._expected = deque(one for one in self._expected if one.grace != grace)
         event = ExchangeEnded(cut=any(one.is_uncertain and one.grace is not None for one in over))
         for exchange in over:
             exchange.ends_with = event
@@ -305,12 +321,19 @@ class Exchanges:
         has_cause = bool(self._expected) or self.may_speak
         exchange = self._expected.popleft() if self._expected else Exchange()
         exchange.is_doubtful |= exchange.grace is not None or not has_cause
+        self._mark_turn(exchange, first)
         for one in (exchange, *self._expected):
             one.grace = None
-        self._mark_turn(exchange, first)
         exchange.has_begun = True
-        exchange.was_cut = exchange.awaits_reply = exchange.is_uncertain = False
         self._turn = _Turn(exchange, has_cause)
+        if (
+            exchange.was_cut and exchange.awaits_reply
+        ):  # the turn of the call is spoken again, or this is the reply
+            self._turn.has_tail = True
+            self._turn.reply_grace = DUE_GRACE
+        else:
+            exchange.awaits_reply = False
+        exchange.was_cut = exchange.is_uncertain = False
         self.in_turn = True
         self.may_speak = self._is_cut = False
         self.notify_change()
@@ -322,7 +345,12 @@ class Exchanges:
         if asked is None:
             return
         if asked.is_behind and not asked.has_begun:
-            goes_on = exchange is not asked and exchange.has_begun and asked.may_have_begun
+            goes_on = (
+                exchange is not asked
+                and exchange.has_begun
+                and exchange.grace is None
+                and asked.may_have_begun
+            )
             self._mark_asked(first, Mark.RESUME if goes_on else Mark.BEGIN)
             asked.may_have_begun = True
         elif asked is not exchange:
@@ -360,6 +388,7 @@ class Exchanges:
     def _interrupt(self) -> None:
         if self._turn is not None:
             self._turn.is_cut = True
+            self._turn.cut_by = tuple(self._turn.questions)
             self._turn.reply_grace = None
             self._turn.exchange.awaits_reply = False
             return
@@ -381,9 +410,12 @@ class Exchanges:
         else:
             turn.exchange.grace = None if turn.exchange.pending_calls else turn.reply_grace
             self._end_turn_of(turn.exchange, event, goes_on=goes_on)
-            if turn.may_answer and (turn.exchange.is_doubtful or not turn.is_cut):
-                self._doubt_questions(turn.exchange)
+            if turn.may_answer:
+                self._doubt_questions(turn)
         self._is_cut = False
+        for exchange in self._expected:
+            if exchange.grace is None and not exchange.is_asked:
+                exchange.grace = FORGETTING_GRACE
         self.notify_change()
 
     def _end_empty_turn(self, event: ServerContent, first: ServerEvent, *, goes_on: bool) -> None:
@@ -403,12 +435,20 @@ class Exchanges:
         elif not exchange.pending_calls:
             exchange.ends_with = event
 
-    def _doubt_questions(self, ended: Exchange) -> None:
+    def _doubt_questions(self, turn: _Turn) -> None:
         """Take the turn that has just ended for the answer to all questions, unless another one follows in time."""
+        ended = turn.exchange
         if ended.ends_with is None and ended.grace is None:
             return  # this exchange goes on
         for exchange in self._expected:
-            if not exchange.has_begun:
+            if exchange.has_begun or (exchange in turn.cut_by and not ended.is_doubtful):
+                continue
+            exchange.grace = DUE_GRACE if turn.is_cut else LIKELY_GRACE
+
+    def _doubt_behind(self) -> None:
+        """Take what an exchange that is over has answered for the answer to newer questions, unless another follows."""
+        for exchange in self._expected:
+            if exchange.is_behind and not exchange.has_begun:
                 exchange.grace = LIKELY_GRACE
 
     # Calls
@@ -424,7 +464,8 @@ class Exchanges:
             return
         if exchange not in self._expected:
             self._expected.append(exchange)
-        exchange.grace = None
+        # Where its turns may have been those of another one, the reply may have come as well.
+        exchange.grace = DUE_GRACE if exchange.is_doubtful or exchange.is_behind else None
 
     def _release(self, call_id: str) -> None:
         exchange = self._by_call.pop(call_id, None)

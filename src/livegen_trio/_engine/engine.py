@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..types import Content, FunctionCall, ServerEvent, Setup
     from .inbox import Inbox
     from .options import SessionOptions
-    from .outbox import Outbox
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +39,6 @@ class Engine:
     Attributes:
         protocol: What may be sent, and what the events have added up to.
         inbox: Events that wait for their consumer.
-        outbox: Frames that wait for the sender.
         operations: What the session's user calls.
         send_media: As in `SessionOperations`. It is called fifty times a second, so there is nothing in between.
         resume_state: As `ResumeStates.make`.
@@ -56,7 +54,6 @@ class Engine:
         )
         self.protocol: LiveProtocol = shared.protocol
         self.inbox: Inbox = shared.inbox
-        self.outbox: Outbox = shared.outbox
         self.operations: SessionOperations = SessionOperations(
             shared, self._supervisor, options.tools, states, self.close
         )
@@ -131,7 +128,7 @@ class Engine:
         self._tools.cancel()
         self._exchange_timer.stop()
         self.inbox.close()
-        self.outbox.close()
+        self._shared.outbox.close()
         self._supervisor.close()
         self._states.note_change()
         finished = self._supervisor.tasks.finished
@@ -144,19 +141,19 @@ class Engine:
 
     def raise_unseen_ending(self) -> None:
         """Raise how the session broke, or what was not sent, unless a call has raised it before."""
-        if self.inbox.ending_was_seen or self.outbox.ending_was_seen:
+        if self.inbox.ending_was_seen or self._shared.outbox.ending_was_seen:
             return
-        ending, unsent = self.inbox.ending, self.outbox.ledger.backlog.count
+        ending, unsent = self.inbox.ending, self._shared.outbox.ledger.backlog.count
         if unsent:
             raise _undelivered(unsent, ending).error()
         if ending is not None and ending.phase == "open" and not ending.is_clean:
             raise ending.error()
 
     def _end(self, ending: Ending) -> None:
-        if self.outbox.is_closed:
+        if self._shared.outbox.is_closed:
             ending = replace(ending, phase="closing")
         self.inbox.end(ending)
-        self.outbox.end(ending)
+        self._shared.outbox.end(ending)
         self._tool_runner.cancel_calls()
         self._states.note_change()
 

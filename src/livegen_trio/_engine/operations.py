@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .._inputs import ToolInput
     from .._protocol.codec import MediaKind
     from ..types import Content, FunctionResponse, SessionResumptionConfig
+    from .outbox import Outbox
     from .resume_states import ResumeStates
     from .session_tools import SessionTools
     from .shared import Shared
@@ -35,6 +36,9 @@ class SessionOperations:
         tools: The tools of the session.
         states: Follows the answers to tool calls.
         close: Closes the session.
+
+    Attributes:
+        outbox: Frames that wait for the sender.
     """
 
     def __init__(
@@ -47,22 +51,22 @@ class SessionOperations:
     ) -> None:
         self._shared = shared
         self._protocol = shared.protocol
-        self._outbox = shared.outbox
         self._supervisor = supervisor
         self._tools = tools
         self._states = states
         self._close = close
+        self.outbox: Outbox = shared.outbox
 
     # Messages
 
     async def say(self, content: Content, *, turn_complete: bool) -> None:
         """Send content, in the way that suits the model at the time when there is room for it."""
-        await self._outbox.wait_for_room(Kind.CONTROL)
+        await self.outbox.wait_for_room(Kind.CONTROL)
         self.put(self._protocol.outgoing.content_message(content, turn_complete=turn_complete))
 
     async def ask(self, content: Content) -> Asked:
         """Send content that is to be answered; return its exchange, and the number of events that came before it."""
-        await self._outbox.wait_for_room(Kind.CONTROL)
+        await self.outbox.wait_for_room(Kind.CONTROL)
         inbox = self._shared.inbox
         if inbox.is_receiving:  # with no checkpoint from here to the caller's first `receive`
             raise trio.BusyResourceError("another task receives from this session, and would get the answer")
@@ -71,19 +75,19 @@ class SessionOperations:
 
     async def send(self, message: RealtimeInput | ContextUpdate) -> None:
         """Send a message."""
-        await self._outbox.wait_for_room(_kind(message))
+        await self.outbox.wait_for_room(_kind(message))
         self.put(message)
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Send a chunk of media."""
-        await self._outbox.wait_for_room(Kind.MEDIA)
+        await self.outbox.wait_for_room(Kind.MEDIA)
         frame = self._protocol.send_media(kind, data, mime_type)
         if frame is not None:
-            self._outbox.put(frame, Kind.MEDIA)
+            self.outbox.put(frame, Kind.MEDIA)
 
     async def answer(self, responses: Sequence[FunctionResponse]) -> None:
         """Answer tool calls, but for those that the server has cancelled."""
-        await self._outbox.wait_for_room(Kind.CONTROL)
+        await self.outbox.wait_for_room(Kind.CONTROL)
         wanted = self._protocol.unanswered(responses)
         if wanted or not responses:
             self.put(ToolResponse(function_responses=wanted))
@@ -109,9 +113,9 @@ class SessionOperations:
         else:
             # A history is not answered, though its end is marked as a question's.
             kind = Kind.CONTROL if self._protocol.outgoing.history_is_open else _kind(message)
-            self._outbox.put(self._protocol.send(message), kind)
+            self.outbox.put(self._protocol.send(message), kind)
         if shared.history is not None:
-            shared.history.said(message, self._outbox.ledger.accepted)
+            shared.history.said(message, self.outbox.ledger.accepted)
         if isinstance(message, ContextUpdate):
             shared.setup.update(message)
         self._supervisor.hand_over.look_again()
@@ -120,7 +124,7 @@ class SessionOperations:
 
     async def resume(self, asked: SessionResumptionConfig | None) -> None:
         """Continue with another connection; raises as `Supervisor.resume`."""
-        if self._outbox.is_closed:
+        if self.outbox.is_closed:
             raise trio.ClosedResourceError("this session has been closed")
         await self._supervisor.resume(asked)
 

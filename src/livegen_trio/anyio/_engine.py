@@ -125,10 +125,12 @@ class RemoteEngine:
         """Send a chunk of media, whole or not at all. Waits for Trio only if there is no room."""
         self._bridge.host.check_runs_here()
         await anyio.lowlevel.checkpoint_if_cancelled()
-        self._engine.outbox.check_open()
+        self._engine.operations.outbox.check_open()
         on_the_way = self._media_posted - self._media_put
         self._in_a_row = self._in_a_row + 1 if on_the_way else 0
-        if on_the_way >= _MAX_POSTED or not self._engine.outbox.has_room(Kind.MEDIA, coming=on_the_way):
+        if on_the_way >= _MAX_POSTED or not self._engine.operations.outbox.has_room(
+            Kind.MEDIA, coming=on_the_way
+        ):
             after, self._in_a_row = self._in_a_row, 0
             await self._bridge.call(partial(self._send_media_later, kind, data, mime_type, after=after))
             return
@@ -157,7 +159,7 @@ class RemoteEngine:
 
     def _put_media(self, frame: bytes) -> None:
         self._media_put += len(frame)
-        self._engine.outbox.put(frame, Kind.MEDIA)
+        self._engine.operations.outbox.put(frame, Kind.MEDIA)
 
     async def _send_media_later(self, kind: MediaKind, data: Buffer, mime_type: str, *, after: int) -> None:
         # As if those before had been put one by one: whether there is room then is up to the network.

@@ -211,7 +211,10 @@ async def lines(stream: Any, count: int) -> list[bytes]:
     return heard.split(b"\n")[:count]
 
 
-TESTED_ELSEWHERE = {"browser_relay.py": "anyio_/test_web_servers.py"}
+TESTED_ELSEWHERE = {
+    "browser_relay.py": "anyio_/test_web_servers.py",
+    "fleet.py": "stores/test_fleet.py",
+}
 
 
 def test_every_example_is_tested_here() -> None:

@@ -89,6 +89,7 @@ class ValkeyLeases:
         self._lifetime = lifetime
 
     async def acquire(self, key: str, token: str, ttl: float, *, ask: bool) -> Acquired | HeldBy:
+        """Take the lease if it is free; else ask its holder to hand over, if *ask* says so."""
         state = self._prefix + key
         taken, found = cast(
             "tuple[int, bytes | str | None]",
@@ -103,6 +104,7 @@ class ValkeyLeases:
         return Acquired(None if found is None else ResumeState.from_bytes(_binary(found)))
 
     async def renew(self, key: str, token: str, ttl: float) -> tuple[Renewal, bool]:
+        """Prolong the lease, and return whether its holder is asked to hand over."""
         names = self._names(key, "lease", "last", "wanted")
         outcome, is_wanted = cast(
             "tuple[int, int]",
@@ -111,9 +113,11 @@ class ValkeyLeases:
         return _RENEWALS[outcome], bool(is_wanted)
 
     async def save_held(self, key: str, token: str, state: ResumeState) -> Write:
+        """Keep *state*, if *token* holds the lease."""
         return await self._write(_SAVE, key, [token, state.to_bytes(), self._lifetime])
 
     async def delete_held(self, key: str, token: str) -> Write:
+        """Keep nothing for *key*, if *token* holds the lease."""
         return await self._write(_DELETE, key, [token])
 
     async def _write(self, script: str, key: str, args: list[Argument]) -> Write:
@@ -121,6 +125,7 @@ class ValkeyLeases:
         return _WRITES[cast("int", await self._run_script(script, names, args))]
 
     async def release(self, key: str, token: str) -> None:
+        """Free the lease, if *token* holds it."""
         await self._run_script(_RELEASE, self._names(key, "lease", "wanted"), [token])
 
     def _names(self, key: str, *kinds: str) -> list[str]:

@@ -1,0 +1,197 @@
+"""The example of a fleet: two workers, of which one is drained and one is killed, in the middle of conversations."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from livegen_trio import HandshakeError
+from livegen_trio._single_exception import single_exception
+from livegen_trio.local import LocalServer, text_engines
+from livegen_trio.transports._opening import open_websocket
+from livegen_trio.transports.base import ConnectionClosed, Endpoint, Progress, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PATIENCE = 50
+RECONNECT = 1012
+NAMES = ["Ann", "Ben", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Joe"]
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="SIGTERM is no signal there that a server can handle"
+)
+
+
+class Worker:
+    """One process of the example, which may be started again on its port."""
+
+    def __init__(self, server: str, port: int, environment: dict[str, str]) -> None:
+        uvicorn = ["-m", "uvicorn", "--log-level", "error", "--app-dir", str(EXAMPLES), "--port", str(port)]
+        program = [*uvicorn, "fleet:app"] if server == "uvicorn" else [str(EXAMPLES / "fleet.py"), str(port)]
+        self._command = [sys.executable, *program]
+        self._environment = {**os.environ, **environment}
+        self._port = port
+        self.url: str = f"ws://127.0.0.1:{port}/talk/"
+        self.process: trio.Process
+
+    async def kill(self) -> None:
+        """Kill it, as the system does that runs out of memory."""
+        with trio.CancelScope(shield=True):
+            self.process.kill()
+            await self.process.wait()
+
+    async def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self.process = await trio.lowlevel.open_process(
+            self._command, env=self._environment, stderr=subprocess.DEVNULL
+        )
+        while True:
+            try:
+                stream = await trio.open_tcp_stream("127.0.0.1", self._port)
+            except OSError:
+                assert self.process.poll() is None
+                await trio.sleep(0.05)
+            else:
+                await stream.aclose()
+                return
+
+
+@asynccontextmanager
+async def fleet(server: str, valkey_port: int) -> AsyncGenerator[tuple[Worker, Worker]]:
+    """Two workers, and the Live server that both dial."""
+    async with trio.open_nursery() as nursery:
+        [address] = await nursery.start(partial(LocalServer(text_engines()).serve, 0))
+        environment = {
+            "LIVE_URL": f"ws://{address.host}:{address.port}",
+            "VALKEY_URL": f"redis://127.0.0.1:{valkey_port}",
+        }
+        workers = [Worker(server, await free_port(), environment) for _ in range(2)]
+        try:
+            for worker in workers:
+                await worker.start()
+            yield workers[0], workers[1]
+        finally:
+            for worker in workers:
+                await worker.kill()
+            nursery.cancel_scope.cancel()
+
+
+async def free_port() -> int:
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with listener:
+        port: int = listener.socket.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncGenerator[Transport]:
+    """A client's connection to a worker."""
+    with single_exception():
+        async with trio.open_nursery() as nursery:
+            client = await open_websocket(Endpoint(url), nursery=nursery, progress=Progress())
+            try:
+                yield client
+            finally:
+                with trio.move_on_after(2, shield=True):
+                    await client.aclose()
+            nursery.cancel_scope.cancel()
+
+
+async def ask(client: Transport, line: str) -> str:
+    """Send a line, and return the answer to it."""
+    await client.send(line.encode())
+    answer = ""
+    while True:
+        news = json.loads(await client.receive())
+        answer += str(news.get("text", ""))
+        if news.get("turn_complete"):
+            return answer
+
+
+async def wait_closed(client: Transport) -> int:
+    """Wait for the end of a client's connection, and return its code."""
+    try:
+        while True:
+            await client.receive()
+    except ConnectionClosed as closed:
+        return closed.code
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "hypercorn"])
+async def test_a_drained_worker_hands_over_and_a_killed_ones_conversation_is_taken_up(
+    server: str, valkey_port: int
+) -> None:
+    with trio.fail_after(PATIENCE):
+        async with fleet(server, valkey_port) as (first, second):
+            async with connected(f"{first.url}ann-{server}") as client:
+                assert json.loads(await client.receive()) == {"begun": "anew"}
+                assert "Ann" in await ask(client, "My name is Ann.")
+                first.process.send_signal(signal.SIGTERM)
+                assert await wait_closed(client) == RECONNECT
+            async with connected(f"{second.url}ann-{server}") as client:
+                assert json.loads(await client.receive()) == {"begun": "again"}
+                assert "Ann" in await ask(client, "What is my name?")
+                assert await first.process.wait() in (0, -signal.SIGTERM)
+                await first.start()
+                await second.kill()
+            began = trio.current_time()
+            async with connected(f"{first.url}ann-{server}") as client:
+                assert json.loads(await client.receive()) == {"begun": "again"}
+                assert trio.current_time() - began < 10  # a lease's ttl of 6 s, and what a dial takes
+                assert "Ann" in await ask(client, "What is my name?")
+
+
+async def test_a_conversation_is_in_one_worker_at_a_time(valkey_port: int) -> None:
+    with trio.fail_after(PATIENCE):
+        async with fleet("uvicorn", valkey_port) as (first, second):
+            async with connected(f"{first.url}bob") as client:
+                assert "Bob" in await ask(client, "My name is Bob.")
+                async with connected(f"{second.url}bob") as other:  # asks the first to hand over
+                    assert await wait_closed(client) == RECONNECT
+                    assert "Bob" in await ask(other, "What is my name?")
+
+
+async def test_many_conversations_go_on_when_a_worker_is_drained_in_the_middle_of_them(
+    valkey_port: int,
+) -> None:
+    async def converse(name: str, workers: tuple[Worker, Worker]) -> None:
+        key, said = f"many-{name}", False
+        for turn in range(6):
+            worker = workers[turn % 2]  # as a load balancer would, once the first one refuses
+            try:
+                async with connected(worker.url + key) as client:
+                    if not said:
+                        assert name in await ask(client, f"My name is {name}.")
+                        said = True
+                    for _ in range(20):
+                        assert name in await ask(client, "What is my name?")
+                        answers.append(name)
+                        await trio.sleep(0.1)
+                    return
+            except (ConnectionClosed, HandshakeError):
+                continue  # by the next worker
+        raise AssertionError("no worker takes the conversation")
+
+    answers: list[str] = []
+    with trio.fail_after(PATIENCE):
+        async with fleet("uvicorn", valkey_port) as workers, trio.open_nursery() as nursery:
+            for name in NAMES:
+                nursery.start_soon(converse, name, workers)
+            while len(answers) < 2 * len(NAMES):  # noqa: ASYNC110 - clients in other tasks
+                await trio.sleep(0.01)
+            workers[0].process.send_signal(signal.SIGTERM)
+            assert await workers[0].process.wait() == -signal.SIGTERM
+    assert {answers.count(name) >= 20 for name in NAMES} == {True}

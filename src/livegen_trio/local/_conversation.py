@@ -103,7 +103,7 @@ class Conversation:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._send, sending)
             try:
-                with self._line.ending.scope:
+                with self._line.ending.scope, self._line.share.held():
                     await self._converse()
             finally:
                 with trio.move_on_after(CLOSE_TIMEOUT, shield=True):

@@ -22,26 +22,36 @@ UNFINISHED_BYTES: Final = 128 * 2**20  # of all clients' messages that are not r
 MESSAGE_TIMEOUT: Final = 30.0  # seconds from a message's first byte to its last
 
 _READ_SIZE: Final = 64 * 2**10  # bytes
-_FRAMES_A_ROUND: Final = 64
+_FRAMES_A_ROUND: Final = 16
 _FRAME_SECONDS: Final = 20e-6  # of work that the WebSocket library has with a frame
+_BYTE_SECONDS: Final = 10e-9  # and with a byte
 _OVERHEAD_BURST: Final = 1000  # frames that carry nothing or little
 _OVERHEAD_RATE: Final = 200.0  # such frames a second
 _DISCARDING_PAUSE: Final = 0.02  # seconds
 
 _POLICY_VIOLATION: Final = 1008
+_TOO_BIG: Final = 1009
 _TRY_AGAIN_LATER: Final = 1013
+_NO_ROOM: Final = "The server has too many unfinished messages; try again later."
 
 
 class MemoryBudget:
-    """Bytes that all clients together may have the server keep."""
+    """Bytes that all clients together may have the server keep. If they are used up, the greediest one has to go."""
 
     def __init__(self, size: int = UNFINISHED_BYTES) -> None:
         self._left = size
+        self._kept: dict[GuardedStream, int] = {}
 
-    def take(self, size: int) -> bool:
-        """Count more bytes; False if that is too much. A negative *size* gives them back."""
+    def keep(self, stream: GuardedStream, size: int) -> None:
+        """Count *size* more bytes for a client."""
         self._left -= size
-        return self._left >= 0
+        self._kept[stream] = self._kept.get(stream, 0) + size
+        if self._left < 0:
+            max(self._kept, key=self._kept.__getitem__).end(_TRY_AGAIN_LATER, _NO_ROOM)
+
+    def release(self, stream: GuardedStream) -> None:
+        """Give back all of a client's bytes."""
+        self._left += self._kept.pop(stream, 0)
 
 
 class GuardedStream(trio.abc.Stream):
@@ -60,7 +70,6 @@ class GuardedStream(trio.abc.Stream):
         self._budget = budget
         self._head, self._held = request.head, request.rest
         self._scanner = FrameScanner()
-        self._kept = 0
         self._message_ends_by: float | None = None
         self._overhead = _Bucket(_OVERHEAD_BURST, _OVERHEAD_RATE)
         self._breach: tuple[int, str] | None = None
@@ -80,18 +89,17 @@ class GuardedStream(trio.abc.Stream):
             head, self._head = self._head, b""
             return head
         self._release()
-        if self._breach is None:
+        await self._share.wait_turn()
+        if self._breach is None and not self._held:
             with trio.CancelScope(deadline=self._deadline()) as scope:
-                await self._share.wait_turn()
-                if not self._held:
-                    self._held = bytes(await self._stream.receive_some(max_bytes or _READ_SIZE))
+                self._held = bytes(await self._stream.receive_some(max_bytes or _READ_SIZE))
             if scope.cancelled_caught:
-                self._break(_POLICY_VIOLATION, "A message took too long to arrive.")
+                self.end(_POLICY_VIOLATION, "A message took too long to arrive.")
         data = self._next_frames() if self._breach is None else b""
-        if self._breach is None:
-            return data
-        await self._discard()
-        return b""
+        if self._breach is not None:
+            await self._discard()
+            return b""
+        return data
 
     async def send_all(self, data: Buffer) -> None:
         await self._stream.send_all(memoryview(data))
@@ -100,45 +108,40 @@ class GuardedStream(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        self._budget.take(-self._kept)
-        self._kept = 0
+        self._budget.release(self)
         await self._stream.aclose()
+
+    def end(self, code: int, reason: str) -> None:
+        """End the connection with a close code, and drop what still comes of it."""
+        if self._breach is None:
+            self._breach = code, reason
+            self._budget.release(self)
+            if self._on_breach is not None:
+                self._on_breach(code, reason)
 
     def _next_frames(self) -> bytes:
         scanner, before = self._scanner, (self._scanner.frames, self._scanner.overhead)
         size = scanner.scan(self._held, _FRAMES_A_ROUND)
         data, self._held = self._held[:size], self._held[size:]
-        self._share.charge((scanner.frames - before[0]) * _FRAME_SECONDS)
+        self._share.charge((scanner.frames - before[0]) * _FRAME_SECONDS + size * _BYTE_SECONDS)
         if not self._overhead.take(scanner.overhead - before[1]):
-            self._break(_POLICY_VIOLATION, "Too many frames that carry little or nothing.")
-        self._keep(len(data))
+            self.end(_POLICY_VIOLATION, "Too many frames that carry little or nothing.")
+        elif scanner.unfinished > self.largest_message:
+            self.end(_TOO_BIG, f"The message is larger than {self.largest_message} bytes.")
+        else:
+            self._budget.keep(self, size)  # until their message is whole and has been taken
         return data
-
-    def _keep(self, size: int) -> None:
-        """Count bytes that the library keeps until their message is whole and has been taken."""
-        self._kept += size
-        if not self._budget.take(size):
-            self._break(_TRY_AGAIN_LATER, "The server has too many unfinished messages; try again later.")
-        elif self._scanner.unfinished > self.largest_message:
-            self._break(1009, f"The message is larger than {self.largest_message} bytes.")
 
     def _release(self) -> None:
         """The library wants more: what is whole of what it has had was taken."""
         if self._scanner.is_between_messages:
-            self._budget.take(-self._kept)
-            self._kept = 0
+            self._budget.release(self)
             self._message_ends_by = None
         elif self._message_ends_by is None:
             self._message_ends_by = trio.current_time() + MESSAGE_TIMEOUT
 
     def _deadline(self) -> float:
         return float("inf") if self._message_ends_by is None else self._message_ends_by
-
-    def _break(self, code: int, reason: str) -> None:
-        if self._breach is None:
-            self._breach = code, reason
-            if self._on_breach is not None:
-                self._on_breach(code, reason)
 
     async def _discard(self) -> None:
         """Drop what comes, so that our Close gets through, until the client hangs up or the stream is closed."""

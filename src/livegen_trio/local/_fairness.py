@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 _BURST: Final = 0.005  # seconds of work that a client may cause at once
-_TOGETHER: Final = 0.5  # seconds of work a second that all clients may cause, each an equal part, without waiting
+_TOGETHER: Final = (
+    0.5  # seconds of work a second that all clients may cause, each an equal part, without waiting
+)
 _DEEPEST_DEBT: Final = 2.0  # seconds of work: after a flood, a client is served like others some time later
 _PAUSE: Final = 3.0  # seconds that the queue rests for a second of work, while there are other clients
 _LONGEST_PAUSE: Final = 0.5

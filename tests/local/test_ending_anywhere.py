@@ -17,7 +17,7 @@ from livegen_trio.transports.base import Endpoint
 from support.live_client import Client, audio, said, setup, sound, speech_engines, text_engines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 GEMINI = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
@@ -52,7 +52,7 @@ async def converse_over(stream: trio.abc.Stream) -> None:
         pass  # it was in the middle of something
 
 
-async def serve_until_cancelled(steps: int, talk: Callable[[trio.abc.Stream], object]) -> bool:
+async def serve_until_cancelled(steps: int, talk: Callable[[trio.abc.Stream], Awaitable[None]]) -> bool:
     """Serve one client, and cancel the server before a number of steps. Returns whether it came to that."""
     server = LocalServer(text_engines(lambda _: Say("Hi")))
     scope = trio.CancelScope()

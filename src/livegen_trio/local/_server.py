@@ -19,7 +19,7 @@ from ._admission import MAX_CONNECTIONS, Admission, Door, RefusedError, Voices
 from ._auth_tokens import TokenStore, is_for_tokens, token_name
 from ._conversation import Client, Conversation, Service
 from ._dialect import Dialect, find_dialect
-from ._fairness import WorkQueue, WorkShare
+from ._fairness import Unlimited, WorkQueue, WorkShare
 from ._guarded_stream import GuardedStream, MemoryBudget
 from ._loading import load_engines
 from ._native import run_native
@@ -113,7 +113,7 @@ class LocalServer:
             dialect: The endpoint of the service to be; the Gemini API's by default.
         """
         _check_is_on_trio()
-        client = Client(dialect or Dialect(), WorkShare(self._queue), token=None, settle=_nobody_waits)
+        client = Client(dialect or Dialect(), Unlimited(self._queue), token=None, settle=_nobody_waits)
         await Conversation(self._service, transport, client).run()
 
     async def serve(
@@ -174,6 +174,7 @@ class LocalServer:
         await self._contain(_encrypted(stream, ssl_context), has_name=True)
 
     async def _serve(self, stream: trio.abc.Stream, visit: Visit, readers: trio.Nursery) -> None:
+        conversation = None
         try:
             with trio.move_on_after(_UPGRADE_TIMEOUT) as upgrading:
                 conversation = await self._upgrade(stream, visit, readers)

@@ -39,7 +39,7 @@ def _json_size(value: object) -> int:
 
 
 def _as_json(value: object) -> object:
-    return bytes(value).hex() if isinstance(value, memoryview | bytearray) else repr(value)
+    return value.hex() if isinstance(value, bytearray) else repr(value)
 
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=_as_json)

@@ -51,7 +51,7 @@ class Fault:
     def __post_init__(self) -> None:
         _check_name("kind", self.kind, get_args(FaultKind))
         _check_name("direction", self.direction, get_args(Direction))
-        if not isinstance(self.at, int) or self.at < 0:
+        if self.at != int(self.at) or self.at < 0:
             raise ConfigError(f"a fault can't happen after {self.at!r} bytes; give a whole number from 0 on")
         if not self.garbage:
             raise ConfigError("there is no garbage to insert; give some bytes, or leave it out")

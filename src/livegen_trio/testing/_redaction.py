@@ -106,12 +106,13 @@ def _checked(secrets: Sequence[str]) -> tuple[str, ...]:
     """The secrets, longest first: one may contain another."""
     if isinstance(secrets, str | bytes):
         raise ConfigError("secrets is a single string; give a list of them")
-    for secret in secrets:
-        if not isinstance(secret, str) or not secret:
-            raise ConfigError(
-                "a secret is empty or no string; an unset variable, perhaps: give strings, or leave it out"
-            )
-    return tuple(sorted(secrets, key=len, reverse=True))
+    given: list[object] = list(secrets)
+    checked = [secret for secret in given if isinstance(secret, str) and secret]
+    if len(checked) < len(given):
+        raise ConfigError(
+            "a secret is empty or no string; an unset variable, perhaps: give strings, or leave it out"
+        )
+    return tuple(sorted(checked, key=len, reverse=True))
 
 
 def _is_json(text: str) -> bool:

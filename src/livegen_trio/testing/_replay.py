@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from .._errors import ConfigError
 from ._script import CLOSE_CODES, Close, Emit, Expect, HangUp, Step
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from ._recording import RecordedEnding, RecordedFrame, Recording
 
+_OBJECTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNEXPECTED: Final = "realtimeInput"
 
 
@@ -64,9 +66,8 @@ def _ending(ending: RecordedEnding | None) -> list[Step]:
 def _kinds(frame: RecordedFrame) -> Sequence[str]:
     """The names of the fields of a client's message."""
     try:
-        message: object = json.loads(frame.text)
-    except (ValueError, RecursionError):
-        message = None
-    if not isinstance(message, dict):
-        raise ConfigError(f"a frame of the client's on connection {frame.connection} is no JSON object")
-    return [str(name) for name in message]
+        return list(_OBJECTS.decode(frame.text))
+    except (msgspec.MsgspecError, RecursionError):
+        raise ConfigError(
+            f"a frame of the client's on connection {frame.connection} is no JSON object"
+        ) from None

@@ -232,19 +232,15 @@ class Stall:
         server.stall()
 
 
-def _check_emitted(message: object) -> None:
-    if isinstance(message, bytes):
-        return
+def _check_emitted(message: Mapping[str, object] | bytes) -> None:
     try:
-        if isinstance(message, Mapping):
-            json.dumps(message)
+        if isinstance(message, bytes):
             return
-        reason = "it is neither an object nor bytes"
+        json.dumps(dict(message))
     except (TypeError, ValueError, RecursionError) as exc:
-        reason = str(exc)
-    raise ConfigError(
-        f"{describe(message)} can't be sent ({reason}); give JSON objects, or bytes to send as they are"
-    )
+        raise ConfigError(
+            f"{message!r} can't be sent ({exc}); give JSON objects, or bytes to send as they are"
+        ) from exc
 
 
 def _decode(frame: bytes | str) -> Mapping[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 
@@ -33,7 +33,7 @@ from ._script import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from ..transports.base import Progress, Transport
     from ._matching import Pattern
@@ -245,11 +245,14 @@ class ScriptedServer:
         """Raise the exception of the block's own, or else the first of the script's; return if *error* is that."""
         group = error.__cause__ if isinstance(error, InternalError) else error
         if isinstance(group, BaseExceptionGroup):
-            theirs = group.split(lambda one: self._is_ours(one))[1]  # noqa: PLW0108 - 3.11 takes no bound method
-            if theirs is group:
+            leaves = list(_leaves(cast("BaseExceptionGroup[BaseException]", group)))
+            theirs = [leaf for leaf in leaves if not self._is_ours(leaf)]
+            if len(theirs) == len(leaves):
                 return
-            if theirs is not None:
-                raise _without_group(theirs) from None
+            if len(theirs) > 1:
+                raise BaseExceptionGroup("several tasks of the test failed", theirs) from None
+            for leaf in theirs:
+                raise leaf from None
         elif not self._failures or not isinstance(error, LiveError):
             return
         self.check()
@@ -322,12 +325,12 @@ class ScriptedBackend(Backend):
         return ours
 
 
-def _without_group(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The only exception of a group, or the group."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            yield error
 
 
 def _check_is_on_trio() -> None:

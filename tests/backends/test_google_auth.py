@@ -25,6 +25,7 @@ from support.authority import server_context
 from support.google_servers import (
     CLIENT_SECRET,
     EMAIL,
+    HOUR,
     REFRESH_TOKEN,
     TOKEN,
     answer,
@@ -453,6 +454,16 @@ async def test_a_captive_portal_is_guessed_at_and_may_pass() -> None:
     assert isinstance(error, HandshakeError)
     assert error.retryable
     assert "a captive portal may have answered" in str(error)
+
+
+async def test_an_answer_is_read_up_to_a_limit() -> None:
+    async with google_server(answer("x" * (2**20 + 1))) as server:
+        for credentials in (service_account_at(server), user_at(server)):
+            error = await error_of(credentials)
+            assert "the answer is larger than 1048576 bytes" in str(error)
+    padded = answer({"access_token": TOKEN, "expires_in": HOUR, "padding": "x" * 1_000_000})
+    async with google_server(padded) as server:
+        assert await authorization(user_at(server)).headers() == BEARER
 
 
 async def test_an_answer_without_a_token_is_followed_by_another_request() -> None:

@@ -1,1 +1,1 @@
-"""Where and how to dial, one backend a module: a program imports only its own."""
+"""Backends: which service to dial, and how. One a module, so that a program imports only its own."""

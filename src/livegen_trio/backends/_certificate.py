@@ -1,4 +1,4 @@
-"""The certificate that a client shows to the server (mutual TLS)."""
+"""Client certificates, for mutual TLS."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class ClientCertificate:
     """A certificate and its private key, in PEM files.
 
     Args:
-        certfile: The certificate, with those that lead up to its authority.
+        certfile: The certificate, with the chain up to its authority.
         keyfile: The private key, unless `certfile` has it, too.
-        password: Of the private key.
+        password: The password of the private key.
     """
 
     certfile: str | os.PathLike[str]
@@ -30,7 +30,8 @@ class ClientCertificate:
         """A context with the system's authorities and this certificate.
 
         Raises:
-            ConfigError: It can't be read, the key is of another certificate, or its password is wrong or missing.
+            ConfigError: A file can't be read, the key belongs to another certificate, or its password is wrong or
+                missing.
         """
         context = ssl.create_default_context()
         try:
@@ -44,8 +45,8 @@ class ClientCertificate:
         return context
 
 
-def _unusable(name: object, words: str) -> ConfigError:
+def _unusable(name: object, reason: str) -> ConfigError:
     return ConfigError(
-        f"the client certificate {name} can't be used: {words}; give a certificate and its "
+        f"the client certificate {name} can't be used: {reason}; give a certificate and its "
         "private key in PEM format, and the key's password if it has one"
     )

@@ -1,4 +1,4 @@
-"""What only the Gemini Developer API takes: Vertex AI doesn't, so it is found before it is sent. Pure."""
+"""Fields that only the Gemini Developer API takes, found before they are sent to Vertex AI."""
 
 from __future__ import annotations
 

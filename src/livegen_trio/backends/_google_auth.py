@@ -30,27 +30,29 @@ INSTALL: Final = 'pip install "livegen-trio[vertex]"'
 
 _AUTHORIZATION: Final = "authorization"
 _CA_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # which requests knows
+# Matches tokens and keys. Names of projects and service accounts have at most 30 characters.
 _OPAQUE: Final = re.compile(r"[\w-]{32,}")
-"""What may be a token or a key. Names of projects and service accounts have at most 30 characters."""
 _LONGEST_REASON: Final = 250  # characters
+# Seconds that a server may be silent. With google-auth's own 120 a lost packet would keep all sessions waiting.
 _TIMEOUT: Final = 20
-"""Seconds that a server may be silent. By google-auth's own 120 a lost packet would keep all sessions waiting."""
 
+_MAX_BODY_SIZE: Final = 2**20  # bytes of an answer
+_PIECE_SIZE: Final = 2**16
 _JSON_BEGINNINGS: Final = ("{", "[")
 _PAGE_BEGINNING: Final = "<"
 _UNREADABLE: Final = "the answer is not one of Google's"
 _SOMETHING_BETWEEN: Final = "a proxy or a captive portal may have answered: check the proxy, or log in there"
 
+# Makes a new error for each task: one that several tasks raised would gather the tracebacks of all of them.
 _MakeError: TypeAlias = "Callable[[], LiveError]"
-"""For one error each: an error that is raised by several tasks would gather the tracebacks of all of them."""
 
 
 class GoogleCredentials(Protocol):
-    """What is used of a `google.auth.credentials.Credentials`, whatever its kind."""
+    """The part of `google.auth.credentials.Credentials` that is used here."""
 
     @property
     def valid(self) -> bool:
-        """Whether there is a token, and it lasts for a while: 3 minutes and 45 seconds."""
+        """True while there is a token that lasts for another 3 minutes and 45 seconds."""
         ...
 
     @property
@@ -65,11 +67,11 @@ class GoogleCredentials(Protocol):
 
 
 class GoogleAuthorization:
-    """The headers that say who we are, with a token that outlasts the handshake.
+    """Headers with an access token that outlasts the handshake.
 
     google-auth renews a token when it has less than 3 minutes and 45 seconds left, and so does this. Renewing blocks
     and can't be interrupted, since it may read files, run programs and ask servers. So it is done in a thread, once
-    for all sessions that wait for it; one that is cancelled doesn't wait, and the token is there for the next.
+    for all sessions that wait for it; one that is cancelled leaves at once, and the next one has the token.
 
     Args:
         credentials: google-auth's; None for the application's default credentials, which are looked up once.
@@ -99,7 +101,7 @@ class GoogleAuthorization:
 
         Raises:
             ConfigError: There are no credentials, they can't be used, or google-auth isn't installed.
-            HandshakeError: No token was to be had, in phase "request".
+            HandshakeError: No token could be got, in phase "request".
         """
         if (headers := self._headers_of_token()) is not None:
             return headers
@@ -126,8 +128,8 @@ class GoogleAuthorization:
     def _renew(self) -> _MakeError | None:
         """Find the credentials and renew their token, if need be. *Blocking*.
 
-        What goes wrong is told by a new error, which has no trace of google-auth's: those carry what servers said,
-        which may be a secret.
+        A failure is returned as a new error, without google-auth's in its chain: those carry the servers' answers,
+        which may be secret.
         """
         try:
             import requests  # noqa: PLC0415 - takes a while, and may be missing
@@ -137,6 +139,7 @@ class GoogleAuthorization:
             return partial(ConfigError, _not_installed(exc))
         try:
             with requests.Session() as session:
+                session.hooks["response"].append(_read_bounded)
                 _use_proxy(session, self._proxy)
                 self._find_and_refresh(partial(Request(session), timeout=_TIMEOUT))
         except InvalidValue:  # the token is none, such as a number; the message repeats it
@@ -160,7 +163,7 @@ class GoogleAuthorization:
 
 
 def project_of(credentials: object) -> str | None:
-    """The project that credentials belong to, where they say so."""
+    """The project of *credentials*, if they name one."""
     project: object = getattr(credentials, "project_id", None)
     return project if isinstance(project, str) else None
 
@@ -177,7 +180,7 @@ def _check(credentials: GoogleCredentials) -> GoogleCredentials:
 
 
 def _with_scope(credentials: GoogleCredentials) -> GoogleCredentials:
-    """Credentials that go without a scope, such as users', stay as they are."""
+    """*credentials* with the scope, if they need one: those of users don't."""
     if not getattr(credentials, "requires_scopes", False):
         return credentials
     with_scopes: Callable[[list[str]], GoogleCredentials] = getattr(credentials, "with_scopes")  # noqa: B009
@@ -185,7 +188,7 @@ def _with_scope(credentials: GoogleCredentials) -> GoogleCredentials:
 
 
 def _default_credentials(request: object, quota_project: str | None) -> GoogleCredentials:
-    # Checkers can't follow the types of its own that it has.
+    # Type checkers can't follow its types.
     find: Callable[..., tuple[GoogleCredentials, object]] = import_module("google.auth").default
     credentials, _project = find(scopes=[SCOPE], request=request, quota_project_id=quota_project)
     return credentials
@@ -198,6 +201,19 @@ def _use_proxy(session: requests.Session, proxy: str | None) -> None:
     session.verify = next(filter(None, map(os.environ.get, _CA_BUNDLES)), True)
     if proxy is not None:
         session.proxies["https"] = proxy
+
+
+def _read_bounded(response: requests.Response, **_options: object) -> None:
+    """Read the body of an answer, before requests does so without a limit."""
+    import requests  # noqa: PLC0415
+
+    body = bytearray()
+    for piece in response.iter_content(_PIECE_SIZE):
+        body += piece
+        if len(body) > _MAX_BODY_SIZE:
+            response.close()
+            raise requests.exceptions.RequestException(f"the answer is larger than {_MAX_BODY_SIZE} bytes")
+    setattr(response, "_content", bytes(body))  # noqa: B010 - where requests keeps what it has read itself
 
 
 def _not_installed(exc: ImportError) -> str:
@@ -236,7 +252,7 @@ def _unreadable_answer() -> _MakeError:
 
 
 def _is_raised_by_google_auth(exc: Exception) -> bool:
-    """Whether an error comes from google-auth, which stumbles over answers that it doesn't expect."""
+    """Return whether an error comes from google-auth, which stumbles over answers that it doesn't expect."""
     modules = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(exc.__traceback__))
     return any(name.startswith("google.") for name in modules)
 
@@ -256,7 +272,7 @@ def _hint(reason: str) -> str | None:
 
 
 def _reason(exc: BaseException) -> str:
-    """google-auth's words and, of what a server answered, its message and no more: an answer may have a token."""
+    """google-auth's message, and the message of the server's answer, but no more of it: an answer may have a token."""
     exc = _innermost(exc)
     message, answer = (*exc.args, "", "")[:2]
     reason = str(message) or type(exc).__name__
@@ -268,12 +284,12 @@ def _reason(exc: BaseException) -> str:
 
 
 def _is_foreign(reason: str) -> bool:
-    """Whether it was not Google that answered: a web page, or what is no answer of an OAuth server."""
+    """Return whether it was not Google that answered, but with a web page, or with something else."""
     return reason.startswith((_UNREADABLE, _PAGE_BEGINNING))
 
 
 def _innermost(exc: BaseException) -> BaseException:
-    """google-auth wraps errors in errors, and gives those as the only word."""
+    """The innermost error: google-auth wraps errors in errors, with those as the only argument."""
     while exc.args and isinstance(exc.args[0], BaseException):
         exc = exc.args[0]
     return exc
@@ -293,7 +309,7 @@ def _message_of_server(answer: object) -> str:
 
 
 def _may_pass(exc: BaseException) -> bool:
-    """Whether a server was out of reach or out of order, rather than of another mind."""
+    """Return whether a server was out of reach or out of order, rather than refusing."""
     import requests  # noqa: PLC0415
     from google.auth.exceptions import TransportError  # noqa: PLC0415
 
@@ -302,7 +318,7 @@ def _may_pass(exc: BaseException) -> bool:
         # ValueError: a URL or a proxy that can be none, in requests
         if isinstance(link, (requests.exceptions.SSLError, ValueError)):
             return False
-        # A second word is an answer that retrying doesn't change, such as 404.
+        # A second argument is an answer that retrying doesn't change, such as 404.
         is_transient = isinstance(link, TransportError) and len(link.args) == 1
         retryable |= is_transient or getattr(link, "retryable", False) is True
     return retryable

@@ -23,8 +23,8 @@ _Init = TypeVar("_Init", bound="Callable[..., None]")
 _VAR_KEYWORD: Final = inspect.Parameter.VAR_KEYWORD
 
 _SCHEMES: Final = {"ws": "ws", "http": "ws", "wss": "wss", "https": "wss"}
+# A query, a fragment, or a user name: places of secrets, so such a URL isn't repeated in an error.
 _MORE_THAN_HOST_AND_PATH: Final = re.compile(r"[?#]|^(?:[^/]*//)?[^/]*@")
-"""A query, a fragment, or a user name: places of secrets, so such a URL isn't repeated in an error."""
 
 
 class RouteOptions(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""One blocking call for all who need its result at the time."""
+"""One blocking call for all tasks that need its result at the time."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ T = TypeVar("T")
 class SharedCall(Generic[T]):
     """A blocking function that runs in a thread, once for all tasks that wait for it meanwhile.
 
-    The thread belongs to none of them: a task may be cancelled at once, and the others, or those who come next, have
+    The thread belongs to none of them: a task may be cancelled at once, and the others, or those that come next, have
     the result all the same. So the thread may outlive every task, and even the run of Trio, but not the process.
     Tasks may also be those of several runs in several threads.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
-        self._lock = threading.Lock()  # held for no longer than it takes to look at the next line
+        self._lock = threading.Lock()  # held for one statement at a time
         self._running: Future[T] | None = None
 
     async def join(self) -> T:
         """Wait for the call that runs, or else for a new one.
 
         Raises:
-            Exception: What the function raised, for everybody who waited.
+            Exception: The function's exception, in every task that waited.
         """
         future = self._running_call()
         await _wait_for(future)
@@ -66,7 +66,7 @@ async def _wait_for(future: Future[T]) -> None:
     token = trio.lowlevel.current_trio_token()
 
     def wake(_: Future[T]) -> None:
-        with suppress(trio.RunFinishedError):  # nobody is left who waits
+        with suppress(trio.RunFinishedError):  # no task is left that waits
             token.run_sync_soon(done.set)
 
     future.add_done_callback(wake)

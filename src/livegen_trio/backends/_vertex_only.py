@@ -1,4 +1,4 @@
-"""What only Vertex AI takes: the Gemini API ends a connection for it, so it is found before it is sent. Pure."""
+"""Fields that only Vertex AI takes, found before they are sent: the Gemini API ends a connection for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ONLY_VERTEX_IN_SETUP: Final = (
     "generation_config.model_config",
     "tool_config.function_calling_config.stream_function_call_arguments",
 )
-"""Paths to its fields."""
+"""Paths of the fields in a setup."""
 
 _IN_SAFETY_SETTING: Final = ("method",)
 _IN_TOOL: Final = (
@@ -30,6 +30,7 @@ _IN_TOOL: Final = (
     "google_maps.grounding_types",
 )
 
+# Of Google Maps, in any spelling but for capitals and underscores. A plain API key is possible on both.
 _WAYS_TO_AUTHENTICATE: Final = frozenset(
     {
         "apikeyconfig",
@@ -40,7 +41,6 @@ _WAYS_TO_AUTHENTICATE: Final = frozenset(
         "oidcconfig",
     }
 )
-"""Of Google Maps, in any spelling but for capitals and underscores. A plain API key is possible on both."""
 
 
 def fields_in_setup(setup: Setup) -> Iterator[str]:

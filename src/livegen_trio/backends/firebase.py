@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ._secrets import OptionalSecret, Secret
 
 Provider: TypeAlias = Literal["googleai", "vertexai"]
-"""Whose API stands behind Firebase: the Gemini Developer API, or Vertex AI (the Agent Platform)."""
+"""The API behind Firebase: the Gemini Developer API, or Vertex AI (the Agent Platform)."""
 
 LOCATION: Final = "us-central1"
-"""Where Live models are served. Firebase's `AgentPlatformBackend` takes "global", where they were not."""
+"""The location where Live models are served. Firebase's `AgentPlatformBackend` takes "global", where they were not."""
 
 _BASE_URL: Final = "wss://firebasevertexai.googleapis.com"
 _SERVICE: Final = "/ws/google.firebase.vertexai.v1beta"
@@ -36,25 +36,26 @@ _MODEL: Final = re.compile(r"(?:[^/?&#%\s]+/)*[^/?&#%\s]+")
 class FirebaseBackend(WebSocketBackend):
     """Firebase AI Logic.
 
-    It is dialled as Firebase's SDKs for phones do it, with the tokens of App Check and of the user's sign-in in
-    headers. Those for browsers can send neither, and are locked out where a project enforces App Check.
+    It is dialled as by Firebase's SDKs for phones, with the tokens of App Check and of the user's sign-in in headers.
+    The SDKs for browsers can send neither, and are locked out where a project enforces App Check.
 
     Args:
-        api_key: Of the Firebase project; or an async function that gives it anew on every dial.
-        project_id: The project.
-        app_id: The app, such as "1:1234567890:web:0123456789abcdef".
+        api_key: The API key of the Firebase project; or an async function that is called for it on every dial.
+        project_id: The project's ID.
+        app_id: The app's ID, such as "1:1234567890:web:0123456789abcdef".
         provider: "googleai" for the Gemini Developer API, or "vertexai".
         location: For "vertexai"; by default "us-central1".
-        app_check_token: What App Check gave, which says that this is the app; rather an async function for it, called
-            on every dial. If that gives None, no token is sent.
-        auth_token: The ID token of whoever has signed in; likewise.
-        data_collection: Whether Firebase's automatic data collection is on: then the app's ID, and version, are sent.
-        app_version: The app's own.
+        app_check_token: A token of App Check, which proves that this is the app; or, better, an async function that is
+            called for one on every dial. If that returns None, no token is sent.
+        auth_token: The ID token of the user who has signed in; likewise.
+        data_collection: Whether Firebase's automatic data collection is on: then the app's ID and version are sent.
+        app_version: The app's version.
         route: How the service is reached: `base_url`, `ssl_context`, `client_certificate`, `proxy`, `headers` and
-            `transport`, as `RouteOptions` describes them.
+            `transport`, as `RouteOptions` describes them. Firebase is not known to have a host for client
+            certificates: give a `base_url` with one.
 
     Raises:
-        ConfigError: An argument is none of its kind, or doesn't go with another.
+        ConfigError: An argument can't be used, or doesn't go with another.
     """
 
     json_schema: bool = False
@@ -157,7 +158,7 @@ def _check_name(argument: str, name: str) -> str:
 
 
 def _telemetry(app: str | None, app_version: str | None) -> dict[str, str]:
-    """The headers by which Firebase knows its clients, in the form that its SDKs have for them."""
+    """The headers by which Firebase identifies its clients, as its SDKs send them."""
     from importlib.metadata import version  # noqa: PLC0415 - brings all of email with it
 
     headers = {

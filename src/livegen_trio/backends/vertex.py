@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROJECT_VARIABLE: Final = "GOOGLE_CLOUD_PROJECT"
 LOCATION_VARIABLE: Final = "GOOGLE_CLOUD_LOCATION"
 LOCATION: Final = "us-central1"
-"""Google's own clients take "global", where Live models have not been served."""
+"""The location by default. Google's own clients take "global", where Live models have not been served."""
 
 _GLOBAL: Final = "global"
 # There it closes with 1008, "Publisher model ... was not found" (google-genai 3.6.1, tests/live_api/conftest.py).
@@ -37,8 +37,8 @@ _METHOD: Final = "LlmBidiService/BidiGenerateContent"
 _QUOTA_PROJECT: Final = "x-goog-user-project"
 
 _LOCATION: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+# Letters in front of a colon are a domain, of old projects. A number is valid, too.
 _PROJECT: Final = re.compile(r"(?:[a-z0-9]+(?:[.-][a-z0-9]+)*:)?[a-z0-9]+(?:-+[a-z0-9]+)*")
-"""Letters in front of a colon are a domain, of the projects of long ago. A number is good, too."""
 _MODEL: Final = re.compile(r"(?:[^/?&#%\s]+/)*[^/?&#%\s]+")
 _NO_PUBLISHERS: Final = frozenset({"publishers", "projects", "locations", "endpoints", "tunedModels"})
 _NO_KEY: Final = "the API key is empty; leave api_key out for Google's credentials"
@@ -54,8 +54,8 @@ class VertexBackend(WebSocketBackend):
     thread. This needs google-auth: `pip install "livegen-trio[vertex]"`.
 
     Args:
-        project: Its name or number; by default the environment's `GOOGLE_CLOUD_PROJECT`, or else that of
-            `credentials`, if they know one. The default credentials' own is not asked for.
+        project: Name or number of the project; by default the environment's `GOOGLE_CLOUD_PROJECT`, or else that of
+            `credentials`, if they name one. The project of the default credentials is not looked up.
         location: A region; "global"; "us" or "eu" for several regions. By default the environment's
             `GOOGLE_CLOUD_LOCATION`, or else "us-central1".
         credentials: Those of google-auth, of any kind; or an access token; or, better, an async function that is called
@@ -63,14 +63,14 @@ class VertexBackend(WebSocketBackend):
         api_key: In place of all that ("express mode"). It belongs to a project, so `project` is left out; the global
             host is dialled unless there is a `location`.
         api_version: "v1beta1", as Google's own clients have it, or "v1".
-        quota_project: To which the use is charged, in place of the one that the credentials name.
+        quota_project: The project that is charged, in place of the one that the credentials name.
         route: How the service is reached: `base_url`, `ssl_context`, `client_certificate`, `proxy`, `headers` and
             `transport`, as `RouteOptions` describes them. Tokens are requested through the same proxy, with the help
             of `requests[socks]` if it is a SOCKS proxy, but not with the `ssl_context`. With an `Authorization` among
             the headers no credentials are looked up.
 
     Raises:
-        ConfigError: An argument is none of its kind, or doesn't go with another.
+        ConfigError: An argument can't be used, or doesn't go with another.
     """
 
     @takes_route_options
@@ -155,7 +155,7 @@ class VertexBackend(WebSocketBackend):
 
         Raises:
             ConfigError: There are no credentials, or they can't be used.
-            HandshakeError: No token was to be had, in phase "request".
+            HandshakeError: No token could be got, in phase "request".
         """
         given = self._route.headers
         headers: dict[str, str] = {}
@@ -163,7 +163,9 @@ class VertexBackend(WebSocketBackend):
             headers |= await self._authorization.headers()
         if self._quota_project is not None:
             headers[_QUOTA_PROJECT] = self._quota_project
-        if _QUOTA_PROJECT in given:  # said for the request itself, and not for a project or an account
+        if (
+            _QUOTA_PROJECT in given
+        ):  # for the request itself, so it goes before that of a project or an account
             headers.pop(_QUOTA_PROJECT, None)
         return self._route.endpoint(self._path, headers)
 

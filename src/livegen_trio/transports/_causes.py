@@ -1,4 +1,4 @@
-"""What really failed, below what Trio wraps it in."""
+"""The errors below those that Trio wraps them in."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def first_error(error: BaseException) -> BaseException:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """What *error* stands for: Trio wraps the errors of the single addresses, and those of TLS, in a general one."""
+    """The cause of *error*: Trio wraps the errors of the single addresses, and those of TLS, in a general one."""
     return first_error(error.__cause__ or error)
 
 
 def may_pass(cause: BaseException) -> bool:
-    """Names and hosts come back; two sides whose TLS does not agree go on disagreeing."""
+    """Whether the cause may pass: names and hosts come back; two sides whose TLS does not agree go on disagreeing."""
     return not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLEOFError)

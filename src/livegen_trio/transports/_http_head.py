@@ -93,7 +93,7 @@ class ClientExchange:
 
     @property
     def trailing_data(self) -> bytes:
-        """What came behind the head of an answer that switches to another protocol."""
+        """The bytes behind the head of an answer that switches to another protocol."""
         return self._connection.trailing_data[0]
 
     def feed(self, data: bytes) -> None:

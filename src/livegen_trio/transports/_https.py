@@ -25,7 +25,7 @@ _MAX_SIZE: Final = MAX_BODY_SIZE + MAX_HEAD_SIZE  # bytes, on the wire
 _SWITCHING: Final = 101
 _READ_SIZE: Final = 64 * 2**10
 _OWN_HEADERS: Final = frozenset({"host", "content-type", "content-length", "transfer-encoding", "connection"})
-"""What the request itself decides; others' headers of these names are left out."""
+"""Headers that the request sets itself; those of the endpoint with these names are left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From an endpoint to an open transport, of the kind that is wanted and can be had."""
+"""Open a transport to an endpoint: the kind that it asks for, if this system has it."""
 
 from __future__ import annotations
 

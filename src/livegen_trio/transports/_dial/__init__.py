@@ -1,1 +1,1 @@
-"""From an endpoint to an open stream: names, proxies, TCP, TLS. Knows nothing of WebSocket."""
+"""Open a stream to an endpoint: name look-up, proxies, TCP, TLS. Knows nothing of WebSocket."""

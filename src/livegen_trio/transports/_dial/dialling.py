@@ -1,4 +1,4 @@
-"""From an endpoint to an open stream, or a wire: name look-up, proxy, TCP, TLS. Knows nothing of WebSocket."""
+"""Open a stream or a wire to an endpoint: name look-up, proxy, TCP, TLS."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def open_stream(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream
 
 
 async def open_wire(endpoint: Endpoint, progress: Progress) -> Wire | trio.abc.Stream:
-    """The same, as a wire; but as a stream if the proxy that leads there is spoken to in TLS of its own.
+    """Open a wire to *endpoint*, with TLS if its URL says so; or a stream, if the proxy itself uses TLS.
 
     Raises:
         HandshakeError: As from `open_stream`.
@@ -69,8 +69,8 @@ async def _with_tls(stream: trio.abc.Stream, endpoint: Endpoint, progress: Progr
 
 
 async def _open_tcp(host: str, port: int, progress: Progress) -> trio.abc.Stream:
-    # Trio looks the name up once more when it dials, but does not say when it is through with that; a time-out
-    # has to name the name or the host. The resolver has the answer at hand by then.
+    # Trio looks the name up once more when it dials, but does not say when it has done so, and a time-out's error
+    # has to name the phase. The resolver has the answer in its cache by then.
     with _unreachable("dns", host, port):
         await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
     progress.phase = "tcp"

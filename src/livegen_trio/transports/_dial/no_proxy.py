@@ -16,7 +16,7 @@ _SEPARATORS = re.compile(r"[,\s]+")
 
 
 def is_exempt(no_proxy: str, host: str, port: int) -> bool:
-    """Whether one of the entries of *no_proxy* stands for *host* and *port*."""
+    """Return whether one of the entries of *no_proxy* stands for *host* and *port*."""
     host = host.lower().rstrip(".")
     return any(_stands_for(entry.lower(), host, port) for entry in _SEPARATORS.split(no_proxy) if entry)
 

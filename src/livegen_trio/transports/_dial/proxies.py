@@ -22,13 +22,13 @@ _SOCKS_PORT: Final = 1080
 _SOCKS: Final = frozenset({"socks5", "socks5h"})
 _SOCKS_OF_DESKTOPS: Final = re.compile("socks(?=://)", re.IGNORECASE)
 _SOCKS_CREDENTIAL_BYTES: Final = 255  # RFC 1929
+# As urllib names what HTTPS_PROXY, HTTP_PROXY and ALL_PROXY say, or the system's settings.
 _VARIABLES: Final = {
     "wss": ("https", "all"),
     "https": ("https", "all"),
     "ws": ("http", "all"),
     "http": ("http", "all"),
 }
-"""As `urllib` names what `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY` say, or the system's settings."""
 
 _FORM: Final = 'write one like "http://host:port" or "socks5h://host:port"'
 

@@ -29,7 +29,7 @@ class _StillReadable(trio.abc.Stream):
     """A stream that can be read to its end also after a write has failed.
 
     TLS gives up reading when a write fails. But a peer that refuses something, says why and hangs up makes our next
-    write fail while its words still wait to be read.
+    write fail while its answer is still to be read.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -39,7 +39,7 @@ class _StillReadable(trio.abc.Stream):
         try:
             await self._stream.send_all(data)
         except trio.BrokenResourceError:
-            await trio.lowlevel.checkpoint()  # reading comes to the end of the stream soon, and tells
+            await trio.lowlevel.checkpoint()  # reading comes to the end of the stream soon, and reports it
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()

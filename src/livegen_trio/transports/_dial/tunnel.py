@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _READ_SIZE: Final = 4096
 _UNAUTHORIZED: Final = 407
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
+# General failure, network or host unreachable, refused, expired (RFC 1928, 6).
 _SOCKS_PASSING: Final = frozenset({1, 3, 4, 5, 6})
-"""General failure, network or host unreachable, refused, expired (RFC 1928, 6)."""
 
 _HUNG_UP: Final = "hung up before it answered"
 _WHERE: Final = "check the proxy's host and port, or go without one by proxy=None"
@@ -46,7 +46,7 @@ async def open_tunnel(url: str, host: str, port: int) -> trio.abc.Stream:
     Raises:
         HandshakeError: The proxy can't be reached, or refuses, in phase "proxy"; in phase "dns" it is *host* that
             can't be looked up, for a proxy that leaves this to us.
-        ConfigError: The URL is none of a proxy.
+        ConfigError: The URL is not one of a proxy.
     """
     proxy = parse_proxy(url)
     return await (_open_socks if proxy.is_socks else _open_http)(proxy, host, port)
@@ -98,7 +98,7 @@ async def _connect(stream: trio.abc.Stream, proxy: Proxy, target: str) -> None:
 def _refused(proxy: Proxy, status: int) -> HandshakeError:
     return _failed(
         proxy,
-        # Not in its own words, which may be an echo of ours.
+        # Without its reason phrase, which may be an echo of our request.
         f"refused to connect us: {status} {responses.get(status, '')}".rstrip(),
         status=status,
         retryable=status in _PASSING,
@@ -110,7 +110,7 @@ def _refused(proxy: Proxy, status: int) -> HandshakeError:
 
 
 async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
-    # In an extra, whose presence parse_proxy has made sure of.
+    # In an extra; parse_proxy has checked that it is installed.
     from python_socks import ProxyConnectionError, ProxyError, ProxyType  # noqa: PLC0415
     from python_socks._errors import IncompleteReadError  # noqa: PLC0415 - how it says that the proxy hung up
     from python_socks.async_.trio.v2 import Proxy as SocksProxy  # noqa: PLC0415
@@ -124,7 +124,7 @@ async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
         rdns=proxy.scheme == "socks5h",
     )
     try:
-        # The time is limited by connect_timeout, and without end where its user wants that.
+        # connect_timeout limits the time, and may be infinite.
         opened = await socks.connect(host, port, timeout=math.inf)
     except ProxyError as exc:
         if isinstance(exc.__cause__, IncompleteReadError):
@@ -148,9 +148,9 @@ async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
 
 
 def _unreachable(proxy: Proxy, cause: BaseException) -> HandshakeError:
-    words = f"can't be reached: {str(cause) or 'it hung up'}"
+    message = f"can't be reached: {str(cause) or 'it hung up'}"
     hint = _TLS if isinstance(cause, ssl.SSLError) else _WHERE
-    return _failed(proxy, words, retryable=may_pass(cause), hint=hint)
+    return _failed(proxy, message, retryable=may_pass(cause), hint=hint)
 
 
 def _unknown(host: str, cause: OSError) -> HandshakeError:
@@ -163,10 +163,10 @@ def _unknown(host: str, cause: OSError) -> HandshakeError:
 
 
 def _failed(
-    proxy: Proxy, words: str, *, status: int | None = None, retryable: bool = False, hint: str | None = None
+    proxy: Proxy, message: str, *, status: int | None = None, retryable: bool = False, hint: str | None = None
 ) -> HandshakeError:
     return HandshakeError(
-        f"the proxy {_authority(proxy.host, proxy.port)} {words}",
+        f"the proxy {_authority(proxy.host, proxy.port)} {message}",
         phase="proxy",
         status_code=status,
         retryable=retryable,

@@ -1,7 +1,7 @@
 """A connected socket that never blocks, with TLS in memory where there is any: bytes in, bytes out.
 
-Trio's own streams cost a wake-up of the task for each call, which is most of what a short message costs. Here every
-method is synchronous; whoever uses it waits for the socket where nothing has arrived, or not all has gone out.
+Trio's own streams cost a wake-up of the task for each call, which is most of what a short message costs. Here reading
+and writing are synchronous; the caller waits for the socket where nothing has arrived, or not all has gone out.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _READ_SIZE: Final = 65_536
 
 
 class Wire:
-    """One socket, which it closes.
+    """One connected socket, and the TLS on it. The wire closes the socket.
 
     Attributes:
-        sock: To wait for. Non-blocking.
-        at_end: Whether the peer says no more.
-        unsent: What the network has not taken yet. `flush` tries again.
-        is_broken: Whether nothing can be written any more. What the peer said before that can still be read.
+        sock: The socket, to wait for. Non-blocking.
+        at_end: Whether nothing more can be read.
+        unsent: The bytes that the network has not taken yet. `flush` tries again.
+        is_broken: Whether nothing more can be written. What the peer sent before that can still be read.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -41,14 +41,14 @@ class Wire:
 
     @property
     def is_closed(self) -> bool:
-        """Whether it was closed on this side."""
+        """True once it was closed on this side."""
         return self.sock.fileno() == -1
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """Encrypt what follows; the peer has to prove that it is *host*.
 
         Raises:
-            OSError: It can't, or has hung up; an `ssl.SSLError` among them.
+            OSError: It can't, or has hung up; also an `ssl.SSLError`.
         """
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         while True:
@@ -58,7 +58,7 @@ class Wire:
             except ssl.SSLWantReadError:
                 await self._exchange()
             except ssl.SSLError:
-                self._write(self._outgoing.read())  # an alert that tells the peer
+                self._write(self._outgoing.read())  # an alert for the peer
                 raise
         self._tls = tls
         self._write(self._outgoing.read())
@@ -74,7 +74,7 @@ class Wire:
             raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer hung up")
 
     def receive(self) -> bytes:
-        """What has arrived, which may be nothing; see `at_end`."""
+        """Read what has arrived, which may be nothing; see `at_end`."""
         data = self._read()
         if self._tls is None or not (data or self._incoming.pending):
             return data
@@ -82,7 +82,7 @@ class Wire:
         return self._decrypt(self._tls)
 
     def send(self, data: bytes) -> None:
-        """Write *data* behind what waits. What the network doesn't take now is `unsent`."""
+        """Write *data* behind what is unsent. What the network doesn't take now is `unsent`."""
         if self._tls is not None:
             try:
                 self._tls.write(data)
@@ -93,12 +93,12 @@ class Wire:
         self._write(data)
 
     def flush(self) -> None:
-        """Write what waits, as far as the network takes it."""
+        """Write what is unsent, as far as the network takes it."""
         waiting, self.unsent = self.unsent, bytearray()
         self._write(waiting)
 
     async def drain(self) -> None:
-        """Wait until nothing waits, or nothing can be written any more. Cancelling this loses nothing."""
+        """Wait until nothing is unsent, or nothing more can be written. Cancelling this loses nothing."""
         while self.unsent:
             await self.wait_writable()
             self.flush()
@@ -119,7 +119,7 @@ class Wire:
             await until_ready(self.sock)
 
     def close(self) -> None:
-        """Close the socket, whoever waits for it."""
+        """Close the socket. Wakes the tasks that wait for it."""
         if not self.is_closed:
             trio.lowlevel.notify_closing(self.sock)
             self.sock.close()

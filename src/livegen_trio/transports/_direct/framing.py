@@ -1,6 +1,6 @@
 """WebSocket frames (RFC 6455) as a client writes and reads them, without I/O: bytes in, messages out.
 
-It knows no handshake, no extension and no closing handshake: it says what came, and whoever has the socket answers.
+It knows no handshake, no extension and no closing handshake: it reports what came, and its caller answers.
 
 Speed is why it exists. What nearly all frames are like, a whole message of 126 bytes to 64 KiB, takes a few lines in
 `Framing._parse` and one copy. All others, be they short, long, fragments, control frames, incomplete or wrong, take
@@ -51,10 +51,10 @@ _Utf8Decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 
 class FramingError(Exception):
-    """What the peer sent can't be read, or may not be.
+    """The peer broke the protocol, or sent more than it may.
 
     Attributes:
-        code: The close code that tells the peer: 1002, 1007 or 1009.
+        code: The close code for the peer: 1002, 1007 or 1009.
     """
 
     def __init__(self, code: int, message: str) -> None:
@@ -95,11 +95,10 @@ class Framing:
         self._max_message_size = max_message_size
         self._keys = draw_keys()
         self._partial = bytearray()  # a frame that has arrived in part
-        self._needed = 0  # how many bytes of it there must be before another look at it is worth the while
+        self._needed = 0  # bytes of it that have to be there before it is worth another look
         self._fragments: _Fragments | None = None
-        self._longest_quick = (
-            max_message_size  # bytes; none may take the quick way inside of a fragmented message
-        )
+        # Bytes; no frame may take the quick way inside of a fragmented message.
+        self._longest_quick = max_message_size
         self._ended = False
 
     def text(self, payload: bytes) -> bytes:
@@ -144,10 +143,10 @@ class Framing:
         return self._control(_CLOSE, code.to_bytes(2, "big") + reason.encode())
 
     def feed(self, data: bytes) -> list[Event]:
-        """What the peer's next bytes complete: messages, and control frames, in the order in which they came.
+        """Read the peer's next bytes. Returns the messages and control frames that they complete, in order.
 
-        The last of them may be a `CloseFrame` or a `FramingError`. Either is the end: whatever is fed after it is
-        dropped. An error is handed over and not raised, since the messages before it are not lost with it.
+        The last of them may be a `CloseFrame` or a `FramingError`. Either is the end: what is fed after it is
+        dropped. An error is returned and not raised, since the messages before it are not lost with it.
         """
         if self._ended:
             return []
@@ -169,7 +168,7 @@ class Framing:
     def _parse(self, data: bytes, events: list[Event]) -> None:
         start, end = 0, len(data)
         while start < end:
-            # The quick way. Four bytes tell all: the first two have only one value for each kind of message, and the
+            # The quick way. Four bytes are enough: the first two have only one value for each kind of message, and the
             # length is neither longer than it has to be, nor than a message may be here and now.
             if end - start >= 4:
                 kind, size = _read_header_16(data, start)
@@ -187,7 +186,7 @@ class Framing:
             start = stop
 
     def _parse_frame(self, data: bytes, start: int, events: list[Event]) -> int:
-        """Read any frame; where it ends, or 0 if it has arrived in part only."""
+        """Read any frame. Returns where it ends, or 0 if it has arrived in part only."""
         arrived = len(data) - start
         if arrived < 2:
             return self._wait_for(2)
@@ -269,7 +268,7 @@ class Framing:
 
 
 class _Fragments:
-    """A message of which the last frame has not come yet."""
+    """A message whose last frame has not come yet."""
 
     def __init__(self, opcode: int) -> None:
         # Not a list of them: a peer can send very many, and each would take fifty bytes more than it holds.

@@ -1,4 +1,4 @@
-"""Masks: what a client says on a WebSocket is XORed with a key that nobody can foresee (RFC 6455, 5.3)."""
+"""Masks: what a client sends on a WebSocket is XORed with an unpredictable key (RFC 6455, 5.3)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 KEY_SIZE: Final = 4
 """Bytes."""
 
-_BLOCK: Final = (
-    128 * KEY_SIZE
-)  # bytes; a system call for every key would cost more than the rest of its frame
+# Bytes. A system call for every key would cost more than the rest of its frame.
+_BLOCK: Final = 128 * KEY_SIZE
 
 
 def mask_in_python(data: bytes, key: bytes) -> bytes:
@@ -25,7 +24,7 @@ def mask_in_python(data: bytes, key: bytes) -> bytes:
 
 
 mask: Callable[[bytes, bytes], bytes] = mask_in_python
-"""The same in C, where `websockets` is installed to lend it: 20 times as fast for a chunk of audio, 50 for an image."""
+"""The same in C, if `websockets` is installed: 20 times as fast for a chunk of audio, 50 times for an image."""
 
 try:
     from websockets.speedups import apply_mask
@@ -38,9 +37,9 @@ else:
 def draw_keys() -> BytesIO:
     """Fresh keys, to be read one by one.
 
-    Masks keep whoever chooses what is said from choosing the bytes on the wire as well (RFC 6455, 10.3), so no key may
-    be known before its frame is. These come from the system's generator, of which no output tells of the next, and
-    are not seen outside of the process before the frame that each masks: one drawn long ago is as good as one drawn
-    now. They serve a single connection, once each; a forked process can't go on with that, so it repeats none.
+    Masks keep those who choose the messages from choosing the bytes on the wire as well (RFC 6455, 10.3), so no key may
+    be known before its frame is. These come from the system's generator, whose output can't be predicted, and are not
+    seen outside of the process before the frame that each masks: a key drawn long ago is as good as one drawn now. Each
+    serves one frame of a single connection; a forked process can't go on with that connection, so none is repeated.
     """
     return BytesIO(os.urandom(_BLOCK))

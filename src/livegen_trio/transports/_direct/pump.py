@@ -1,9 +1,8 @@
-"""One task reads for all connections of a run: one leads, and the others sleep until they are through.
+"""One task reads for all connections of a run: one leads, and the others sleep until their connection has ended.
 
 For each wake-up Trio lets a task run, and arms the socket again; that costs more than reading a frame. So all sockets
-are in an epoll of their own, and one task waits for that and takes what has arrived on any of them. It needs no
-nursery of its own: it is one of the tasks that would have read for themselves, and when its connection ends another
-one takes its place.
+are in one epoll instance, and one task waits for that and reads what has arrived on any of them. It needs no nursery:
+it is one of the tasks that would have read for themselves, and when its connection ends another one takes its place.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     import socket
 
 IS_AVAILABLE: Final = hasattr(select, "epoll")
-"""Whether this system has what it takes."""
+"""True on systems with epoll."""
 
 _running: Final[trio.lowlevel.RunVar[Pump | None]] = trio.lowlevel.RunVar("livegen_trio.pump", None)
 
@@ -27,26 +26,26 @@ class Member(Protocol):
 
     @property
     def sock(self) -> socket.socket:
-        """To wait for."""
+        """The socket to wait for."""
         ...
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more is to be read."""
+        """True once nothing more is to be read."""
         ...
 
     @property
     def wants_to_write(self) -> bool:
-        """Whether something waits for the network to take it."""
+        """True while the network has not taken everything."""
         ...
 
     def on_ready(self, now: float) -> None:
-        """Read, or write, what can be. It raises nothing and waits for nothing."""
+        """Read and write what is possible now. Raises nothing and doesn't wait."""
         ...
 
 
 class Pump:
-    """The sockets of one run of Trio, as long as there are any."""
+    """The reader of one run of Trio, as long as it has members."""
 
     def __init__(self) -> None:
         self._epoll: select.epoll = select.epoll()
@@ -56,7 +55,7 @@ class Pump:
         self._leading = trio.CancelScope()
 
     async def serve(self, member: Member) -> None:
-        """Have `on_ready` called until the member is finished; and, if nobody else does, read for the others."""
+        """Have `on_ready` called until the member is finished; and read for the others, if no other task does."""
         descriptor = member.sock.fileno()
         self._epoll.register(descriptor, _interests(member))
         self._members[descriptor] = member
@@ -68,19 +67,19 @@ class Pump:
                     await self._follow(member)
         finally:
             self._forget(member)
-            self._hand_on()
+            self._promote_follower()
 
     def rearm(self, member: Member) -> None:
-        """The member has begun, or ceased, to want to write."""
+        """Note that the member has begun, or ceased, to want to write."""
         descriptor = member.sock.fileno()
         if self._members.get(descriptor) is member:  # else it is released, and its task is about to go on
             self._epoll.modify(descriptor, _interests(member))
 
     def release(self, member: Member) -> None:
-        """The member is finished, and about to close its socket perhaps: have its task go on.
+        """Let go of a member that is finished, and have its task go on. Its socket has to be open still.
 
-        A closed socket would stay in the epoll as long as another process has a copy of it, and its number may soon be
-        another's.
+        A closed socket would stay in the epoll instance as long as another process has a copy of it, and its number may
+        soon be another's.
         """
         self._forget(member)
         if member is self._leader:
@@ -94,7 +93,7 @@ class Pump:
             with trio.CancelScope() as self._leading:
                 while not member.is_finished:
                     await trio.lowlevel.wait_readable(self._epoll)
-                    self._take_all()
+                    self._serve_ready()
         finally:
             self._leader = None
 
@@ -105,7 +104,7 @@ class Pump:
         finally:
             del self._followers[member]
 
-    def _take_all(self) -> None:
+    def _serve_ready(self) -> None:
         now = trio.current_time()
         for descriptor, _ in self._epoll.poll(0):
             member = self._members.get(descriptor)  # the one before it may have ended it
@@ -118,7 +117,7 @@ class Pump:
             del self._members[descriptor]
             self._epoll.unregister(descriptor)
 
-    def _hand_on(self) -> None:
+    def _promote_follower(self) -> None:
         if self._leader is not None:
             return
         for lot in self._followers.values():
@@ -129,7 +128,7 @@ class Pump:
 
 
 def pump_of_this_run() -> Pump:
-    """The pump that serves the calling task's run."""
+    """Return the pump of the calling task's run."""
     pump = _running.get()
     if pump is None:
         pump = Pump()

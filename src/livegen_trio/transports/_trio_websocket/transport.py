@@ -1,7 +1,7 @@
-"""WebSocket by trio-websocket: the reference transport, and the only module that knows trio-websocket and wsproto.
+"""WebSocket by trio-websocket: the reference transport.
 
-trio-websocket opens the connection, reads it, and answers Pings and Closes. What this side has to say goes past it,
-frame by frame: its own `send_message` would hold up its reader, and its own `aclose` makes that crash on a Ping that
+trio-websocket opens the connection, reads it, and answers Pings and Closes. What this side sends goes past it, frame
+by frame: its own `send_message` would hold up its reader, and its own `aclose` makes that crash on a Ping that
 comes meanwhile (python-trio/trio-websocket#184), and may swallow a cancellation (trio#1559). The stream below is
 ours, too, since it does not close it after every ending.
 """
@@ -216,16 +216,16 @@ class TrioWebSocketTransport(Transport):
         if not self._close:
             event = wsproto.events.CloseConnection(code=ending.code, reason=ending.reason)
             self._close = self._outgoing.send(event)
-        # It goes out once; whoever comes here again only waits for that.
+        # It goes out once; a second call only waits for that.
         await self._stream.write(self._close)
         if not self._stream.close_written:
-            return  # it can't be told
+            return  # the peer can't be reached any more
         await self._drop_until_close()
         if self._peer_must_hang_up:
             await self._stream.hung_up.wait()
 
     async def _drop_until_close(self) -> None:
-        """Drop what the peer still says, until it has closed or hung up."""
+        """Drop what the peer still sends, until it has closed or hung up."""
         try:
             while True:
                 await self._connection.get_message()

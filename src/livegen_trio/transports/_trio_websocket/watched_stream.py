@@ -1,4 +1,4 @@
-"""The stream between trio-websocket and the network: whose turn it is to write, and what was heard."""
+"""The stream between trio-websocket and the network: who may write next, and what has arrived."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CLOSE: Final = b"\x88"  # how a Close frame begins (RFC 6455, 5.2)
 
 
 class WatchedStream(trio.abc.Stream):
-    """What trio-websocket takes for the network.
+    """The stream that trio-websocket takes for the network.
 
     trio-websocket reads everything, and writes the upgrade, its pongs and its Close frames here. The transport's own
     frames go past it, through `write`. Neither way of writing fails when the peer has hung up, because what the peer
-    said before that is still to be read: reading alone tells how a connection ended.
+    sent before that is still to be read: only reading shows how a connection ended.
 
     Attributes:
         opening: The scope to wait for the upgrade in. It is cancelled when there is nothing left to wait for, which
@@ -26,9 +26,9 @@ class WatchedStream(trio.abc.Stream):
         head: The first bytes that came, until the upgrade is through.
         is_open: Whether the upgrade is through.
         hung_up: Set when nothing more can be read.
-        close_relayed: Whether trio-websocket has said Close.
+        close_relayed: Whether trio-websocket has sent a Close.
         close_written: Whether a Close frame has gone out.
-        last_heard: When the last byte came.
+        last_heard: The time of the last byte.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -50,7 +50,7 @@ class WatchedStream(trio.abc.Stream):
         self.head = b""
 
     async def write(self, frame: bytes) -> bool:
-        """Write a frame in its turn. Returns whether all of it went out.
+        """Write a frame in its turn. Returns whether it went out whole.
 
         Nothing is written after a Close, nor after a write that failed or was cancelled: the peer would take it for
         the rest of that frame (trio#889).
@@ -74,7 +74,7 @@ class WatchedStream(trio.abc.Stream):
         return True
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Write what trio-websocket has to say; while another frame is being written, leave it to that writer.
+        """Write for trio-websocket; while another frame is being written, leave it to that writer.
 
         So its reader goes on when the way out is blocked and a Ping comes. Only the latest is kept: one Pong may
         answer many Pings (RFC 6455, 5.5.3), and a Close is the last.
@@ -92,7 +92,7 @@ class WatchedStream(trio.abc.Stream):
         await self._stream.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive some bytes, and take note of them."""
+        """Receive some bytes, and note that they came."""
         try:
             data = await self._stream.receive_some(max_bytes)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -111,9 +111,9 @@ class WatchedStream(trio.abc.Stream):
                 pass
 
     async def aclose(self) -> None:
-        """What trio-websocket calls when it has done, on a server's side.
+        """Close for trio-websocket, which calls this when it has done, on a server's side.
 
-        That hangs up, but not on a peer which has broken the protocol: our Close, which tells it so, is still to come.
+        That hangs up, but not on a peer which has broken the protocol: our Close, which says so, is still to come.
         """
         if self.is_open and not self.close_relayed:
             await trio.lowlevel.checkpoint()

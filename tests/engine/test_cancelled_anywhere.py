@@ -10,10 +10,12 @@ import pytest
 import trio
 import trio.testing
 
-from livegen_trio import GeminiBackend, Reconnected, ResumeState, SetupRejectedError
+from livegen_trio import GeminiBackend, Reconnected, ResumeState, ServerContent, SetupRejectedError
+from livegen_trio.audio import AudioConversation, VirtualSpeaker
 from livegen_trio.transports.base import ConnectionClosed
 from support.loopback import setups
 from support.peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, Fleet, model_on, text
+from support.talking import SECOND, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -101,6 +103,21 @@ async def go_on_while_the_server_is_away(fleet: Fleet) -> None:
             pass
 
 
+async def speak_aloud(fleet: Fleet) -> None:
+    speak, microphone = trio.open_memory_channel[bytes](10)
+    async with (
+        model_on(fleet, tools=[look_up]).connect(close_timeout=CLOSE_TIMEOUT) as session,
+        AudioConversation(session, source=microphone, sink=VirtualSpeaker()) as conversation,
+    ):
+        await speak.send(bytes(640))
+        await session.send("What is the weather?")
+        async for event in conversation:
+            if isinstance(event, ServerContent) and event.turn_complete:
+                break
+        await fleet.peer.say(spoken(SECOND))
+        await trio.sleep(0.1)
+
+
 async def cancelled_at(step: int, scenario: Callable[[Fleet], Awaitable[None]]) -> bool:
     """Run the scenario, and return whether it was cancelled before its end."""
     fleet = Talkative()
@@ -123,7 +140,8 @@ async def cancelled_at(step: int, scenario: Callable[[Fleet], Awaitable[None]]) 
 
 
 @pytest.mark.parametrize(
-    "scenario", [converse_over_a_reconnection, leave_a_dead_peer, take_over, go_on_while_the_server_is_away]
+    "scenario",
+    [converse_over_a_reconnection, leave_a_dead_peer, take_over, go_on_while_the_server_is_away, speak_aloud],
 )
 def test_a_session_can_be_cancelled_at_every_step(scenario: Callable[[Fleet], Awaitable[None]]) -> None:
     step = 1

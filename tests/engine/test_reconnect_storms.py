@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from hypothesis import given, settings, strategies as st
 
-from livegen_trio import Reconnected, Reconnecting, Reconnection, SessionClosedError
+from livegen_trio import Reconnected, Reconnecting, Reconnection, ResumeState, SessionClosedError
 from livegen_trio.transports.base import ConnectionClosed
 from support.peer import HANDLE, SETUP_COMPLETE, Fleet, model_on, text
 
@@ -156,6 +156,18 @@ async def test_a_server_that_lives_for_a_while_each_time_is_never_given_up(autoj
             await drain(session)
         assert not session.is_closed
     assert len(fleet.dial_times) == 91
+
+
+async def test_the_first_connection_of_a_session_that_is_taken_over_has_the_benefit_of_the_doubt(
+    autojump_clock: MockClock,
+) -> None:
+    fleet = Troubled(lives=(5, math.inf))
+    state = ResumeState(model="models/test", handle="h1", taken_at=0.0)
+    policy = Reconnection(give_up_after=2)
+    async with model_on(fleet).connect(session_resumption=state, reconnection=policy) as session:
+        await trio.sleep(10)
+        assert not session.is_closed
+    assert fleet.dial_times == [0, 5]
 
 
 @settings(max_examples=50, deadline=None)

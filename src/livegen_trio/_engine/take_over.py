@@ -40,5 +40,6 @@ async def open_taken_over(
             if trigger is Trigger.FORGOTTEN:
                 succession.forget()
         else:
+            machine.backoff.start_over(trio.current_time())  # as after any first connection
             return
         shared.protocol.resume(shared.backend.prepare_setup(shared.setup.make()))

@@ -1,4 +1,4 @@
-"""What users may write where the library wants content or tools. Pure."""
+"""The types of content and tools as users may write them. Pure."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class McpClient(Protocol):
 
 
 ToolInput: TypeAlias = Callable[..., object] | FunctionDeclaration | Tool | McpClient
-"""A function, or an MCP client, whose calls the session carries out; or a declaration, whose calls you answer; or a
+"""A function, or an MCP client, whose calls the session runs; or a declaration, whose calls you answer; or a
 whole `Tool`."""

@@ -1,4 +1,4 @@
-"""The model: what a conversation is set up with, and where it is held. `connect()` begins one."""
+"""The model: the set-up of a conversation and the place where it is held. `connect()` begins one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class AIModel:
 
     @property
     def backend(self) -> Backend:
-        """Where the model is reached."""
+        """The place where the model is reached."""
         return self._backend
 
 
@@ -114,27 +114,27 @@ class LiveGenerativeModel(AIModel):
 
     @property
     def generation_config(self) -> LiveGenerationConfig:
-        """How the model listens and answers."""
+        """The way in which the model listens and answers."""
         return self._generation_config
 
     @property
     def system_instruction(self) -> Content | None:
-        """What the model goes by."""
+        """Its instruction."""
         return self._system_instruction
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """What the model may use, as the server is told; what MCP servers offer is asked for by `connect`."""
+        """The tools, as they are declared to the server; those of MCP servers are listed by `connect`."""
         return self._declared.tools
 
     @property
     def tool_config(self) -> ToolConfig | None:
-        """How it may use them."""
+        """The way in which it may use them."""
         return self._tool_config
 
     @property
     def profile(self) -> ModelProfile:
-        """What the model is known to take."""
+        """The facts that are known of the model."""
         return self._profile
 
     @asynccontextmanager
@@ -154,9 +154,9 @@ class LiveGenerativeModel(AIModel):
         """Begin a conversation: `async with model.connect() as session`.
 
         The block holds a nursery with a sender, a receiver and a keepalive task. An exception of your own leaves it as
-        it is, never in a group of ours. Leaving the block, also by cancellation, sends what was accepted, says goodbye
-        to the server, and takes at most `close_timeout`. If the session broke and no call has told you yet, leaving the
-        block without an exception of your own raises it.
+        it is, never in a group of ours. Leaving the block, also by cancellation, sends what was accepted, closes the
+        connection in order, and takes at most `close_timeout`. If the session broke and no call has raised that yet,
+        leaving the block without an exception of your own raises it.
 
         All times are seconds of Trio's clock; `math.inf` turns a limit off.
 
@@ -167,17 +167,18 @@ class LiveGenerativeModel(AIModel):
                 the other process had not seen arrive, and a `ToolCall` with the calls that it has not answered: a
                 function may so run a second time. A lease of a store, `store.lease()`, goes on from the state that is
                 kept there, and keeps the new ones, while no other process holds the conversation.
-            connect_timeout: For everything from the name look-up to the server's acceptance of the setup.
-            close_timeout: For saying goodbye. 0 hangs up at once.
+            connect_timeout: For everything from listing the tools of MCP servers and the name look-up to the server's
+                acceptance of the setup.
+            close_timeout: For closing the connection in order. 0 closes it at once.
             keepalive_interval: After this much silence the server is pinged.
             keepalive_timeout: After this much silence, pings not answered, the connection is given up as broken.
             reconnection: How the session outlives its connections.
-            buffering: How much waits in the session's buffers, and what becomes of more.
-            tool_execution: "auto" has the session carry out the functions, and the MCP servers' tools, that the model
+            buffering: The sizes of the session's buffers, and what becomes of more.
+            tool_execution: "auto" has the session run the functions, and the MCP servers' tools, that the model
                 calls; "manual" leaves every `ToolCall` to you, to be answered by `send_function_responses`. One that
                 you don't answer is reported by a `ToolCallUnanswered`.
-            approve: Asked before each call that the session carries out, as long as it may take; False has the model
-                told that the user did not allow it. A call that is taken back cancels this as well.
+            approve: Asked before each call that the session runs, as long as it may take; False answers the call with
+                the error that the user did not allow it. A call that is taken back cancels this as well.
 
         Yields:
             The session.
@@ -187,7 +188,7 @@ class LiveGenerativeModel(AIModel):
             ConnectTimeoutError: It took too long; with the phase that it was in.
             HandshakeError: The server could not be reached, or refused the connection; with the phase.
             ConfigError: The backend doesn't support something that is asked for; nothing was dialled.
-            ToolError: A tool of an MCP server can't be declared, or a name is taken twice; nothing was dialled.
+            ToolError: A name is taken twice among the tools; nothing was dialled.
             SessionClosedError: On leaving: the session broke, or accepted messages could not be sent.
             LeaseLostError: The lease that was given is another process's; from `store.lease`, as `HandedOverError`.
             RuntimeError: This is no Trio task; on asyncio use `livegen_trio.anyio.connect`.
@@ -324,13 +325,13 @@ def get_live_generative_model(
         model: Its name, short or with the collection in front.
         backend: Where it is reached.
         generation_config: How it listens and answers: modalities, voice, transcription, turn detection.
-        system_instruction: What it goes by: text, a `Part`, or a `Content`.
+        system_instruction: Its instruction: text, a `Part`, or a `Content`.
         tools: Functions, which the session calls itself, their declarations taken from their signatures;
             `FunctionDeclaration`s, whose calls you answer; whole `Tool`s; or open clients of the `mcp` package, whose
-            servers' tools the session calls, and whose changes it tells the model.
+            servers' tools the session calls, and whose changes it declares.
         tool_config: How it may use them. Sent by Firebase's clients; elsewhere the server may refuse it.
-        profile: What the model takes, if this version knows it wrongly; by default what it knows, which of a new model
-            is nothing, so that everything is let through.
+        profile: The facts of the model, if this version has them wrong; by default those that it knows, which of a new
+            model are none, so that everything is let through.
 
     Raises:
         ConfigError: The name is missing or can't be one of the backend's models, the system instruction is empty or

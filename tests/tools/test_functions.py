@@ -610,7 +610,7 @@ def test_what_cannot_be_declared_is_named(function: Callable[..., object], words
 
 
 def test_a_built_in_without_a_signature_cannot_be_declared() -> None:
-    with pytest.raises(ToolError, match="the parameters of max can't be told"):
+    with pytest.raises(ToolError, match="the parameters of max can't be read"):
         FunctionTool(max)
 
 

@@ -29,11 +29,11 @@ class SessionTools:
     a change that came later.
 
     Args:
-        given: What the model was given.
+        given: The tools that the model was given.
         openapi: Whether functions are declared in the subset of OpenAPI.
 
     Attributes:
-        declared: What the server knows, and what can be called.
+        declared: Their declarations, and the tools that the session runs.
     """
 
     def __init__(self, given: Sequence[ToolInput], *, openapi: bool) -> None:
@@ -105,7 +105,7 @@ class SessionTools:
             self.watch()
 
     async def refresh(self) -> None:
-        """List the MCP servers' tools again, and declare what they offer now.
+        """List the MCP servers' tools again, and declare those that they offer now.
 
         Raises:
             ToolError: As in `list`; the tools are those of before.

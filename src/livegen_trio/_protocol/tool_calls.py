@@ -117,7 +117,7 @@ class CallLedger:
         return self._settled.get(response.id or "") == _CANCELLED
 
     def check(self, responses: Sequence[FunctionResponse]) -> None:
-        """Refuse what would give a call two outcomes. Calls of an earlier session are not known here, and pass.
+        """Refuse responses that give a call two outcomes. Calls of an earlier session are not known here, and pass.
 
         Raises:
             LocalProtocolError: A call was answered or cancelled before.

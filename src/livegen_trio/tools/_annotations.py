@@ -59,7 +59,7 @@ class PydanticField:
     default: object
 
     def annotated(self, hint: object) -> object:
-        """Return *hint* with what the field says of it."""
+        """Return *hint* with the field's description and bounds."""
         return Annotated[hint, self._note]
 
 
@@ -82,7 +82,7 @@ def _annotated(base: object, notes: Iterable[object]) -> object:
 
 
 def _metas(notes: Iterable[object]) -> Iterator[msgspec.Meta]:
-    """Yield what *notes* say, the least important first: a later `msgspec.Meta` replaces what an earlier one says."""
+    """Yield *notes* as msgspec reads them, the least important first: a later one replaces an earlier one."""
     notes = [*notes]
     texts = [note for note in notes if isinstance(note, str)]
     if texts:
@@ -116,7 +116,7 @@ def _is_field(note: object) -> bool:
 
 
 def _union(members: list[object]) -> object:
-    """Return the union of *members*. A path is text beside text, since JSON can't tell them apart."""
+    """Return the union of *members*. A path or text is text, since in JSON they are the same."""
     if str in members:
         members = [one for one in members if not (isinstance(one, type) and issubclass(one, PurePath))]
     return Union[tuple(members)]  # noqa: UP007 - it is made at run time

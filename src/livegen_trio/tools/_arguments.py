@@ -1,4 +1,4 @@
-"""The arguments of a function: what they are declared as, and how those of a call are checked and converted."""
+"""The arguments of a function: their declaration, and the check and conversion of those of a call."""
 
 from __future__ import annotations
 

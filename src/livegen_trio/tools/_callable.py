@@ -1,4 +1,4 @@
-"""What the session carries out when the model calls: a tool of any origin, seen from the session."""
+"""A tool of any origin, as the session runs it when the model calls."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class CallableTool(ABC):
     """A tool that can be declared and called.
 
     Attributes:
-        declaration: What is sent in `setup.tools`.
-        options: How it is carried out.
+        declaration: Its part of `setup.tools`.
+        options: How it runs.
         streams: Whether it answers a call more than once.
     """
 
@@ -33,7 +33,7 @@ class CallableTool(ABC):
 
     @property
     def name(self) -> str:
-        """What the model calls it by."""
+        """The name that the model calls it by."""
         return self.declaration.name
 
     @property
@@ -54,12 +54,12 @@ class CallableTool(ABC):
 
     @abstractmethod
     async def call(self, args: Mapping[str, object], context: ToolContext) -> FunctionResponse:
-        """Carry out one call.
+        """Run one call.
 
         Returns:
             The answer, whose id and name the session adds.
 
         Raises:
-            ToolError: With words for the model.
-            Exception: Anything else, of which the model is told no more than the kind.
+            ToolError: With a message for the model.
+            Exception: Anything else; the model gets no more than its kind.
         """

@@ -1,4 +1,4 @@
-"""What a running tool may know of its call, and of the session that it runs for."""
+"""The call that a running tool answers, and the session that it runs for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class ToolContext:
-    """The call that a tool carries out. A parameter of this type is given it, and is not declared to the model.
+    """The call that a tool answers. It is given to a parameter of this type, which is not declared to the model.
 
     Attributes:
         call: As the model made it.
@@ -51,12 +51,12 @@ class ToolContext:
 
     @property
     def call_id(self) -> str | None:
-        """The server's name for the call; Vertex AI may leave it out."""
+        """The id of the call. Where the server has sent none, as Vertex AI may do, it is one of this side."""
         return self.call.id
 
     @property
     def deadline(self) -> float:
-        """When the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
+        """The time at which the tool's timeout is due, in `trio.current_time` seconds; `math.inf` without one.
 
         For a tool on asyncio it is in seconds of its loop's `time`.
         """
@@ -66,7 +66,7 @@ class ToolContext:
 
     @property
     def cancelled(self) -> str | None:
-        """Why nobody waits for the answer any more, in words; None as long as somebody does.
+        """The reason why nobody waits for the answer any more, or None.
 
         A tool with `on_interrupt="finish"` may look here, and any tool in its `finally`.
         """
@@ -75,11 +75,11 @@ class ToolContext:
         return self._cancelled
 
     async def progress(self, value: object, *, scheduling: FunctionResponseScheduling | None = None) -> None:
-        """Tell the model what is known so far, while the tool goes on. In a sync tool: `trio.from_thread.run`.
+        """Send the model what is known so far, while the tool goes on. In a sync tool: `trio.from_thread.run`.
 
         Args:
             value: Anything that can be written as JSON.
-            scheduling: What the model makes of it; by default as the tool's options say.
+            scheduling: When the model speaks about it; by default that of the tool's options.
 
         Raises:
             ToolError: The model waits for the tool, and so for one answer: that needs `behavior="NON_BLOCKING"`; or the
@@ -121,9 +121,9 @@ class ToolContext:
         return result
 
     def note_deadline(self, deadline: float) -> None:
-        """The session says until when it waits."""
+        """Set the time until which the session waits."""
         self._deadline = deadline
 
     def note_cancelled(self, reason: str) -> None:
-        """The session says that nobody waits for the answer any more. The first reason counts."""
+        """Set the reason why nobody waits for the answer any more. The first one counts."""
         self._cancelled = self._cancelled or reason

@@ -1,4 +1,4 @@
-"""What users give as tools, sorted into what the server is told and what this side can carry out."""
+"""The tools that users give, sorted into declarations for the server and tools that this side runs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _NAMES_IN_A_MESSAGE: Final = 64
 
 @dataclass(frozen=True)
 class Declared:
-    """Tools as the server sees them, and those among them that the session carries out, by name.
+    """Tools as they are declared, and those among them that the session runs, by name.
 
     Attributes:
-        tools: What the server is told.
-        callable_tools: What the session carries out.
+        tools: The declarations for the server.
+        callable_tools: The tools that the session runs.
         left_to_caller: The functions whose calls the caller answers.
         has_more: Whether the model may call functions that aren't declared by name, such as those of `computer_use`.
     """
@@ -56,7 +56,7 @@ class Declared:
 
 
 async def list_tools(tools: Sequence[ToolInput]) -> Sequence[ToolInput | CallableTool]:
-    """*tools* with the MCP clients among them replaced by what their servers offer now.
+    """Return *tools* with the MCP clients among them replaced by the tools that their servers offer now.
 
     Raises:
         Exception: Whatever an MCP client raises.
@@ -74,7 +74,7 @@ def declarations(tools: Sequence[ToolInput | CallableTool], *, openapi: bool = F
     """Declare *tools*: function declarations go together into one `Tool`, behind those given whole.
 
     Args:
-        tools: What the model may use. MCP clients are left out: their tools are known after `list_tools`.
+        tools: Those that the model may use. MCP clients are left out: their tools are known after `list_tools`.
         openapi: Whether the functions' parameters are declared in the subset of OpenAPI.
 
     A schema that others have written and that can't be declared has its tool left out, and logged.
@@ -144,5 +144,5 @@ def _check_names(declared: Sequence[FunctionDeclaration]) -> None:
     names: set[str] = set()
     for declaration in declared:
         if declaration.name in names:
-            raise ToolError(f"two tools are called {declaration.name!r}; the model could not tell them apart")
+            raise ToolError(f"two tools are called {declaration.name!r}; rename one of them")
         names.add(declaration.name)

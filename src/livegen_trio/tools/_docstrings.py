@@ -1,6 +1,6 @@
-"""Docstrings in Google's style: what a function does, or a class is, and its arguments or attributes. Pure.
+"""Docstrings in Google's style: the text on a function or a class, and on its arguments or attributes. Pure.
 
-Those of another style have no sections here: they are kept whole, with what they say of the arguments.
+Those of another style have no sections here: they are kept whole, with their text on the arguments.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ARGUMENTS: Final = re.compile(r"(?:(?:Keyword |Other )?(?:Args|Arguments|Parame
 _SECTION: Final = re.compile(
     rf"{_ARGUMENTS.pattern}|(?:Examples?|References|Raises|Returns?|See Also|Todo|Yields?):"
 )
-"""The head of a section, on a line of its own. Notes and warnings are none, since they are for whoever calls."""
+"""The head of a section, on a line of its own. Notes and warnings are none, since they are for callers."""
 
 _ENTRY: Final = re.compile(r"^\*{0,2}(\w+)(?: *\(.*?\))? *:(?: +|$)", re.MULTILINE)
 """`name: text`, or `name (type): text`, or the name alone with its text below; deeper lines belong to the one above."""
@@ -33,11 +33,11 @@ _LAID_OUT: Final = re.compile(r"^(?:[ \t]|[-*+] |\d+[.)] |>>>|:\w)", re.MULTILIN
 
 @dataclass(frozen=True, slots=True)
 class Docstring:
-    """What a docstring says.
+    """A docstring in its parts.
 
     Attributes:
         text: All before the first section.
-        arguments: What is said of each argument or attribute, by its name.
+        arguments: The text on each argument or attribute, by its name.
     """
 
     text: str
@@ -60,7 +60,7 @@ def parse_docstring(doc: str) -> Docstring:
 
 def _entries(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     section = dedent("\n".join(takewhile(_is_inside, lines)))
-    # Split by what it captures: all before the first name, then each name and its text.
+    # Split at the names, which are kept: all before the first name, then each name and its text.
     _, *parts = _ENTRY.split(section)
     for name, text in zip(parts[::2], parts[1::2], strict=True):
         if text.strip():

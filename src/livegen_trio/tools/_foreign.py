@@ -85,8 +85,10 @@ def encoded(value: object) -> object:
         return _adapter(kind).dump_python(value, mode="json", by_alias=True)
     if isinstance(value, PurePath):
         return os.fspath(value)
-    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
-        return value.tolist()
+    tolist: object = getattr(value, "tolist", None)
+    if type(value).__module__.partition(".")[0] == "numpy" and callable(tolist):
+        listed: object = tolist()
+        return listed
     raise NotImplementedError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 

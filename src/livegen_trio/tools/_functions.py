@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from ._context import ToolContext
 
 _ALL_IS_SAID: Final = object()
-"""What comes of a generator that has told its values."""
+"""The result of a generator whose values have been sent."""
 
 
 class FunctionTool(CallableTool):
-    """A function with what the model needs to know of it.
+    """A function as a tool, with its declaration.
 
     Raises:
         ToolError: It can't be declared; the message names the parameter.
@@ -62,7 +62,7 @@ class FunctionTool(CallableTool):
     async def call(self, args: Mapping[str, object], context: ToolContext) -> FunctionResponse:
         """Call the function; a sync one runs in a worker thread, and is abandoned there if this is cancelled.
 
-        What an async generator yields is told as it comes.
+        The values that an async generator yields are sent as they come.
 
         Raises:
             ToolError: The arguments don't fit the signature, the result can't be written as JSON, the function took

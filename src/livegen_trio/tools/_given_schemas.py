@@ -36,7 +36,7 @@ _KEPT: Final = frozenset(
     }
 )
 
-# What is said in words, since no keyword of the service's means it.
+# Said in the description, since no keyword of the service's means it.
 _SAID: Final[Mapping[str, str]] = {
     "not": "It must not be like {}.",
     "if": "There is a condition: if it is like {}.",
@@ -69,7 +69,7 @@ _TYPES: Final[Mapping[type, str]] = {
 
 _REFUSED: Final = re.compile(r"[^A-Za-z0-9_.-]+")  # in the names of definitions, where some have a meaning
 
-_MAX_PARTS: Final = 20_000  # of a schema, with what its references and compositions come to
+_MAX_PARTS: Final = 20_000  # of a schema whose references and compositions are written out
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class _Rewriting:
     """One schema with all that it refers to.
 
     Attributes:
-        definitions: What has been referred to, rewritten.
+        definitions: The schemas that others refer to, rewritten, by their names.
     """
 
     def __init__(self, root: Mapping[str, object]) -> None:
@@ -201,7 +201,7 @@ class _Rewriting:
         return {**distinct[0], **about} if len(distinct) == 1 else {"anyOf": distinct, **about}
 
     def _with_rest(self, one: Schema, rest: Schema, place: str) -> Schema | None:
-        """Return an alternative with what holds for all of them; None if the two exclude each other."""
+        """Return an alternative together with the rest of its schema; None if the two exclude each other."""
         if one.keys() & {"$ref", "allOf"}:
             one = self._without_all_of({"allOf": [one]}, place)
         together = merged(rest, one)
@@ -211,7 +211,7 @@ class _Rewriting:
         kept: dict[str, object] = {key: one for key, one in schema.items() if key in _KEPT}
         kind = kept.get("type") or _inferred(schema)
         kept |= {} if kind is None else {"type": kind}
-        said = [words.format(_json(schema[key])) for key, words in _SAID.items() if key in schema]
+        said = [sentence.format(_json(schema[key])) for key, sentence in _SAID.items() if key in schema]
         if "properties" in schema or "required" in schema:
             kept |= self._properties(schema, place)
         if "items" in schema or "prefixItems" in schema:
@@ -298,9 +298,7 @@ def _inferred(schema: Schema) -> object:
 
 def _alternatives_of(schema: Schema) -> Sequence[Schema]:
     """Return the alternatives of a schema that is nothing else, else itself."""
-    return (
-        [one for one in _array(schema["anyOf"]) if is_object(one)] if schema.keys() == {"anyOf"} else [schema]
-    )
+    return [one for one in _array(schema["anyOf"]) if is_object(one)] if [*schema] == ["anyOf"] else [schema]
 
 
 def _step(target: object, name: str) -> object:

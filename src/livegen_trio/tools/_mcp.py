@@ -45,7 +45,7 @@ _RETRY_DELAYS: Final = (1.0, 4.0, 15.0, 60.0)  # seconds before a lost subscript
 
 
 def is_mcp_client(tool: object) -> TypeGuard[McpClient]:
-    """Whether *tool* is a client of the `mcp` package, which nobody has to have installed."""
+    """Return whether *tool* is a client of the `mcp` package, which nobody has to have installed."""
     if "mcp" not in sys.modules:
         return False
     import mcp  # noqa: PLC0415 - its user has imported it; it takes a second
@@ -142,7 +142,7 @@ class McpTool(CallableTool):
 
 
 def _declared(client: McpClient, tools: Sequence[Tool]) -> Sequence[McpTool]:
-    """Declare what can be declared, under names that the service takes."""
+    """Declare all tools that can be declared, under names that the service takes."""
     once = {tool.name: tool for tool in tools}
     taken = set(once)
     declared: list[McpTool] = []
@@ -205,22 +205,22 @@ def _session_of(client: McpClient) -> mcp.ClientSession:
 
 
 def _output(result: CallToolResult) -> Mapping[str, object]:
-    structured: object = result.structured_content  # none of a tool that doesn't say what it returns
+    structured: object = result.structured_content  # None where the tool has no schema for its result
     return json_object(_text(result) if structured is None else structured)
 
 
 def _text(result: CallToolResult) -> str:
-    return "\n".join(text for block in result.content if (text := _words(block)))
+    return "\n".join(text for block in result.content if (text := _text_of(block)))
 
 
-def _words(block: ContentBlock) -> str | None:
+def _text_of(block: ContentBlock) -> str | None:
     if block.type == "text":
         return block.text
     if block.type == "resource_link":
         return f"{block.name}: {block.uri}"
     if block.type == "resource":
-        words: str | None = getattr(block.resource, "text", None)  # or it is binary
-        return words
+        text: str | None = getattr(block.resource, "text", None)  # or it is binary
+        return text
     return None
 
 

@@ -1,4 +1,4 @@
-"""Two JSON schemas as one, for what has to fit both of them. Pure."""
+"""Two JSON schemas as one, for values that have to fit both of them. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def merged(one: Schema, other: Schema) -> dict[str, object]:
-    """Return a schema of the values that both schemas allow. What is said about them is added up."""
+    """Return a schema of the values that both schemas allow. Descriptions are added up."""
     whole = dict(one)
     for key, value in other.items():
         if key not in whole or whole[key] == value:

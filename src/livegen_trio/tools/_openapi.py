@@ -1,9 +1,9 @@
 """JSON schemas in the service's subset of OpenAPI 3.0, for models that read no JSON schema. Pure.
 
-What the service refuses, as users have found, isn't written: words that it doesn't know, `additionalProperties` among
-them; choices of anything but strings; formats of strings but `date-time`; anything beside `anyOf`; lists that don't say
-of what; values without a type. What merely narrows a value is said in its description then, where the model reads it,
-and a call's arguments are checked against the signature anyway. What leaves nothing to say is refused here.
+What the service refuses, as users have found, isn't written: keywords that it doesn't know, `additionalProperties`
+among them; choices of anything but strings; formats of strings but `date-time`; anything next to `anyOf`; lists without
+a type of their items; values without a type. A constraint that can't be written is added to the description, where the
+model reads it, and a call's arguments are checked against the signature anyway. Values of any type are refused here.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KEPT: Final[Mapping[str, Sequence[str]]] = {
     "array": ("minItems", "maxItems"),
     "object": ("minProperties", "maxProperties", "required"),
 }
-"""The types of JSON, and the words for each that mean the same in both."""
+"""The types of JSON, and the keywords for each that mean the same in both."""
 
 _KEPT_FORMATS: Final = frozenset(
     {
@@ -53,7 +53,7 @@ _SAID: Final = {
     "propertyNames": "Names like {}.",
     "examples": "Examples: {}.",
 }
-"""Words that the subset lacks, and how they are said."""
+"""Keywords that the subset lacks, and the sentences that replace them."""
 
 _KINDS: Final[Mapping[type, str]] = {
     type(None): "NULL",
@@ -85,10 +85,10 @@ def openapi_of(schema: Mapping[str, object]) -> Schema:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where in a schema one part of it stands.
+    """A place in a schema.
 
     Attributes:
-        definitions: What the schema defines by name.
+        definitions: The definitions of the schema, by name.
         path: The parameter, and the way on from there.
         inside: The names of the definitions around it.
         parts: The number of parts that have been written so far, in all places.
@@ -100,7 +100,7 @@ class _Place:
     parts: list[int] = field(default_factory=lambda: [0])
 
     def write(self, schema: object) -> _Part:
-        """*schema* in the subset: of one type, or of several, which stand beside each other."""
+        """*schema* in the subset: of one type, or of several, as alternatives."""
         self.parts[0] += 1
         if self.parts[0] > _MAX_PARTS:  # definitions that are written again and again
             raise self._refusal(f"it comes to more than {_MAX_PARTS} parts")
@@ -116,7 +116,7 @@ class _Place:
                 return {"anyOf": [{**_without_default(value), **nullable} for value in values]}
 
     def _parts(self, schema: object) -> Sequence[_Part]:
-        """What a value of *schema* may be; what is said of the value is said of each."""
+        """Return the alternatives for a value of *schema*, each with the description of the whole."""
         if not is_object(schema):
             raise self._refusal(_NO_TYPE)
         parts = [_about(schema, part) for part in self._undescribed(schema)]
@@ -175,13 +175,13 @@ class _Place:
         return {"properties": {name: self._at(name).write(one) for name, one in properties.items()}}
 
     def _said_of_places(self, schema: Mapping[str, object]) -> Iterator[str]:
-        """What the places of a tuple are, unless they are all the same."""
+        """Describe the places of a tuple, unless they are all the same."""
         places = [self._at("[]").write(place) for place in _array(schema.get("prefixItems"))]
         if len(_distinct(places)) > 1:
             yield f"In order: {', '.join(map(_json, places))}."
 
     def _said_of_names(self, schema: Mapping[str, object]) -> Iterator[str]:
-        """What an object may hold beside its properties, if that is said."""
+        """Describe what an object may hold apart from its properties, if the schema has something on it."""
         values = schema.get("additionalProperties", "properties" not in schema)
         if values is True or (is_object(values) and not values.keys() - {"description"}):
             yield "Any names."
@@ -193,8 +193,8 @@ class _Place:
         return replace(self, path=f"{self.path}{dot}{name}")
 
     def _refusal(self, why: str) -> ToolError:
-        what = f"parameter {self.path!r}" if self.path else "the object of the parameters"
-        return ToolError(f"{what} can't be declared in OpenAPI's subset: {why}")
+        subject = f"parameter {self.path!r}" if self.path else "the object of the parameters"
+        return ToolError(f"{subject} can't be declared in OpenAPI's subset: {why}")
 
 
 def _choice(kind: str, values: Sequence[object]) -> _Part:
@@ -211,20 +211,20 @@ def _item(schema: Mapping[str, object]) -> object:
 
 
 def _about(schema: Mapping[str, object], part: _Part) -> _Part:
-    """*part* with what *schema* says of it; descriptions are added up."""
+    """Return *part* with the title, the default and the description of *schema*; descriptions are added up."""
     texts = [text for text in (schema.get("description"), part.get("description")) if text]
     about = {key: schema[key] for key in ("title", "default") if key in schema}
     return {**part, **about, **({"description": "\n".join(map(str, texts))} if texts else {})}
 
 
 def _said(schema: Mapping[str, object]) -> Iterator[str]:
-    for key, words in _SAID.items():
+    for key, sentence in _SAID.items():
         if schema.get(key, False) is not False:
-            yield words.format(_text(schema[key]))
+            yield sentence.format(_text(schema[key]))
 
 
 def _without_default(part: _Part) -> _Part:
-    """*part* beside others, of which it is not known whose the default is."""
+    """Return *part* as one of several, of which it is not known whose the default is."""
     return {key: value for key, value in part.items() if key != "default"}
 
 

@@ -1,4 +1,4 @@
-"""What a tool is told beside its signature: `@tool(...)`."""
+"""Options of a tool that its signature can't express: `@tool(...)`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolOptions:
-    """How a function is declared and carried out; see `tool`."""
+    """The options of a function as a tool; see `tool`."""
 
     name: str | None = None
     behavior: Behavior | None = None
@@ -69,18 +69,18 @@ def tool(
     on_interrupt: OnInterrupt = "cancel",
     limiter: trio.CapacityLimiter | None = None,
 ) -> _Function | Callable[[_Function], _Function]:
-    """Say more of a function that the model can call: `@tool(timeout=5)`. The function stays what it is.
+    """Set options of a function that the model can call: `@tool(timeout=5)`. The function stays what it is.
 
     Args:
         function: By `@tool` alone, which changes nothing.
-        name: What the model calls it by; by default its own name.
+        name: The name that the model calls it by; by default its own.
         behavior: "BLOCKING" has the model wait for the answer, "NON_BLOCKING" lets it talk on; by default the model's
             own way.
-        scheduling: What an answer does to a model that talks on: "INTERRUPT", "WHEN_IDLE" or "SILENT".
-        timeout: Seconds from its beginning, after which the function is cancelled and the model told so. A sync one
-            goes on in its thread, and its result is dropped.
-        on_interrupt: What a call comes to that the model takes back, because the user spoke, say: "cancel" cancels the
-            function, "finish" lets it go on, as is right for what must not be left half done. Nothing is answered
+        scheduling: When a model that talks on speaks about an answer: "INTERRUPT", "WHEN_IDLE" or "SILENT".
+        timeout: Seconds from its beginning, after which the function is cancelled, and the answer is an error. A sync
+            one goes on in its thread, and its result is dropped.
+        on_interrupt: The end of a call that the model takes back, because the user spoke, say: "cancel" cancels the
+            function, "finish" lets it go on, as is right for work that must not be left half done. Nothing is answered
             either way. The end of the session cancels it in any case.
         limiter: Held while the function runs: `trio.CapacityLimiter(1)` for one call at a time.
 
@@ -104,7 +104,7 @@ def tool(
 
 
 def options_of(function: object) -> ToolOptions:
-    """What was said of *function*, or of the one that a `partial` calls, if anything was."""
+    """Return the `@tool` options of a function, or of the function inside a `partial`."""
     for one in (function, without_partial(function)):
         options: object = getattr(one, _ATTRIBUTE, None)
         if isinstance(options, ToolOptions):

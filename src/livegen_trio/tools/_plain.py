@@ -57,12 +57,12 @@ def json_object(value: object) -> Mapping[str, object]:
 
 
 def is_array(value: object) -> TypeGuard[list[object]]:
-    """Whether it is an array of JSON."""
+    """Return whether it is an array of JSON."""
     return isinstance(value, list)
 
 
 def is_object(value: object) -> TypeGuard[dict[str, object]]:
-    """Whether it is an object of JSON."""
+    """Return whether it is an object of JSON."""
     return isinstance(value, dict)
 
 

@@ -1,4 +1,4 @@
-"""The JSON schemas of types, by msgspec, with what it leaves out: the types of choices, words on attributes. Pure."""
+"""The JSON schemas of types, by msgspec, with additions: types of choices, descriptions of attributes. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Schema: TypeAlias = "Mapping[str, object]"
 """A JSON schema."""
 
 _ANY_VALUE: Final = "any value"
-"""What describes `object`: msgspec knows it as a class like any other, and takes no empty schema for one."""
+"""The description of `object`: msgspec knows it as a class like any other, and takes no empty schema for one."""
 
 _CHOICES: Final = {frozenset({str}): "string", frozenset({int}): "integer"}
 """The types of choices that are all alike."""
@@ -95,13 +95,13 @@ class _Definitions:
 
 
 def described(schema: Schema, description: str | None) -> Schema:
-    """*schema* with a description, unless `msgspec.Meta` has given it one."""
+    """Return *schema* with a description, unless `msgspec.Meta` has given it one."""
     is_described = schema.get("description", _ANY_VALUE) != _ANY_VALUE
     return schema if is_described or description is None else {**schema, "description": description}
 
 
 def _with_types(schema: Schema) -> dict[str, object]:
-    """*schema* with a type for all choices that have one in common: the service wants a type where there can be one."""
+    """Return *schema* with a type for choices that have one in common: the service wants one where there can be one."""
     typed = {key: value if key in _NO_SCHEMAS else _typed(value) for key, value in schema.items()}
     choices = schema.get("enum")
     kind = _CHOICES.get(frozenset(map(type, choices))) if is_array(choices) else None
@@ -115,7 +115,7 @@ def _typed(value: object) -> object:
 
 
 def _with_docs(schema: Schema) -> Schema:
-    """The schema of a class, with what its docstring says where it belongs."""
+    """Return the schema of a class, with the text of its docstring where it belongs."""
     properties, doc = schema.get("properties"), schema.get("description")
     if not isinstance(doc, str):
         return schema

@@ -31,10 +31,10 @@ def name_of(function: object, given: str | None = None) -> str:
         ToolError: It has none that the service takes, or is no function at all.
     """
     if not callable(function) or inspect.isclass(function):
-        what = (
+        kind = (
             f"the class {function.__name__}" if inspect.isclass(function) else f"a {type(function).__name__}"
         )
-        raise ToolError(f"{what} is no tool; give a function, a FunctionDeclaration or a Tool")
+        raise ToolError(f"{kind} is no tool; give a function, a FunctionDeclaration or a Tool")
     if given is not None:
         return given
     name: object = getattr(without_partial(function), "__name__", None)
@@ -71,7 +71,7 @@ def parameters_of(function: Callable[..., object], name: str) -> Sequence[inspec
     try:
         parameters = inspect.signature(called).parameters.values()
     except (ValueError, NameError) as exc:  # builtins have none; Python 3.14 resolves annotations only now
-        raise ToolError(f"the parameters of {name} can't be told: {exc}") from exc
+        raise ToolError(f"the parameters of {name} can't be read: {exc}") from exc
     return [parameter for parameter in parameters if parameter.name not in given]
 
 
@@ -93,7 +93,7 @@ def takes_context(function: Callable[..., object], parameter: inspect.Parameter)
     try:
         return ToolContext in members_of(resolved(function, parameter))
     except Exception:  # noqa: BLE001 - whatever an annotation may raise; it is reported where it is declared
-        # What is imported for type checkers only can't be resolved, but has the class's name.
+        # A type that is imported for type checkers only can't be resolved, but has the class's name.
         return isinstance(parameter.annotation, str) and bool(_CONTEXT.search(parameter.annotation))
 
 

@@ -23,7 +23,7 @@ _DAYS: Final = {"years": 365, "months": 30}
 
 
 def with_times(value: object, kind: mi.Type) -> object:
-    """Return *value*, as JSON holds it, with its times as Python's where *kind* has them. What is no time stays.
+    """Return *value*, as JSON holds it, with its times as Python's where *kind* has them. Any other text stays.
 
     The walk is as deep as the value is, which its decoder has bounded.
     """
@@ -61,7 +61,7 @@ def _in_class(value: object, fields: Sequence[mi.Field]) -> object:
 
 def _time(text: str, kind: mi.Type) -> object:
     parse = _PARSERS.get(type(kind))
-    with suppress(ValueError, OverflowError):  # then msgspec says what is wrong with it
+    with suppress(ValueError, OverflowError):  # then msgspec's error names it
         return text if parse is None else parse(text.strip().upper())
     return text
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from livegen_trio import types as t
-from livegen_trio._protocol.exchanges import DUE_GRACE, LIKELY_GRACE, REPLY_GRACE
+from livegen_trio._protocol.exchange import DUE_GRACE, LIKELY_GRACE, REPLY_GRACE
 from livegen_trio._protocol.model_profiles import ANY_MODEL, profile_of
 from livegen_trio._protocol.session_rules import LiveProtocol
 from livegen_trio._session.answers import Answer
@@ -17,7 +17,7 @@ from livegen_trio._session.answers import Answer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from livegen_trio._protocol.exchanges import Exchange
+    from livegen_trio._protocol.exchange import Exchange
     from livegen_trio._protocol.model_profiles import ModelProfile
 
 SETUP = t.Setup(model="models/test", generation_config=t.GenerationConfig())

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from .._errors import ToolError
-from .._protocol.exchanges import Mark
+from .._protocol.exchange import Mark
 from ..types import ToolCall, ToolCallUnanswered
 from .interface import EventSource
 from .turns import TurnRecord
 
 if TYPE_CHECKING:
-    from .._protocol.exchanges import Exchange
+    from .._protocol.exchange import Exchange
     from ..types import FunctionCall, ServerEvent
     from .interface import Asked
     from .turns import TurnResult

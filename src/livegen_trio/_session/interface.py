@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from .._protocol.exchanges import Exchange
+    from .._protocol.exchange import Exchange
     from .._protocol.session_rules import LiveProtocol
     from ..types import ServerEvent
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .._engine.engine import Engine
     from .._protocol.codec import MediaKind
-    from .._protocol.exchanges import Exchange
+    from .._protocol.exchange import Exchange
     from .._protocol.session_rules import LiveProtocol
     from .._session.session import Operations
     from .._session.statistics import SessionStatistics

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
@@ -15,8 +16,8 @@ from ._engine.session_tools import SessionTools
 from ._errors import ConfigError, ConnectTimeoutError, LocalProtocolError
 from ._needs_trio import needs_trio
 from ._protocol.contents import as_instruction
-from ._protocol.model_profiles import profile_of
-from ._protocol.profile_checks import check_responses, check_setup, complete_setup
+from ._protocol.model_profiles import profile_of, short_name
+from ._protocol.profile_checks import check_responses, check_setup, complete_setup, find_ignored_settings
 from ._resumption.reconnection import Reconnection
 from ._session.buffering import Buffering
 from ._session.lease import SessionLease
@@ -58,6 +59,8 @@ class ConnectOptions(TypedDict, total=False):
     tool_execution: Literal["auto", "manual"]
     approve: Approve | None
 
+
+_logger: Final = logging.getLogger(__name__)
 
 _PATIENT: Final = Reconnection()
 _BOUNDED: Final = Buffering()
@@ -108,6 +111,8 @@ class LiveGenerativeModel(AIModel):
         self._openapi = not (self._profile.json_schema and backend.json_schema)
         self._declared = declarations(self._tools, openapi=self._openapi)
         self._check(self._declared)
+        if ignored := find_ignored_settings(self._profile, self._generation_config):
+            _logger.warning("%s ignores %s", short_name(self.model), " and ".join(ignored))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.model} at {self.backend!r}>"

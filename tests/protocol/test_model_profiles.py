@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
 from livegen_trio import (
+    Blob,
     ConfigError,
     Content,
+    FunctionCall,
     FunctionDeclaration,
     FunctionResponse,
     HistoryConfig,
@@ -23,11 +27,13 @@ from livegen_trio import (
     SessionResumptionConfig,
     ThinkingConfig,
     Tool,
+    Transcription,
     get_live_generative_model,
     profile_of,
 )
 from livegen_trio._protocol.model_profiles import ANY_MODEL
 from livegen_trio._protocol.profile_checks import check_setup
+from livegen_trio._protocol.session_rules import LiveProtocol
 from livegen_trio.types import CodeExecution, GoogleMaps, GoogleSearch, Setup, UrlContext
 from support.peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, PeerBackend, text
 
@@ -245,6 +251,109 @@ async def test_a_model_that_refuses_a_setup_without_a_thinking_level_gets_one(
     backend = PeerBackend()
     async with get_live_generative_model(THINKER, backend=backend, **configured(**config)).connect():
         assert backend.setup["setup"]["generationConfig"]["thinkingConfig"] == sent
+
+
+ON_VERTEX = "projects/p/locations/{}/publishers/google/models/gemini-live-2.5-flash-native-audio"
+
+
+def test_a_location_that_does_not_serve_the_model_is_refused() -> None:
+    profile = profile_of(ON_VERTEX)
+    check_setup(profile, Setup(model=ON_VERTEX.format("us-central1")))
+    with pytest.raises(
+        ConfigError, match=r"^gemini-live-2\.5-flash-native-audio is not served in global; set the back"
+    ):
+        check_setup(profile, Setup(model=ON_VERTEX.format("global")))
+
+
+def test_a_setting_that_the_model_ignores_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    get_live_generative_model(NEW, backend=PeerBackend(), **configured(temperature=1.0, top_k=40))
+    assert [record.getMessage() for record in caplog.records] == [
+        "gemini-3.8-live ignores temperature and top_k"
+    ]
+    get_live_generative_model(NATIVE, backend=PeerBackend(), **configured(temperature=1.0))
+    assert len(caplog.records) == 1
+
+
+# The history before a conversation
+
+CALL = Part(function_call=FunctionCall(name="look_up", args={"city": "Paris"}))
+RESULT = Part(function_response=FunctionResponse(name="look_up", response={"celsius": 21}))
+SOUND = Part(inline_data=Blob(mime_type="audio/pcm;rate=16000", data=bytes(4)))
+HI_FI = Part(
+    inline_data=Blob(mime_type="audio/pcm;rate=24000", data=bytes(4)),
+    audio_transcription=Transcription(text="It is sunny."),
+)
+SUNNY = Part(text="It is sunny.")
+
+
+@pytest.mark.parametrize(
+    ("model", "parts", "kept", "left_out"),
+    [
+        (NATIVE, [SUNNY, CALL, RESULT], [SUNNY], ["function_call", "function_response"]),
+        (NATIVE, [SOUND, HI_FI], [SUNNY], ["audio", "audio"]),
+        (NEW, [CALL, SOUND, HI_FI], [CALL, SOUND, SUNNY], ["audio of 24000 Hz"]),
+        (NEW, [CALL, RESULT], [CALL, RESULT], []),
+        ("gemini-4-live", [CALL, HI_FI], [CALL, HI_FI], []),
+    ],
+)
+async def test_a_history_loses_what_the_model_refuses_and_a_log_says_so(
+    model: str, parts: list[Part], kept: list[Part], left_out: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(
+        model, backend=backend, generation_config=HISTORY
+    ).connect() as session:
+        await session.send(Content(role="model", parts=parts), turn_complete=False)
+        sent = await backend.peer.hear()
+    [turn] = sent["clientContent"]["turns"]
+    assert turn == json.loads(msgspec.json.encode(Content(role="model", parts=kept)))
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged == [f"the model takes no {' and '.join(left_out)} in a history: left out"] * bool(left_out)
+
+
+async def test_of_a_history_that_is_left_out_as_a_whole_only_its_end_is_sent() -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(
+        OLD, backend=backend, generation_config=HISTORY
+    ).connect() as session:
+        await session.send(Content(role="user", parts=[HI_FI_ALONE]), turn_complete=False)
+        await session.send(Content(role="user", parts=[HI_FI_ALONE]))
+        assert (await backend.peer.hear())["clientContent"] == {"turnComplete": True}
+
+
+HI_FI_ALONE = Part(inline_data=Blob(mime_type="audio/pcm;rate=24000", data=bytes(4)))
+
+
+@pytest.mark.parametrize(("model", "is_demanded"), [(NATIVE, True), (NEW, False)])
+async def test_a_history_ends_with_a_turn_of_the_users_where_the_model_demands_it(
+    model: str, *, is_demanded: bool
+) -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(
+        model, backend=backend, generation_config=HISTORY
+    ).connect() as session:
+        await session.send("I am Ann.", turn_complete=False)
+        assert len((await backend.peer.hear())["clientContent"]["turns"]) == 1
+        await session.send(Content(role="model", parts=[Part(text="Hello Ann!")]))
+        roles = [turn["role"] for turn in (await backend.peer.hear())["clientContent"]["turns"]]
+    assert roles == (["model", "user"] if is_demanded else ["model"])
+
+
+def test_a_history_for_a_new_session_ends_as_the_model_demands() -> None:
+    said = [
+        Content(role="user", parts=[Part(text="I am Ann.")]),
+        Content(role="model", parts=[Part(text="Hello!")]),
+    ]
+    for model, count in ((NATIVE, 3), (NEW, 2)):
+        frame = LiveProtocol(Setup(model=model), profile_of(model)).history(said)
+        assert len(json.loads(frame)["clientContent"]["turns"]) == count
+
+
+async def test_content_that_is_to_be_answered_is_no_history() -> None:
+    backend = PeerBackend()
+    async with get_live_generative_model(NATIVE, backend=backend).connect() as session:
+        await session.send([SOUND, "What is this?"])
+        assert len((await backend.peer.hear())["clientContent"]["turns"][0]["parts"]) == 2
 
 
 # What may be sent

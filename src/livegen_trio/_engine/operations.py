@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .session_tools import SessionTools
     from .shared import Shared
     from .supervisor import Supervisor
+
+_logger: Final = logging.getLogger(__name__)
 
 
 class SessionOperations:
@@ -62,7 +65,12 @@ class SessionOperations:
     async def say(self, content: Content, *, turn_complete: bool) -> None:
         """Send content, in the way that suits the model at the time when there is room for it."""
         await self.outbox.wait_for_room(Kind.CONTROL)
-        self.put(self._protocol.outgoing.content_message(content, turn_complete=turn_complete))
+        outgoing = self._protocol.outgoing
+        content, left_out = outgoing.fit_history(content, turn_complete=turn_complete)
+        if left_out:
+            _logger.warning("the model takes no %s in a history: left out", " and ".join(left_out))
+        if content.parts or turn_complete:
+            self.put(outgoing.content_message(content, turn_complete=turn_complete))
 
     async def ask(self, content: Content) -> Asked:
         """Send content that is to be answered; return its exchange, and the number of events that came before it."""

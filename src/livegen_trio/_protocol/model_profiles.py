@@ -46,7 +46,8 @@ class ModelProfile:
         client_content: Whether content may be sent at any time, or only as the history before the conversation. Then
             `LiveSession.send` sends text as real-time input.
         refused_history: Fields of `Part` that close the connection if a history has them. They are left out of it.
-        history_audio: Whether a history may have audio, which has to be of 16 kHz.
+        history_audio: Whether a history may have audio.
+        history_audio_rate: Samples a second that such audio has to have; None is not known.
         history_ends_with_user: Whether a history has to end with a turn of the user's.
         typed_turns_see_video: Whether a typed turn sees the video frames sent before it.
         text_interrupts: Whether text that is sent while the model speaks cuts its answer off; None is not known.
@@ -81,6 +82,7 @@ class ModelProfile:
     client_content: Literal["always", "history"] = "always"
     refused_history: frozenset[str] = frozenset()
     history_audio: bool = True
+    history_audio_rate: int | None = None
     history_ends_with_user: bool = False
     typed_turns_see_video: bool = True
     text_interrupts: bool | None = None
@@ -177,6 +179,7 @@ _FLASH_LIVE_3_1: Final = ModelProfile(
     scheduling=False,
     response_media=_IMAGES_AND_TEXT,
     client_content="history",
+    history_audio_rate=16_000,
     typed_turns_see_video=False,
     text_interrupts=True,
     proactive_audio="never",
@@ -194,6 +197,7 @@ _FLASH_LIVE_3_1: Final = ModelProfile(
         "scheduling": _MODEL_PAGE,
         "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
         "client_content": f"{_LIVE_GUIDE}; livekit/agents#5262, google/adk-python#5018: 1007 for content later on",
+        "history_audio_rate": f"{_PYDANTIC}, 2026-09-28: 24 kHz closes the connection with 1008",
         "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
         "text_interrupts": f"{_PYDANTIC}, 2026-10-19",
         "proactive_audio": _MODEL_PAGE,
@@ -212,6 +216,7 @@ _LIVE_3_8: Final = ModelProfile(
     ends_calling_turn=False,
     takes_late_answers=False,
     response_media=_IMAGES_AND_TEXT,
+    history_audio_rate=16_000,
     typed_turns_see_video=False,
     text_interrupts=True,
     proactive_audio="always",
@@ -228,6 +233,7 @@ _LIVE_3_8: Final = ModelProfile(
         "ends_calling_turn": f"{_MODEL_PAGE}: with BLOCKING it pauses until the answer",
         "takes_late_answers": f"{_PYDANTIC}, 2026-10: the session waits for them, and doesn't speak of them",
         "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
+        "history_audio_rate": f"{_PYDANTIC}, 2026-09-28: 24 kHz closes the connection with 1008",
         "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
         "text_interrupts": f"{_PYDANTIC}, 2026-10-19",
         "proactive_audio": f"{_MODEL_PAGE}, on migrating from Gemini 3.1",
@@ -250,6 +256,7 @@ _LIVE_3_8_THINKING: Final = ModelProfile(
     takes_late_answers=False,
     scheduling=False,
     response_media=_IMAGES_AND_TEXT,
+    history_audio_rate=16_000,
     typed_turns_see_video=False,
     proactive_audio="always",
     affective_dialog=False,
@@ -268,6 +275,7 @@ _LIVE_3_8_THINKING: Final = ModelProfile(
         "takes_late_answers": f"{_PYDANTIC}, 2026-10: the session waits for them, and doesn't speak of them",
         "scheduling": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-16: 1007",
         "response_media": f"{_PYDANTIC}, 2026-09-28: a PDF closes the connection with 1007",
+        "history_audio_rate": f"{_PYDANTIC}, 2026-09-28: 24 kHz closes the connection with 1008",
         "typed_turns_see_video": f"{_PYDANTIC}, 2026-09-25",
         "proactive_audio": _MODEL_PAGE,
         "affective_dialog": f"{_MODEL_PAGE}; {_PYDANTIC}, 2026-09-25: 1007 on the first message after the setup",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from .._errors import LocalProtocolError
 from ..types import ActivityEnd, ActivityStart, ClientContent, ContextUpdate, RealtimeInput, ToolResponse
 from .profile_checks import check_responses, check_tools
+from .seeds import end_history, fit_history
 from .sound import SampleCutter, check_sound_type, is_pcm, pcm_bytes
 
 if TYPE_CHECKING:
@@ -67,14 +68,25 @@ class OutgoingRules:
         Raises:
             LocalProtocolError: The model takes content only before the conversation, and this is more than text.
         """
+        turns = (content,) if content.parts else ()
+        if self.history_is_open and turn_complete:
+            return ClientContent(turns=end_history(self._profile, turns), turn_complete=True)
         if self.history_is_open or self._profile.client_content == "always":
-            return ClientContent(turns=(content,), turn_complete=turn_complete)
+            return ClientContent(turns=turns, turn_complete=turn_complete)
         if not turn_complete:
             raise LocalProtocolError(f"{_ONLY_HISTORY}; say the whole at once, with turn_complete=True")
         texts = [part.text for part in content.parts or () if part.text is not None]
         if content.role != "user" or len(texts) != len(content.parts or ()):
             raise LocalProtocolError(f"{_ONLY_HISTORY}; now it takes the user's text, sound and pictures")
         return RealtimeInput(text="\n".join(texts))
+
+    def fit_history(self, content: Content, *, turn_complete: bool) -> tuple[Content, list[str]]:
+        """Return *content* without what the model refuses in a history, and a word for each part that is left out.
+
+        Content that is to be answered is no history, and stays as it is.
+        """
+        is_history = self.history_is_open or not turn_complete or content.role == "model"
+        return fit_history(self._profile, content) if is_history else (content, [])
 
     def payload(self, kind: MediaKind, data: Buffer, mime_type: str) -> bytes | memoryview:
         """Return the bytes to send now of a chunk that is more than whole samples in plain bytes."""
@@ -90,7 +102,7 @@ class OutgoingRules:
         """
         match message:
             case ClientContent():
-                _check_client_content(message)
+                _check_client_content(message, is_history=self.history_is_open)
             case RealtimeInput():
                 self._check_realtime_input(message)
             case ToolResponse(function_responses=responses):
@@ -185,9 +197,9 @@ def _check_context_update(message: ContextUpdate) -> None:
         raise LocalProtocolError("there is nothing to update; give a system instruction or tools")
 
 
-def _check_client_content(message: ClientContent) -> None:
+def _check_client_content(message: ClientContent, *, is_history: bool) -> None:
     parts = [part for turn in message.turns or () for part in turn.parts or ()]
-    if any(part.function_response is not None for part in parts):
+    if not is_history and any(part.function_response is not None for part in parts):
         # The service closes the connection on these (firebase-js-sdk #9264).
         raise LocalProtocolError("function responses go into send_function_responses(), not into content")
     if not parts and not message.turn_complete:

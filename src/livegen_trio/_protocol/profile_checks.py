@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
         Tool,
     )
     from .model_profiles import ModelProfile
+
+# In the name of a model on Vertex AI.
+_LOCATION: Final = re.compile("/locations/([^/]+)/publishers/google/models/")
 
 
 def check_setup(profile: ModelProfile, setup: Setup) -> None:
@@ -83,6 +87,9 @@ def _refusals(profile: ModelProfile, setup: Setup) -> Iterator[str]:
     if setup.proactivity is not None:
         yield from _refused_proactivity(profile, setup.proactivity)
     yield from _refused_tools(profile, setup.tools)
+    location = _LOCATION.search(setup.model)
+    if location and profile.vertex_locations is not None and location[1] not in profile.vertex_locations:
+        yield f"is not served in {location[1]}; set the backend's location to {_either(profile.vertex_locations)}"
 
 
 def _refused_generation(profile: ModelProfile, config: GenerationConfig) -> Iterator[str]:

@@ -28,6 +28,7 @@ from .exchanges import Exchanges
 from .model_profiles import ANY_MODEL
 from .opening import Opening
 from .outgoing import OutgoingRules, check_media
+from .seeds import end_history
 from .tool_calls import CallIds, CallLedger, without_our_ids
 from .usage import add_usage
 
@@ -139,7 +140,8 @@ class LiveProtocol:
 
     def history(self, contents: Sequence[Content]) -> bytes:
         """Return the frame that gives a new session what was said before it; it is not answered."""
-        return encode_client_message(ClientContent(turns=contents, turn_complete=self.tells_history))
+        turns = end_history(self._profile, contents)
+        return encode_client_message(ClientContent(turns=turns, turn_complete=self.tells_history))
 
     def send(self, message: Outgoing) -> bytes:
         """Return the frame for *message*.

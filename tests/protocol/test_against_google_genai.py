@@ -103,6 +103,7 @@ OURS_ALONE: Final[dict[type[t.Model], str]] = {
     t.Reconnecting: "not on the wire",
     t.UnreadableFrame: "theirs raises an error",
     t.Reconnected: "not on the wire",
+    t.ExchangeEnded: "not on the wire",
     t.ToolFailed: "not on the wire",
     t.ToolCallUnanswered: "not on the wire",
 }

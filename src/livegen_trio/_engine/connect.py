@@ -26,6 +26,7 @@ SESSION_FACTORY: Final[ContextVar[Callable[[Engine], LiveSession]]] = ContextVar
 
 
 @asynccontextmanager
+@trio.lowlevel.enable_ki_protection  # but not the caller's block
 async def open_session(
     backend: Backend, setup: Setup, options: SessionOptions
 ) -> AsyncGenerator[LiveSession]:

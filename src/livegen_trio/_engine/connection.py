@@ -23,6 +23,7 @@ from .sender import send_inputs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..backends.base import Backend
     from ..transports.base import Transport
     from .shared import Shared
 
@@ -62,6 +63,7 @@ class Connection:
         self._all_sent = trio.Event()
         self.finished: trio.Event = trio.Event()
 
+    @trio.lowlevel.enable_ki_protection  # Ctrl+C reaches the user's task, which closes the session in order
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Dial, set up, and serve until the connection ends. Reports "started" when the setup is accepted.
 
@@ -100,7 +102,7 @@ class Connection:
         raise ConnectTimeoutError(phase=progress.phase, timeout=self._timeout)
 
     async def _dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
-        transport = await self._shared.backend.dial(nursery, progress)
+        transport = await _dial_unprotected(self._shared.backend, nursery, progress)
         progress.phase = "setup"
         try:
             await self._set_up(transport)
@@ -144,10 +146,12 @@ class Connection:
             self._has_ended = True
             self._ended(ending)
 
+    @trio.lowlevel.enable_ki_protection
     async def _send(self, transport: Transport) -> None:
         await send_inputs(self._shared.outbox, transport)
         self._all_sent.set()
 
+    @trio.lowlevel.enable_ki_protection
     async def _keep_alive(self, transport: Transport) -> None:
         timing = self._shared.timing
         limit = timing.keepalive_timeout
@@ -156,6 +160,11 @@ class Connection:
         )
         self._end(Ending(1006, f"nothing was heard from the server for {limit:g} s", "local"))
         await transport.abort()
+
+
+@trio.lowlevel.disable_ki_protection  # it calls functions of the user's, for secrets
+async def _dial_unprotected(backend: Backend, nursery: trio.Nursery, progress: Progress) -> Transport:
+    return await backend.dial(nursery, progress)
 
 
 def _rejected(closed: ConnectionClosed, *, resuming: bool) -> HandshakeError:

@@ -122,6 +122,7 @@ class Engine:
         await self._supervisor.open()  # the last, since from here on only `close` ends it
         self._tools.watch()
 
+    @trio.lowlevel.enable_ki_protection  # all of it is closed, or nothing; Ctrl+C while it waits ends the wait
     async def close(self) -> None:
         """Send what was accepted, close the connection, and end everything, within the close timeout."""
         self._tool_runner.cancel()

@@ -111,6 +111,7 @@ class SessionOperations:
         """Declare to the model what MCP servers among its tools offer now."""
         await self._tools.refresh()
 
+    @trio.lowlevel.enable_ki_protection  # what the protocol has noted is sent as well
     def put(self, message: ClientContent | RealtimeInput | ToolResponse | ContextUpdate) -> None:
         """Send a message without waiting for room."""
         shared = self._shared

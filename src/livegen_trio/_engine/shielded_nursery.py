@@ -27,6 +27,7 @@ class ShieldedNursery:
         self._nursery: trio.Nursery
         self.finished: trio.Event = trio.Event()
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
         """Hold the nursery open until `release` or `cancel`, and until its tasks have ended."""
         try:

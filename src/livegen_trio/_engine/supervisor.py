@@ -84,6 +84,7 @@ class Supervisor:
         self._dialler.nursery.start_soon(self._run)
         self.tasks.release()
 
+    @trio.lowlevel.enable_ki_protection
     async def _run(self) -> None:
         """Do what the state asks for, from the first connection's opening until the session is closed."""
         while not self._is_over:

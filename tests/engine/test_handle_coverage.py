@@ -147,4 +147,4 @@ async def test_a_new_session_is_not_asked_again_what_its_history_has(autojump_cl
         report = await reconnected(session)
         assert (report.restored, report.replayed, report.uncovered) == (False, 0, 1)
         turns = (await fleet.peer.hear())["clientContent"]["turns"]
-        assert [turn["parts"][0]["text"] for turn in turns] == ["I am Ann.", "Hello Ann."]
+        assert [turn["parts"][0]["text"] for turn in turns][:2] == ["I am Ann.", "Hello Ann."]

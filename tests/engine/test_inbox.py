@@ -108,12 +108,12 @@ async def test_an_ending_says_that_the_server_was_too_fast(is_waiting: bool, moc
     if is_waiting:
         await inbox.receive()
     else:
-        inbox.note_received()
+        inbox.pace.note_received()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.receive)
         await trio.testing.wait_all_tasks_blocked()
         if is_waiting:
-            inbox._is_receiving = True
+            inbox.is_receiving = True
         assert not inbox.put(word(), b"x" * 1_100)
         assert "the server sends faster than the session is received from" in inbox.explain_full()
         nursery.cancel_scope.cancel()
@@ -121,7 +121,7 @@ async def test_an_ending_says_that_the_server_was_too_fast(is_waiting: bool, moc
 
 async def test_an_ending_says_that_the_session_was_not_received_from(mock_clock: MockClock) -> None:
     inbox = Inbox(1_000, EveryNthCheckpoint())
-    inbox.note_received()
+    inbox.pace.note_received()
     inbox.put(word(), b"x" * 900)
     mock_clock.jump(20)
     assert not inbox.put(word(), b"x" * 200)

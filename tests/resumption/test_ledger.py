@@ -45,13 +45,21 @@ def test_nothing_is_taken_from_an_empty_ledger() -> None:
 def test_an_input_waits_until_it_was_written_whole() -> None:
     ledger = filled(CONTROL, MEDIA)
     ledger.backlog.take()
-    assert (ledger.backlog.count, ledger.backlog.control_bytes, ledger.backlog.realtime_bytes) == (2, 1, 1)
+    assert (
+        ledger.backlog.count,
+        ledger.backlog.size(is_control=True),
+        ledger.backlog.size(is_control=False),
+    ) == (2, 1, 1)
     ledger.note_written()
-    assert (ledger.backlog.count, ledger.backlog.control_bytes, ledger.backlog.realtime_bytes) == (1, 0, 1)
+    assert (
+        ledger.backlog.count,
+        ledger.backlog.size(is_control=True),
+        ledger.backlog.size(is_control=False),
+    ) == (1, 0, 1)
     ledger.backlog.take()
-    assert (ledger.backlog.count, ledger.backlog.realtime_bytes) == (1, 1)
+    assert (ledger.backlog.count, ledger.backlog.size(is_control=False)) == (1, 1)
     ledger.note_written()
-    assert (ledger.backlog.count, ledger.backlog.realtime_bytes) == (0, 0)
+    assert (ledger.backlog.count, ledger.backlog.size(is_control=False)) == (0, 0)
 
 
 def test_the_oldest_that_waits_tells_how_far_behind_the_sender_is() -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import trio
 
 from .._protocol.memory import estimate_memory
-from .checkpoints import CHECKPOINTS, EveryNthCheckpoint
+from .receive_pace import ReceivePace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .._session.closed import Ending
     from ..types import ServerEvent
+    from .checkpoints import EveryNthCheckpoint
 
 Arrived: TypeAlias = "tuple[ServerEvent, int, float]"
 """An event, its share of the memory that its frame's events take, and the time when it arrived."""
@@ -23,14 +23,6 @@ Arrived: TypeAlias = "tuple[ServerEvent, int, float]"
 # Bytes that wait from which on the memory of the events is estimated; below, the size of their frames is enough. A
 # consumer that keeps up never has so much.
 _ESTIMATED_FROM: Final = 2**16
-
-# Events that wait from which on a consumer may take, before other tasks run again, as many as had come when they ran
-# last; and seconds that this may take. Else a fast server would starve it: in each round all that has arrived is read.
-_MANY_EVENTS: Final = 128
-_LONGEST_BATCH: Final = 0.01
-
-# Seconds after which a consumer counts as one that has stopped receiving.
-_IDLE: Final = 1.0
 
 
 class Inbox:
@@ -40,6 +32,10 @@ class Inbox:
     received any more.
 
     Attributes:
+        pace: How many events in a row the consumer takes.
+        is_receiving: Whether a task waits for the next event.
+        is_closed: Whether the consumer has left.
+        ending: The ending of the session, if it has ended.
         unread_bytes: The memory that the events that wait take, roughly; at least the size of their frames.
         ending_was_seen: Whether the consumer has got the ending.
         listener: Called whenever there is an event, an ending or a close, for a consumer that can't wait in `receive`.
@@ -50,29 +46,13 @@ class Inbox:
         self._checkpoints = checkpoints
         self._events: deque[Arrived] = deque()
         self._waiting: trio.lowlevel.Task | None = None
-        self._is_receiving = False
-        self._batch_left = 0
-        self._others_ran_at = self._received_at = -math.inf
-        self._ending: Ending | None = None
-        self._is_closed = False
-        self.unread_bytes: int = 0
+        self.pace: ReceivePace = ReceivePace()
+        self.is_receiving: bool = False
+        self.is_closed: bool = False
+        self.ending: Ending | None = None
         self.ending_was_seen: bool = False
+        self.unread_bytes: int = 0
         self.listener: Callable[[], None] | None = None
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the consumer has left."""
-        return self._is_closed
-
-    @property
-    def is_receiving(self) -> bool:
-        """Whether a task waits for the next event."""
-        return self._is_receiving
-
-    @property
-    def ending(self) -> Ending | None:
-        """The ending of the session, if it has ended."""
-        return self._ending
 
     @property
     def unread_events(self) -> int:
@@ -91,7 +71,7 @@ class Inbox:
 
         *now* saves reading the clock.
         """
-        if self._is_closed or not events:
+        if self.is_closed or not events:
             return True
         size = len(frame)
         if self.unread_bytes + size > _ESTIMATED_FROM:
@@ -108,24 +88,23 @@ class Inbox:
 
     def explain_full(self) -> str:
         """Return why `put` has returned False, and who was slow."""
-        now = trio.current_time()
-        lag = 0.0 if self.unread_since is None else now - self.unread_since
+        lag = 0.0 if self.unread_since is None else trio.current_time() - self.unread_since
         waiting = (
             f"too many events wait unread ({len(self._events)} of {self.unread_bytes / 2**20:.1f} MiB, "
             f"the oldest for {lag:.1f} s)"
         )
-        if self._is_receiving or now - self._received_at <= _IDLE:
+        if self.is_receiving or not self.pace.has_stopped:
             return f"{waiting}: the server sends faster than the session is received from"
         return f"{waiting}: the session was not received from"
 
     def end(self, ending: Ending) -> None:
         """Note that no more events come. The first ending counts."""
-        self._ending = self._ending or ending
+        self.ending = self.ending or ending
         self._wake()
 
     def reopen(self) -> None:
         """Take back the ending: the session goes on with another connection."""
-        self._ending = None
+        self.ending = None
         self.ending_was_seen = False
         self._wake()
 
@@ -141,25 +120,24 @@ class Inbox:
             trio.EndOfChannel: The server ended the session normally.
             SessionClosedError: The session ended otherwise.
         """
-        if self._is_receiving:
+        if self.is_receiving:
             raise trio.BusyResourceError("another task is already receiving from this session")
-        self._is_receiving = True
+        self.is_receiving = True
         try:
-            if not (self._events or self._is_closed or self._ending is not None):
+            if not (self._events or self.is_closed or self.ending is not None):
                 while True:
                     self._waiting = trio.lowlevel.current_task()
                     await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-                    if self._events or self._is_closed or self._ending is not None:
+                    if self._events or self.is_closed or self.ending is not None:
                         break  # else an ending was taken back before this task ran
                 self._checkpoints.reset()
-                self._batch_left = 0
-            elif self._checkpoints.is_due() and self._lets_others_run():
+            elif self._checkpoints.is_due() and self.pace.must_yield():
                 await trio.lowlevel.checkpoint()
-                self._begin_batch()
+                self.pace.note_yield(len(self._events))
             else:
                 await trio.lowlevel.checkpoint_if_cancelled()
         finally:
-            self._is_receiving = False
+            self.is_receiving = False
         return self._next()
 
     def take_batch(self, max_events: int, max_bytes: int) -> Sequence[Arrived]:
@@ -172,39 +150,25 @@ class Inbox:
             batch.append(arrived)
         return batch
 
-    def note_received(self) -> None:
-        """Note that the consumer has received events of a batch."""
-        self._received_at = trio.current_time()
-
     def close(self) -> None:
         """Drop the events that wait, and those that still come: the consumer has left."""
-        self._is_closed = True
+        self.is_closed = True
         self._events.clear()
         self.unread_bytes = 0
         self._wake()
 
-    def _lets_others_run(self) -> bool:
-        """Return whether other tasks are to run at this checkpoint."""
-        now = self._received_at = trio.current_time()
-        self._batch_left -= CHECKPOINTS
-        return self._batch_left <= 0 or now - self._others_ran_at > _LONGEST_BATCH
-
-    def _begin_batch(self) -> None:
-        self._others_ran_at = trio.current_time()
-        self._batch_left = len(self._events) if len(self._events) > _MANY_EVENTS else 0
-
     def _next(self) -> ServerEvent:
-        if self._is_closed:
+        if self.is_closed:
             raise trio.ClosedResourceError("this session has been closed")
         if self._events:
             event, size, _ = self._events.popleft()
             self.unread_bytes -= size
             return event
-        assert self._ending is not None
+        assert self.ending is not None
         self.ending_was_seen = True
-        if self._ending.is_clean:
+        if self.ending.is_clean:
             raise trio.EndOfChannel
-        raise self._ending.error()
+        raise self.ending.error()
 
     def _wake(self) -> None:
         # A parking lot would do the same for any number of tasks, and three times the work for this one.

@@ -46,7 +46,7 @@ class Outbox:
     @property
     def unsent_bytes(self) -> int:
         """The size of the frames that wait to be sent for the first time."""
-        return self.ledger.backlog.control_bytes + self.ledger.backlog.realtime_bytes
+        return sum(self.ledger.backlog.size(is_control=is_control) for is_control in (True, False))
 
     async def wait_for_room(self, kind: Kind) -> None:
         """Wait until an input of this kind may be put.
@@ -74,11 +74,11 @@ class Outbox:
     def has_room(self, kind: Kind, *, coming: int = 0) -> bool:
         """Return whether an input of this kind may be put, after others of *coming* bytes that are on their way."""
         if kind.is_control:
-            return self.ledger.backlog.control_bytes + coming < self._buffering.control_bytes
+            return self.ledger.backlog.size(is_control=True) + coming < self._buffering.control_bytes
         if kind is Kind.MEDIA and self._buffering.media == "drop_oldest":
             # Else the inputs on their way would push each other out.
             return not coming or coming < self._buffering.media_bytes // 2
-        return self.ledger.backlog.realtime_bytes + coming < self._buffering.media_bytes
+        return self.ledger.backlog.size(is_control=False) + coming < self._buffering.media_bytes
 
     def check_open(self) -> None:
         """Check that inputs are still accepted.

@@ -56,20 +56,16 @@ class Backlog:
         return frozenset(numbers if self._in_flight is None else {*numbers, self._in_flight.number})
 
     @property
-    def control_bytes(self) -> int:
-        """The size of the control that waits to be written whole."""
-        return self._control.bytes + self._bytes_in_flight(is_control=True)
-
-    @property
-    def realtime_bytes(self) -> int:
-        """The size of the media and marks that wait to be written whole."""
-        return self._realtime.bytes + self._bytes_in_flight(is_control=False)
-
-    @property
     def since(self) -> float | None:
         """The time when the input that has waited longest was accepted."""
         heads = [lane.inputs[0] for lane in self._lanes if lane.inputs]
         return min((head.accepted_at for head in heads), default=None)
+
+    def size(self, *, is_control: bool) -> int:
+        """Return the bytes of new control, or of new media and marks, that wait to be written whole."""
+        size = (self._control if is_control else self._realtime).bytes
+        entry = self._in_flight
+        return size if entry is None or entry.kind.is_control != is_control else size + len(entry.frame)
 
     def first_of(self, frames: Collection[bytes]) -> bytes | None:
         """Return the first of these frames that waits, if one does."""
@@ -126,10 +122,6 @@ class Backlog:
         entry, self._in_flight = self._in_flight, None
         return entry
 
-    def put_back(self, entries: Iterable[Input]) -> None:
-        """Send these again, before anything new."""
-        self.set_replay([*entries, *self._replay.inputs])
-
     def set_replay(self, entries: Iterable[Input]) -> None:
         """Send again these in place of those that were to be."""
         self._replay = _Lane(sorted(entries, key=lambda entry: entry.order))
@@ -146,10 +138,6 @@ class Backlog:
     def _lanes(self) -> tuple[_Lane, _Lane, _Lane]:
         """The lanes, in the order in which they are sent from."""
         return self._replay, self._control, self._realtime
-
-    def _bytes_in_flight(self, *, is_control: bool) -> int:
-        entry = self._in_flight
-        return len(entry.frame) if entry is not None and entry.kind.is_control == is_control else 0
 
     def _settle(self) -> None:
         self.is_idle = self._in_flight is None and not any(lane.inputs for lane in self._lanes)

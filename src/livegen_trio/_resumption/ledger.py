@@ -124,7 +124,8 @@ class Ledger:
             wanted.append(cut)
             again += [cut] if cut.replays < max(1, max_replays) else []
         self._read_numbers = frozenset(e.number for e in again if 0 < e.place <= sent.acknowledged)
-        self.backlog.put_back(msgspec.structs.replace(e, place=0, replays=e.replays + 1) for e in again)
+        again = [msgspec.structs.replace(e, place=0, replays=e.replays + 1) for e in again]
+        self.backlog.set_replay([*again, *self.backlog.replay])
         return Loss(
             replayed=_caller_inputs(self.backlog.replay),
             unacknowledged=uncovered.unread - unread,

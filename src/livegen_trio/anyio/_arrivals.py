@@ -143,7 +143,7 @@ class Forwarding:
 
     def go_on(self, events: int, size: int) -> None:
         """Forward more: the consumer has taken so many events, of so many bytes."""
-        self._inbox.note_received()
+        self._inbox.pace.note_received()
         self._room_events += events
         self._room_bytes += size
         self._forward()

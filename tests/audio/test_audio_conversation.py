@@ -23,7 +23,7 @@ from livegen_trio.audio import (
     SpeechStarted,
     VirtualSpeaker,
 )
-from livegen_trio.audio._conversation import _conversing
+from livegen_trio.audio._tasks import _conversing
 from support.peer import INTERRUPTED, TURN_COMPLETE, conversation, next_content, text, words_of
 from support.talking import RATE, SECOND, spoken, talk
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +21,7 @@ from livegen_trio.stores import (
     MemoryResumeStore,
 )
 from livegen_trio.stores.valkey import ValkeyResumeStore
+from support.valkey_server import valkey_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -200,6 +201,28 @@ async def test_a_lease_that_another_process_took_from_a_failed_valkey_is_lost(va
                     async with store.lease("ann"):
                         await trio.sleep(TTL / 2)
                 await trio.sleep(5)
+
+
+# coredis leaves its own streams open when a connection breaks.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_a_valkey_that_is_restarted_empty_is_ridden_out(caplog: pytest.LogCaptureFixture) -> None:
+    with valkey_server() as port:
+        pass  # a port that is free now
+    with ExitStack() as servers:
+        servers.enter_context(valkey_server(port))
+        async with coredis.Redis("127.0.0.1", port) as client:
+            store = ValkeyResumeStore(client)
+            async with store.lease("ann", 6) as lease:
+                await lease.save(STATE)
+                servers.pop_all().close()
+                await trio.sleep(0.5)
+                with pytest.raises(ConnectionError):
+                    await lease.save(NEWER)
+                servers.enter_context(valkey_server(port))
+                await trio.sleep(2)
+                await lease.save(NEWER)
+                assert await store.load("ann") == NEWER
+    assert "the store had lost the lease on 'ann'" in caplog.text
 
 
 async def test_a_valkey_that_hangs_for_a_while_is_ridden_out(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def valkey_server() -> Generator[int]:
-    """Run one; yields its port."""
-    with ValkeyServer() as server:
+def valkey_server(port: int | None = None) -> Generator[int]:
+    """Run one, on a port of its own choice or on *port*; yields its port."""
+    with ValkeyServer(port=port) as server:
         yield server.port

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio.lowlevel
 import trio
 
-from .._resumption.inputs import Kind
 from .._session.interface import Asked
 from ._arrivals import Arrivals
+from ._media import MediaPoster
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_MAX_POSTED: Final = (
-    2**18
-)  # bytes of media that are posted without waiting, and not yet in the session's buffer
-
 
 class RemoteEngine:
     """A `SessionEngine` whose tasks wait on asyncio while `engine` works on Trio.
@@ -48,15 +44,13 @@ class RemoteEngine:
     on one another.
 
     Attributes:
-        inbox: Where events wait on this side.
+        inbox: Events that wait for their consumer on this side.
     """
 
     def __init__(self, engine: Engine, bridge: Bridge) -> None:
         self._engine = engine
         self._bridge = bridge
-        self._media_posted = 0  # bytes, counted here
-        self._media_put = 0  # and on Trio
-        self._in_a_row = 0  # chunks that Trio has had no time for in between
+        self._media = MediaPoster(engine, bridge)
         self._last_state: ResumeState | None = None
         self.inbox: Arrivals = Arrivals(engine.inbox, bridge)
 
@@ -84,7 +78,7 @@ class RemoteEngine:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the session is over, whoever ended it."""
+        """Whether the session is over, ended by either side."""
         return self._engine.is_closed
 
     def leaves_to_caller(self, call: FunctionCall) -> bool:
@@ -92,11 +86,11 @@ class RemoteEngine:
         return self._engine.leaves_to_caller(call)
 
     def statistics(self) -> SessionStatistics:
-        """How full the buffers are, on both sides."""
+        """Return how full the buffers are, on both sides."""
         return self._bridge.call_sync(self._statistics)
 
     def resume_state(self) -> ResumeState | None:
-        """Where the session stands, if there is a handle that it can be resumed with."""
+        """Return what another process needs to go on with the session, if there is a handle."""
         self._last_state = self._bridge.call_sync(self._engine.resume_state)
         return self._last_state
 
@@ -123,23 +117,7 @@ class RemoteEngine:
 
     async def send_media(self, kind: MediaKind, data: Buffer, mime_type: str) -> None:
         """Send a chunk of media, whole or not at all. Waits for Trio only if there is no room."""
-        self._bridge.host.check_runs_here()
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        self._engine.operations.outbox.check_open()
-        on_the_way = self._media_posted - self._media_put
-        self._in_a_row = self._in_a_row + 1 if on_the_way else 0
-        if on_the_way >= _MAX_POSTED or not self._engine.operations.outbox.has_room(
-            Kind.MEDIA, coming=on_the_way
-        ):
-            after, self._in_a_row = self._in_a_row, 0
-            await self._bridge.call(partial(self._send_media_later, kind, data, mime_type, after=after))
-            return
-        frame = self._engine.protocol.send_media(kind, data, mime_type)
-        if frame is None:
-            await anyio.lowlevel.cancel_shielded_checkpoint()  # a source of empty chunks lets others run
-            return
-        self._media_posted += len(frame)
-        self._bridge.post(partial(self._put_media, frame))
+        await self._media.send(kind, data, mime_type)
 
     # Checkpoints of asyncio
 
@@ -157,19 +135,9 @@ class RemoteEngine:
         asked = await self._engine.ask(content)
         return self.inbox.forwarding.arrived, asked.exchange
 
-    def _put_media(self, frame: bytes) -> None:
-        self._media_put += len(frame)
-        self._engine.operations.outbox.put(frame, Kind.MEDIA)
-
-    async def _send_media_later(self, kind: MediaKind, data: Buffer, mime_type: str, *, after: int) -> None:
-        # As if those before had been put one by one: whether there is room then is up to the network.
-        for _ in range(after):
-            await trio.lowlevel.checkpoint()
-        await self._engine.send_media(kind, data, mime_type)
-
     async def _next_change(self) -> None:
-        state, told = self._engine.resume_state(), self._last_state
-        if _essence(state) != _essence(told):
+        state, last = self._engine.resume_state(), self._last_state
+        if _essence(state) != _essence(last):
             await trio.lowlevel.checkpoint()
             return
         await self._engine.next_change()

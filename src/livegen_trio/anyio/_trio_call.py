@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -91,12 +91,14 @@ class TrioCall(Generic[T]):
             if not self._is_done:
                 self.cancel()
                 await self._wait_for_end()  # noqa: ASYNC102 - shields what it has to
-            self._raise_error()
+            if self._error is not None:
+                _raise(self._error)
             raise
 
     def result(self) -> T:
         """Return the function's result, or raise its exception, after the end."""
-        self._raise_error()
+        if self._error is not None:
+            _raise(self._error)
         if not self._results:
             raise asyncio.CancelledError("cancelled on Trio")
         return self._results[0]
@@ -125,15 +127,6 @@ class TrioCall(Generic[T]):
                     await self._wait_for_notice()
                 except asyncio.CancelledError:  # noqa: ASYNC103 - the cancellation is known already
                     continue  # noqa: ASYNC104
-
-    def _raise_error(self) -> None:
-        if self._error is None:
-            return
-        error = self._error
-        try:
-            raise error
-        finally:
-            del error  # and with it a cycle through its own traceback
 
     def _finish(self, results: list[T], error: BaseException | None) -> None:
         self._host.waiting.discard(self)
@@ -167,3 +160,10 @@ class TrioCall(Generic[T]):
         finally:
             self._host.dependents.discard(self)
             self._host.post(partial(self._finish, results, error))
+
+
+def _raise(error: BaseException) -> NoReturn:
+    try:
+        raise error
+    finally:
+        del error  # and with it a cycle through its own traceback

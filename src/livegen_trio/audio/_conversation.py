@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Self
 
 import trio
 
 from .._needs_trio import needs_trio
-from .._session.closed import SessionClosedError
-from .._single_exception import single_exception
 from ._calls import HandledCalls
 from ._capture import Capture
 from ._events import EventQueue
-from ._failures import Failures, raise_bare
-from ._listener import Listener
 from ._playback import Playback
 from ._sink import AudioSink
 from ._source import SOURCE_RATE, AudioSource
+from ._tasks import ConversationTasks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -32,11 +26,6 @@ if TYPE_CHECKING:
     from ._events import ConversationEvent
     from ._source import SourceInput
     from ._speech import Speech
-
-# Seconds for the last messages, such as the end of the audio. It takes them only if a mebibyte waits to be sent.
-CLOSING_TIMEOUT: Final = 1.0
-
-_conversing: Final[WeakSet[LiveSession]] = WeakSet()  # sessions with a conversation under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,29 +99,22 @@ class AudioConversation:
             "an audio conversation", on_asyncio="use session.send_audio_realtime() and session.turns()"
         )
         _check_devices(source, sink)
-        self._session = session
         self._events = EventQueue()
         self._playback = Playback(sink, newest_epoch=lambda: session.audio_epoch, emit=self._events.put)
-        self._capture = Capture(
+        capture = Capture(
             session,
             source,
             source.rate if isinstance(source, AudioSource) else source_rate,
             is_muted=lambda: half_duplex and self._playback.is_speaking,
         )
-        self._calls = (
-            None if function_calling_handler is None else HandledCalls(session, function_calling_handler)
-        )
-        self._whole = trio.CancelScope()  # the block and all that runs beside it
-        self._working = trio.CancelScope()  # what runs beside it
-        self._stopped = trio.Event()
-        self._failures = Failures(self._whole)
-        self._listener = Listener(session, self._playback, self._events, self._calls)
+        calls = None if function_calling_handler is None else HandledCalls(session, function_calling_handler)
+        self._tasks = ConversationTasks(session, capture, self._playback, self._events, calls)
         self._block: AbstractAsyncContextManager[None] | None = None
 
     async def __aenter__(self) -> Self:
         if self._block is not None:
             raise RuntimeError("an audio conversation is held once; make another one")
-        self._block = self._open()
+        self._block = self._tasks.running()
         await self._block.__aenter__()
         return self
 
@@ -170,7 +152,7 @@ class AudioConversation:
     @property
     def is_over(self) -> bool:
         """Whether it was stopped or left, or has failed. Then its devices are not used any more."""
-        return self._stopped.is_set()
+        return self._tasks.stopped.is_set()
 
     def statistics(self) -> ConversationStatistics:
         """Return how full the buffers are now."""
@@ -219,75 +201,10 @@ class AudioConversation:
 
         Idempotent. Leaving the block does it as well.
         """
-        self._working.cancel(reason="the audio conversation was stopped")
+        self._tasks.stop("the audio conversation was stopped")
         await trio.lowlevel.checkpoint()
         if self._block is not None:
-            await self._stopped.wait()
-
-    # Privately
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncGenerator[None]:
-        try:
-            await _check_free(self._session)
-            _conversing.add(self._session)
-            with self._whole, single_exception():
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._work)
-                    yield
-                    self._working.cancel(reason="the audio conversation was left")
-        except trio.Cancelled:
-            self._raise_failure()
-            raise
-        except BaseException as exc:
-            if self._failures.first is not None:
-                exc.add_note(f"The audio conversation had failed as well: {self._failures.first!r}")
-            raise
-        finally:
-            self._end()  # if it was cancelled before it began
-        self._raise_failure()
-
-    async def _work(self) -> None:
-        """Converse until stopped, then fall silent and send the end of the audio."""
-        guard = self._failures.guard
-        try:
-            with self._working, single_exception():
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(guard, self._capture.run)
-                    nursery.start_soon(guard, self._playback.run)
-                    nursery.start_soon(guard, self._listener.run, nursery)
-        finally:
-            self._fall_silent()
-            with trio.move_on_after(CLOSING_TIMEOUT, shield=True):
-                await self._send_last_messages()
-            _conversing.discard(self._session)
-            self._end()
-
-    async def _send_last_messages(self) -> None:
-        if self._session.is_closed:
-            return
-        try:
-            if self._calls is not None:
-                await self._calls.answer_unfinished()
-            await self._capture.end()
-        except (SessionClosedError, trio.ClosedResourceError) as exc:
-            self._events.end(exc)
-
-    def _fall_silent(self) -> None:
-        try:
-            self._playback.cut()
-        except Exception as exc:  # noqa: BLE001 - it is raised where the block is left
-            self._failures.add(exc)
-
-    def _end(self) -> None:
-        self._events.end()
-        self._stopped.set()
-
-    def _raise_failure(self) -> None:
-        ending = self._events.unseen_ending
-        error = self._failures.first or (ending if isinstance(ending, SessionClosedError) else None)
-        if error is not None:
-            raise_bare(error)
+            await self._tasks.stopped.wait()
 
 
 def _check_devices(source: object, sink: object) -> None:
@@ -297,14 +214,3 @@ def _check_devices(source: object, sink: object) -> None:
         raise TypeError(
             f"a sink has write(), flush() and played_samples; a {type(sink).__name__} lacks some of them"
         )
-
-
-async def _check_free(session: LiveSession) -> None:
-    if session.is_closed:
-        await session.end_audio()  # raises how it has ended
-    if session in _conversing:
-        raise trio.BusyResourceError("an audio conversation is already in progress for this session")
-    # Whether another task is receiving shows only by receiving; cancelled, that takes no event.
-    with trio.CancelScope() as scope:
-        scope.cancel(reason="no event is wanted")
-        await session.receive()

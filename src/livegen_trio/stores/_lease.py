@@ -16,7 +16,7 @@ from ._keeper import LeaseKeeper, holder_of
 from ._lease_table import Write
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
     from contextlib import AbstractAsyncContextManager
 
     from .._session.session import LiveSession
@@ -132,28 +132,15 @@ class Lease:
             self._saver = StateSaver(session, self.save, self.key, is_fatal=_is_loss)
             with single_exception():
                 async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._keep_saved, self._saver)
+                    tasks.start_soon(_until_lost, self._saver.run)
                     tasks.start_soon(self._hand_over, session, self._saver)
                     try:
                         yield session
                     finally:
                         tasks.cancel_scope.cancel()
-                        with anyio.move_on_after(self.closing_time / 2, shield=True):
-                            await self._save_last(self._saver)
-
-    async def _keep_saved(self, saver: StateSaver) -> None:
-        try:
-            await saver.run()
-        except LeaseLostError:
-            return  # the block is being cancelled
-
-    async def _save_last(self, saver: StateSaver) -> None:
-        if isinstance(self._keeper.end, LeaseLostError):
-            return
-        try:
-            await saver.save_last()
-        except LeaseLostError:
-            return  # the block ends with it
+                        if not isinstance(self._keeper.end, LeaseLostError):
+                            with anyio.move_on_after(self.closing_time / 2, shield=True):
+                                await _until_lost(self._saver.save_last)
 
     async def _hand_over(self, session: LiveSession, saver: StateSaver) -> None:
         await self._wanted.wait()
@@ -217,3 +204,10 @@ def _counted(lease: Lease, drain: Drain | None) -> Generator[None]:
 
 def _is_loss(_saver: StateSaver, failure: Exception) -> bool:
     return isinstance(failure, LeaseLostError)
+
+
+async def _until_lost(save: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await save()
+    except LeaseLostError:
+        return  # the block ends with it

@@ -59,7 +59,7 @@ HEADERS = {"x-of-the-user": HEADER}
 
 
 def logged_in() -> Credentials:
-    """Whoever has logged in with Google's tools, and has a token that is still good."""
+    """A user who has logged in with Google's tools, and has a token that is still good."""
     expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
     return Credentials(token=ACCESS, refresh_token=REFRESH_TOKEN, client_secret=CLIENT_SECRET, expiry=expiry)
 
@@ -132,7 +132,7 @@ class Witness:
                 self._texts += traceback.format_exception(thing)
                 self._texts.append(repr(vars(thing)))
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Everything, in one text."""
         records = [
             text for record in self._caplog.records for text in (record.getMessage(), repr(vars(record)))
@@ -330,10 +330,10 @@ async def test_no_secret_shows(name: str, way: Way, witness: Witness) -> None:
     case = BACKENDS[name]
     with trio.fail_after(20):
         await way(case.make, witness)
-    told = witness.told()
-    assert "127.0.0.1" in told or "localhost" in told or "voice.invalid" in told
+    shown = witness.text()
+    assert "127.0.0.1" in shown or "localhost" in shown or "voice.invalid" in shown
     for secret in (*case.secrets, HANDLE):
-        assert secret not in told
+        assert secret not in shown
 
 
 # Asking for tokens
@@ -352,9 +352,9 @@ async def test_no_secret_shows_when_google_gives_no_token(
             async with model_on(backend).connect():
                 pass
     witness.see(backend, caught.value)
-    told = witness.told()
-    assert REFRESH_TOKEN not in told
-    assert CLIENT_SECRET not in told
+    shown = witness.text()
+    assert REFRESH_TOKEN not in shown
+    assert CLIENT_SECRET not in shown
 
 
 async def test_no_secret_shows_when_google_gives_a_token(witness: Witness) -> None:
@@ -362,9 +362,9 @@ async def test_no_secret_shows_when_google_gives_a_token(witness: Witness) -> No
         backend = on_vertex(credentials=user_at(google), base_url=at(port))
         async with session_with(backend, witness) as session:
             witness.see(await session.receive())
-    told = witness.told()
+    shown = witness.text()
     for secret in (ACCESS, REFRESH_TOKEN, CLIENT_SECRET):
-        assert secret not in told
+        assert secret not in shown
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
@@ -376,9 +376,9 @@ async def test_no_secret_shows_when_an_ephemeral_token_is_asked_for(status: int,
             witness.see(await create_auth_token(backend=backend))
         except HandshakeError as error:
             witness.see(error)
-    told = witness.told()
-    assert KEY not in told
-    assert status != 200 or TOKEN not in told
+    shown = witness.text()
+    assert KEY not in shown
+    assert status != 200 or TOKEN not in shown
 
 
 # A proxy's password
@@ -394,7 +394,7 @@ async def test_a_proxys_password_shows_in_no_repr(make: Make, witness: Witness) 
     endpoint = await backend.endpoint()
     assert endpoint.proxy == PROXY
     witness.see(backend, model_on(backend), endpoint)
-    assert "the-password" not in witness.told()
+    assert "the-password" not in witness.text()
 
 
 @pytest.mark.parametrize(
@@ -405,7 +405,7 @@ def test_what_is_no_proxy_is_not_repeated(proxy: str, witness: Witness) -> None:
         witness.see(GeminiBackend(api_key=KEY, proxy=proxy))
     except ConfigError as error:
         witness.see(error)
-    assert "the-password" not in witness.told()
+    assert "the-password" not in witness.text()
 
 
 # Would they be seen?
@@ -435,6 +435,6 @@ def keep(witness: Witness) -> None:
 
 @pytest.mark.parametrize("way", [log, show, fail, keep, lambda _: print(KEY)])  # noqa: T201
 def test_a_secret_that_shows_is_seen(way: Callable[[Witness], None], witness: Witness) -> None:
-    assert KEY not in witness.told()
+    assert KEY not in witness.text()
     way(witness)
-    assert KEY in witness.told()
+    assert KEY in witness.text()

@@ -142,7 +142,7 @@ async def test_a_token_shows_in_no_repr_and_in_no_string() -> None:
 # The limits
 
 
-async def test_times_are_sent_in_utc_and_told_in_the_token() -> None:
+async def test_times_are_sent_in_utc_and_are_in_the_token() -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     east = (now + timedelta(hours=1)).astimezone(timezone(timedelta(hours=5, minutes=30)))
     async with http_peer(TOKEN) as peer:
@@ -508,7 +508,7 @@ async def test_a_refusal_says_what_can_be_done(status: int) -> None:
     assert (found.hint or "") in str(found)
 
 
-async def test_a_version_without_tokens_is_told_with_the_one_that_has_them() -> None:
+async def test_a_version_without_tokens_is_an_error_that_names_the_one_with_them() -> None:
     found = await refusal(answer(404, b"Not Found"))
     assert not found.retryable
     assert 'try api_version="v1alpha"' in str(found)
@@ -517,7 +517,7 @@ async def test_a_version_without_tokens_is_told_with_the_one_that_has_them() -> 
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b'{"error": "words"}', b'{"error": {"message": 1}}', b"\xff", b"[" * 5000, b"[]"]
 )
-async def test_a_refusal_without_googles_words_is_one_all_the_same(body: bytes) -> None:
+async def test_a_refusal_without_a_message_of_googles_is_one_all_the_same(body: bytes) -> None:
     found = await refusal(answer(403, body))
     assert str(found).startswith("the server gave no token, but HTTP status 403")
     assert found.body == body[:2048]
@@ -529,7 +529,7 @@ async def test_a_long_refusal_is_cut() -> None:
     assert len(found.body) == 2048
 
 
-async def test_a_refusal_that_repeats_the_key_is_told_without_it() -> None:
+async def test_a_refusal_that_repeats_the_key_is_shown_without_it() -> None:
     body = json.dumps({"error": {"message": f"Not a key: {KEY}"}}).encode()
     found = await refusal(answer(400, body))
     assert "Not a key: <hidden>" in str(found)
@@ -559,7 +559,7 @@ async def test_what_is_new_in_an_answer_does_no_harm() -> None:
         assert (await create_auth_token(backend=backend_at(peer))).name == NAME
 
 
-async def test_a_service_that_can_not_be_reached_is_told_with_the_phase() -> None:
+async def test_a_service_that_can_not_be_reached_is_an_error_with_the_phase() -> None:
     async with http_peer(TOKEN) as peer:
         pass
     with pytest.raises(HandshakeError) as caught:

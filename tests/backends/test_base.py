@@ -50,7 +50,7 @@ async def once(answer: bytes, use: Callable[[int], Awaitable[Any]]) -> bytes:
     return heard
 
 
-async def test_a_websocket_backend_dials_its_endpoint_anew_each_time() -> None:
+async def test_a_websocket_backend_asks_for_its_endpoint_on_each_dial() -> None:
     async def dial(port: int) -> None:
         backend = Nearby(port)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""A client's certificate: shown to a server that asks for it, and told if it can't be used."""
+"""A client's certificate: shown to a server that asks for it, and an error if it can't be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same conversation, by us and by google-genai: their server must not be able to tell the frames apart."""
+"""The same conversation, by us and by google-genai: their server must see the same frames."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def messages_of_both(
         async with model.connect(session_resumption=resumption) as session:
             await ours(session)
 
-        # Theirs has to be told where ours finds out by itself.
+        # Theirs needs the version, ours finds it by itself.
         version = "v1alpha" if ".v1alpha." in server.visits[0].target else "v1beta"
         client = genai.Client(
             api_key="KEY",
@@ -99,7 +99,7 @@ async def messages_of_both(
 
 
 def one_spelling(value: Any) -> Any:
-    """What the service doesn't tell apart, once.
+    """One spelling of what is the same to the service.
 
     Theirs has snake_case at the top and URL-safe base64, and says that a turn is not complete; the role of a system
     instruction is "system" in ours, as in Firebase's clients, and ignored.

@@ -96,7 +96,7 @@ async def test_the_context_for_tls_is_handed_on() -> None:
     assert endpoint.ssl_context is context
 
 
-async def test_headers_are_sent_beside_the_key() -> None:
+async def test_headers_are_sent_with_the_key() -> None:
     headers = {"x-team": "voice"}
     backend = GeminiBackend(api_key=KEY, headers=headers)
     headers["x-team"] = "changed afterwards"
@@ -260,7 +260,7 @@ async def test_a_token_shows_in_no_repr() -> None:
         ("ws://127.0.0.1:8080", "http://127.0.0.1:8080/v1alpha/auth_tokens"),
     ],
 )
-async def test_tokens_are_asked_for_beside_the_live_method(base_url: str | None, url: str) -> None:
+async def test_tokens_are_requested_next_to_the_live_method(base_url: str | None, url: str) -> None:
     context = ssl.create_default_context()
     backend = GeminiBackend(
         api_key=KEY,

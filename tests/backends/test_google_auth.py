@@ -265,7 +265,7 @@ async def test_a_token_is_renewed_while_it_still_lasts_for_the_handshake(minutes
     assert len(server.requests) == requests
 
 
-async def test_each_dial_asks_anew_and_sees_a_renewed_token() -> None:
+async def test_each_dial_asks_again_and_sees_a_renewed_token() -> None:
     async with google_server(token("first"), token("second")) as server:
         credentials = user_at(server)
         tokens = authorization(credentials)
@@ -363,7 +363,7 @@ async def test_a_token_that_is_refused_says_why_and_what_to_do() -> None:
     assert "gcloud auth application-default login" in error.hint
 
 
-async def test_an_account_that_may_not_be_impersonated_says_so_in_the_servers_words() -> None:
+async def test_an_account_that_may_not_be_impersonated_is_an_error_with_the_servers_message() -> None:
     refusal = {"error": {"code": 403, "message": "Permission 'iam.x' denied", "status": "PERMISSION_DENIED"}}
     async with google_server() as ours, google_server(answer(refusal, 403)) as iam:
         credentials = impersonated_credentials.Credentials(
@@ -400,7 +400,7 @@ async def test_what_one_gateway_says_is_left_out_if_it_is_no_message() -> None:
     assert str(await error_of(Odd())) == "Google gave no access token: odd"
 
 
-async def test_an_error_without_words_is_still_one() -> None:
+async def test_an_error_without_a_message_is_still_one() -> None:
     class Mute(OwnCredentials):
         def refresh(self, request: object) -> None:
             raise GoogleAuthError
@@ -580,7 +580,7 @@ async def test_no_secret_is_logged_or_shown(caplog: pytest.LogCaptureFixture) ->
                 await tokens.headers()
             assert "SECRET" not in repr(tokens)
     assert len(server.requests) == 2
-    told = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
-    assert "127.0.0.1" in told, "something is logged"
-    assert "SECRET" not in told
-    assert private_key().splitlines()[1] not in told
+    shown = caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+    assert "127.0.0.1" in shown, "something is logged"
+    assert "SECRET" not in shown
+    assert private_key().splitlines()[1] not in shown

@@ -84,7 +84,7 @@ async def test_a_task_is_cancelled_at_once_and_the_others_have_the_result_all_th
     assert (work.calls, results) == (1, [1])
 
 
-async def test_a_cancelled_task_never_begins_a_second_call_beside_the_first(work: Work) -> None:
+async def test_a_cancelled_task_never_begins_a_second_call_during_the_first(work: Work) -> None:
     call = SharedCall(work)
     for _ in range(3):
         with trio.move_on_after(0) as scope:

@@ -1,4 +1,4 @@
-"""Vertex AI's hosts, headers, names and refusals, beside those of Google's own client; and no secret in sight."""
+"""Vertex AI's hosts, headers, names and refusals, compared with those of Google's own client; and no secret in sight."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ async def test_the_users_authorization_is_sent_and_no_credentials_are_looked_up(
     assert await headers_of(backend) == {"Authorization": "Bearer mine"}
 
 
-async def test_headers_are_sent_beside_the_token() -> None:
+async def test_headers_are_sent_with_the_token() -> None:
     backend = VertexBackend("my-project", credentials=TOKEN, headers={"x-team": "voice"})
     assert await headers_of(backend) == {"x-team": "voice", "authorization": f"Bearer {TOKEN}"}
 
@@ -426,13 +426,13 @@ def test_audio_is_asked_for_if_nothing_is_and_the_setup_given_stays_as_it_is() -
     )
 
 
-@pytest.mark.parametrize(("asked", "told"), [(None, True), (True, True), (False, False)])
+@pytest.mark.parametrize(("asked", "sent"), [(None, True), (True, True), (False, False)])
 def test_resumption_is_transparent_unless_the_caller_says_otherwise(
-    *, asked: bool | None, told: bool
+    *, asked: bool | None, sent: bool
 ) -> None:
     given = make_setup("m", session_resumption=SessionResumptionConfig(handle="h", transparent=asked))
     prepared = VertexBackend("p", credentials=TOKEN).prepare_setup(given).session_resumption
-    assert prepared == SessionResumptionConfig(handle="h", transparent=told)
+    assert prepared == SessionResumptionConfig(handle="h", transparent=sent)
 
 
 def test_resumption_that_is_not_asked_for_is_not_added() -> None:

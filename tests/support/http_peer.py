@@ -1,4 +1,4 @@
-"""A server for single HTTP requests, on a real socket: it notes what it is asked and answers what it is told to."""
+"""A server for single HTTP requests, on a real socket: it notes what it is asked and gives the answers of the test."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def header(message: bytes, name: bytes) -> bytes:
 
 
 class RawPeer:
-    """An end of a stream that reads frames, and writes whatever it is told."""
+    """An end of a stream that reads frames, and writes any bytes."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream

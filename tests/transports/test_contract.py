@@ -29,8 +29,11 @@ from support.raw_websocket import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from trio.testing import MockClock
+
+    from support.raw_websocket import RawPeer
 
 Kind = Literal["memory", "client", "server", "direct"]
 every_operation = pytest.mark.parametrize("operation", ["send", "receive", "ping"])
@@ -99,7 +102,7 @@ async def operate(transport: Transport, operation: str) -> None:
 
 
 async def ending_of(transport: Transport, operation: str = "receive") -> tuple[int, str, str]:
-    """How the connection ended, as an operation tells it."""
+    """How the connection ended, as an operation raises it."""
     with pytest.raises(ConnectionClosed) as caught:
         await operate(transport, operation)
     return caught.value.code, caught.value.reason, caught.value.initiator
@@ -196,7 +199,7 @@ class TestFrames:
 
 class TestThePeersEnd:
     @every_operation
-    async def test_is_told_the_same_way_by_every_operation(self, kind: Kind, operation: str) -> None:
+    async def test_is_the_same_error_from_every_operation(self, kind: Kind, operation: str) -> None:
         async with transports(kind) as (transport, peer):
 
             async def close() -> None:
@@ -206,13 +209,13 @@ class TestThePeersEnd:
                 nursery.start_soon(close)
                 endings = [await ending_of(transport)]
             endings += [await ending_of(transport, operation) for _ in range(3)]
-            await transport.aclose(1000, "goodbye")
+            await transport.aclose(1000, "finished")
             endings += [await ending_of(transport, operation)]
             await transport.abort()
             endings += [await ending_of(transport, operation)]
         assert set(endings) == {(1007, "bad field", "server")}
 
-    async def test_is_told_by_a_send_which_nobody_received_before(
+    async def test_is_raised_by_a_send_if_no_task_has_received_it(
         self, kind: Kind, autojump_clock: MockClock
     ) -> None:
         async with transports(kind) as (transport, peer):
@@ -265,7 +268,7 @@ class TestThePeersEnd:
         assert [as_bytes(frame) for frame in received] == [b"first", b"second"]
 
     @every_operation
-    async def test_wakes_whoever_waits(self, kind: Kind, operation: str) -> None:
+    async def test_wakes_the_tasks_that_wait(self, kind: Kind, operation: str) -> None:
         async with transports(kind, lockstep=True) as (transport, peer):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send_until_closed, transport)
@@ -278,7 +281,7 @@ class TestThePeersEnd:
 
 class TestClosing:
     @every_operation
-    async def test_is_told_the_same_way_by_every_operation(self, kind: Kind, operation: str) -> None:
+    async def test_is_the_same_error_from_every_operation(self, kind: Kind, operation: str) -> None:
         async with transports(kind) as (transport, peer):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(receive_all, peer)
@@ -401,7 +404,7 @@ class TestClosing:
 
 class TestAborting:
     @every_operation
-    async def test_is_told_the_same_way_by_every_operation(self, kind: Kind, operation: str) -> None:
+    async def test_is_the_same_error_from_every_operation(self, kind: Kind, operation: str) -> None:
         async with transports(kind) as (transport, peer):
             await transport.abort()
             endings = [await ending_of(transport, operation) for _ in range(3)]
@@ -489,7 +492,7 @@ class TestPing:
             assert as_bytes(await peer.receive()) == b"frame"
             await at_once(transport.aclose, peer.aclose)
 
-    async def test_tells_the_end_also_when_all_tasks_of_the_connection_are_gone(
+    async def test_raises_the_ending_also_when_all_tasks_of_the_connection_are_gone(
         self, kind: Kind, autojump_clock: MockClock
     ) -> None:
         async with transports(kind) as (transport, peer):
@@ -544,30 +547,35 @@ class TestDeliveryNotes:
                 await at_once(transport.aclose, peer.aclose)
         assert order == [b"one", 0, 1, b"two", 1, b"three"]
 
-    @pytest.mark.parametrize("attempt", range(20))  # the order in which tasks run is by chance
-    async def test_come_in_order_also_where_all_arrives_at_once(self, kind: Kind, attempt: int) -> None:
-        if kind not in ("client", "direct"):
-            pytest.skip("the peer is written by hand")
-        open_one = client_and_raw_server if kind == "client" else direct_and_raw_server
-        async with open_one() as (transport, peer):
-            order: list[bytes | int] = []
-            transport.watch_delivery(order.append)
-            await transport.ping()
-            await transport.send(b"question")
-            await transport.ping()
 
-            def take(frame: bytes | str) -> bool:
-                order.append(as_bytes(frame))
-                return as_bytes(frame) != b"three"
+@pytest.mark.parametrize("attempt", range(20))  # the order in which tasks run is by chance
+@pytest.mark.parametrize("open_one", [client_and_raw_server, direct_and_raw_server])
+async def test_pongs_and_frames_that_arrive_at_once_are_reported_in_order(
+    open_one: Callable[[], AbstractAsyncContextManager[tuple[Transport, RawPeer]]], attempt: int
+) -> None:
+    async with open_one() as (transport, peer):
+        order: list[bytes | int] = []
+        transport.watch_delivery(order.append)
+        await transport.ping()
+        await transport.send(b"question")
+        await transport.ping()
 
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(transport.deliver, take)
-                await trio.testing.wait_all_tasks_blocked()
-                messages = (encode(TEXT, word) for word in (b"one", b"two", b"three"))
-                pongs = iter((encode(PONG, b"0"), encode(PONG, b"1"), b""))
-                await peer.say(*(piece for message in messages for piece in (message, next(pongs))))
-            assert order == [b"one", 0, b"two", 1, b"three"]
-            await transport.abort()
+        def take(frame: bytes | str) -> bool:
+            order.append(as_bytes(frame))
+            return as_bytes(frame) != b"three"
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(transport.deliver, take)
+            await trio.testing.wait_all_tasks_blocked()
+            await peer.say(
+                encode(TEXT, b"one"),
+                encode(PONG, b"0"),
+                encode(TEXT, b"two"),
+                encode(PONG, b"1"),
+                encode(TEXT, b"three"),
+            )
+        assert order == [b"one", 0, b"two", 1, b"three"]
+        await transport.abort()
 
 
 async def test_last_heard_is_when_the_last_frame_came(kind: Kind, autojump_clock: MockClock) -> None:

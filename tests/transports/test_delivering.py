@@ -82,7 +82,7 @@ async def test_frames_are_handed_over_in_order_with_those_that_came_with_the_ans
     await transport.aclose()
 
 
-async def test_each_connection_is_served_in_the_context_of_its_own_task_whoever_reads() -> None:
+async def test_each_connection_is_served_in_the_context_of_its_own_task_whichever_reads() -> None:
     async with AsyncExitStack() as stack:
         members = await fleet(stack, 3)
         async with trio.open_nursery() as nursery:
@@ -141,7 +141,7 @@ async def test_what_comes_behind_the_last_frame_that_was_wanted_is_kept() -> Non
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt()])
-async def test_an_error_of_whoever_takes_frames_is_raised_in_their_own_task(error: BaseException) -> None:
+async def test_an_error_of_a_callback_is_raised_in_the_task_that_delivers_to_it(error: BaseException) -> None:
     def take(frame: bytes | str) -> bool:
         raise error
 

@@ -130,7 +130,7 @@ def answering(answer: bytes) -> Handler:
 
 
 class Resolver(trio.abc.HostnameResolver):
-    """A name service that knows what it is told."""
+    """A name service that knows what it is given."""
 
     def __init__(self, addresses: list[str] | Exception | None) -> None:
         self._addresses = addresses
@@ -175,7 +175,7 @@ class TestReaching:
             await transport.aclose()
 
     @pytest.mark.parametrize("scheme", ["ws", "wss"])
-    async def test_gives_a_stream_that_tells_when_it_can_be_written_to(self, scheme: str) -> None:
+    async def test_returns_a_stream_that_can_be_waited_for_to_be_writable(self, scheme: str) -> None:
         async with server(echo_or_fail, server_context("127.0.0.1") if scheme == "wss" else None) as port:
             endpoint = endpoint_of(f"{scheme}://127.0.0.1:{port}/live", ssl_context=client_context())
             async with WatchedStream(await open_stream(endpoint, Progress())) as stream:

@@ -124,7 +124,7 @@ async def delivered_by(transport: DirectTransport) -> tuple[list[bytes | str], t
 
 
 async def ending_of(operation: Awaitable[object]) -> tuple[int, str, str]:
-    """How the connection ended, as an operation tells it."""
+    """How the connection ended, as an operation raises it."""
     with pytest.raises(ConnectionClosed) as caught:
         await operation
     return caught.value.code, caught.value.reason, caught.value.initiator
@@ -260,7 +260,7 @@ class TestSendingAtOnce:
             assert await ending_of(transport.send(b"never")) == (1006, "", "server")
             assert await transport.receive() == b"last words"
 
-    async def test_has_the_rest_written_later_by_whoever_delivers(self, role: Role) -> None:
+    async def test_has_the_rest_written_later_by_the_task_that_delivers(self, role: Role) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
             nursery.start_soon(transport.deliver, keep_on)
             await come_to_rest()
@@ -316,7 +316,7 @@ class TestSending:
             await come_to_rest()
             nursery.cancel_scope.cancel()
 
-    async def test_goes_on_by_itself_when_whoever_delivered_is_cancelled(self, role: Role) -> None:
+    async def test_goes_on_by_itself_when_the_task_that_delivered_is_cancelled(self, role: Role) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
             async with trio.open_nursery() as delivering:
                 delivering.start_soon(transport.deliver, keep_on)
@@ -326,7 +326,7 @@ class TestSending:
                 delivering.cancel_scope.cancel()
             assert await peer.hear() == (TEXT, LARGE)
 
-    async def test_where_nothing_can_be_written_leaves_the_peers_last_words_to_whoever_delivers(
+    async def test_where_nothing_can_be_written_leaves_the_peers_close_to_the_task_that_delivers(
         self, role: Role
     ) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
@@ -349,7 +349,7 @@ class TestSending:
                 cancelled.cancel_scope.cancel()
             assert [await peer.hear(), await peer.hear()] == [(TEXT, LARGE), (TEXT, b"next")]
 
-    async def test_is_told_when_the_peer_hangs_up_in_it(self, role: Role) -> None:
+    async def test_fails_when_the_peer_hangs_up_during_it(self, role: Role) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
             nursery.start_soon(expect_ending, lambda: transport.deliver(keep_on), (1006, "", "server"))
             await come_to_rest()
@@ -552,7 +552,7 @@ class TestPings:
             await transport.send(b"next")
             assert [await peer.hear(), await peer.hear()] == [(PONG, b"still there?"), (TEXT, b"next")]
 
-    async def test_that_are_answered_tell_how_many_frames_were_read(self, role: Role) -> None:
+    async def test_that_are_answered_report_how_many_frames_were_read(self, role: Role) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
             delivered: list[int] = []
             transport.watch_delivery(delivered.append)
@@ -633,7 +633,7 @@ class TestErrorsOfThePeer:
             (encode(BINARY, b"")[:1] + b"\x7f\x7f" + b"\xff" * 7, 1009),
         ],
     )
-    async def test_end_the_connection_which_tells_it_so_when_it_is_closed(
+    async def test_end_the_connection_with_a_close_code_when_it_is_closed(
         self, role: Role, wrong: bytes, code: int
     ) -> None:
         async with opened(role=role, max_message_size=1000) as (transport, peer):
@@ -678,7 +678,7 @@ class TestClosing:
             await peer.say(encode(TEXT, b"dropped"), encode_close(1000))
         assert frames == []
 
-    async def test_goes_on_reading_when_whoever_delivered_has_been_cancelled(self, role: Role) -> None:
+    async def test_goes_on_reading_when_the_task_that_delivered_has_been_cancelled(self, role: Role) -> None:
         async with opened(role=role) as (transport, peer), trio.open_nursery() as nursery:
             async with trio.open_nursery() as delivering:
                 delivering.start_soon(transport.deliver, keep_on)
@@ -688,7 +688,7 @@ class TestClosing:
                 delivering.cancel_scope.cancel()
             await peer.say(encode_close(1000))
 
-    async def test_goes_on_reading_when_whoever_received_has_been_told_of_it(self) -> None:
+    async def test_goes_on_reading_when_the_task_that_received_has_raised_it(self) -> None:
         async with opened() as (transport, peer), trio.open_nursery() as nursery:
             nursery.start_soon(expect_ending, transport.receive, (1000, "", "local"))
             await come_to_rest()
@@ -728,7 +728,7 @@ class TestClosing:
 
 
 class TestAborting:
-    async def test_wakes_whoever_waits_in_any_operation(self, role: Role) -> None:
+    async def test_wakes_the_tasks_that_wait_in_any_operation(self, role: Role) -> None:
         async with opened(role=role) as (transport, _), trio.open_nursery() as nursery:
             nursery.start_soon(expect_ending, lambda: transport.deliver(keep_on), (1006, "", "local"))
             await come_to_rest()
@@ -739,7 +739,7 @@ class TestAborting:
             await come_to_rest()
             await transport.abort()
 
-    async def test_wakes_whoever_waits_without_anybody_who_delivers(self) -> None:
+    async def test_wakes_the_tasks_that_wait_while_none_delivers(self) -> None:
         async with opened() as (transport, _), trio.open_nursery() as nursery:
             nursery.start_soon(expect_ending, transport.receive, (1006, "", "local"))
             nursery.start_soon(transport.send, LARGE)
@@ -748,7 +748,7 @@ class TestAborting:
             await come_to_rest()
             await transport.abort()
 
-    async def test_is_what_is_told_although_frames_wait_unread(self, role: Role) -> None:
+    async def test_is_the_ending_although_frames_wait_unread(self, role: Role) -> None:
         async with opened(encode(TEXT, b"unread"), role=role) as (transport, _):
             await transport.abort()
             assert await delivered_by(transport) == ([], (1006, "", "local"))
@@ -809,7 +809,7 @@ class TestCancelling:
         assert n > (2 if delivering else 7)  # where another task delivers, it writes, too
         assert seen == {True, False}
 
-    async def test_of_a_close_sends_a_part_of_it_or_the_whole_and_is_told_as_what_it_was(self) -> None:
+    async def test_of_a_close_sends_a_part_of_it_or_the_whole_and_is_raised_as_what_it_was(self) -> None:
         sizes: set[int] = set()
         n, was_cancelled = 0, True
         while was_cancelled:
@@ -867,7 +867,7 @@ class TestCancelling:
 
 
 class TestOverTls:
-    async def test_frames_go_both_ways_whoever_reads(self, role: Role) -> None:
+    async def test_frames_go_both_ways_whichever_task_reads(self, role: Role) -> None:
         async with opened(role=role), over_tls() as (transport, peer), trio.open_nursery() as nursery:
             frames: list[bytes | str] = []
             nursery.start_soon(deliver_all, transport, frames)
@@ -884,7 +884,7 @@ class TestOverTls:
             with trio.fail_after(2):
                 assert await delivered_by(transport) == ([b"one"], (1006, "", "server"))
 
-    async def test_the_end_of_tls_right_behind_the_answer_is_told_to_a_receive(self) -> None:
+    async def test_the_end_of_tls_right_behind_the_answer_is_raised_by_a_receive(self) -> None:
         async with ended_by_tls(encode(TEXT, b"one")) as transport:
             with trio.fail_after(2):
                 assert await transport.receive() == b"one"

@@ -19,7 +19,7 @@ from livegen_trio.transports.base import ConnectionClosed, Endpoint
         ("wss://me:secret@voice.test/a", ("voice.test", 443, "voice.test", "/a", True)),
     ],
 )
-def test_a_url_tells_where_to_dial(url: str, found: tuple[str, int, str, str, bool]) -> None:
+def test_a_url_is_read_as_host_port_and_target(url: str, found: tuple[str, int, str, str, bool]) -> None:
     endpoint = Endpoint(url)
     parts = endpoint.host, endpoint.port, endpoint.authority, endpoint.target, endpoint.uses_tls
     assert parts == found

@@ -219,7 +219,7 @@ def test_control_frames_hold_up_to_125_bytes(opcode: int, kind: type[Ping | Pong
     assert heard(encode(opcode, b"p" * size)) == [kind(b"p" * size)]
 
 
-def test_a_close_tells_code_and_reason() -> None:
+def test_a_close_has_a_code_and_a_reason() -> None:
     assert heard(encode_close(1011, "gone €".encode())) == [CloseFrame(1011, "gone €")]
 
 

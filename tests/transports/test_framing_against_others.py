@@ -1,4 +1,4 @@
-"""Our frames beside those of wsproto and websockets: both read ours, and all three make the same of a server's bytes.
+"""Our frames compared with those of wsproto and websockets: both read ours, and all three make the same of a server's bytes.
 
 Where one of them has a reason to differ, a test shows it, and the comparison of random bytes allows for just that.
 """
@@ -235,7 +235,7 @@ def test_websockets_is_lenient_with_long_forms_of_lengths(header: str, event: Ev
 
 
 def test_websockets_refuses_a_close_inside_of_a_message() -> None:
-    # It is a control frame, and those may come there (RFC 6455, 5.4); and it tells why the message is cut short.
+    # It is a control frame, and those may come there (RFC 6455, 5.4); and it says why the message is cut short.
     stream = encode(TEXT, b"a", fin=False) + encode_close(1011, b"out of memory")
     assert read(stream) == read_by_wsproto(stream) == [CloseFrame(1011, "out of memory")]
     assert comparable(read_by_websockets(stream)) == [("error", 1002)]

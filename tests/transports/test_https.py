@@ -1,4 +1,4 @@
-"""One request over real sockets: what goes out, what comes back, and how each way to fail is told."""
+"""One request over real sockets: what goes out, what comes back, and how it fails."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_a_server_that_wants_a_certificate_of_ours_says_so() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def ask_for_certificate() -> None:
-        # A blocking socket tells its peer what is wrong; Trio's doesn't.
+        # A blocking socket sends an alert; Trio's doesn't.
         connection, _ = listener.accept()
         with connection, pytest.raises(ssl.SSLError), tls.wrap_socket(connection, server_side=True):
             pass

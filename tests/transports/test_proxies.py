@@ -178,7 +178,7 @@ def test_another_machines_address_is_reached_through_it(monkeypatch: pytest.Monk
     assert proxy_of_environment("ws://10.0.0.1:8080") == "http://proxy.test:3128"
 
 
-def test_nonsense_in_the_environment_is_told_with_the_variable_and_without_its_value(
+def test_nonsense_in_the_environment_is_an_error_with_the_variable_and_without_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"gopher://ann:{SECRET}@proxy.test")
@@ -187,7 +187,7 @@ def test_nonsense_in_the_environment_is_told_with_the_variable_and_without_its_v
     assert SECRET not in str(caught.value)
 
 
-async def test_a_backend_goes_by_the_environment_at_the_time_of_each_dial(
+async def test_a_backend_reads_the_environment_on_each_dial(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     backend, straight = GeminiBackend(api_key="k"), GeminiBackend(api_key="k", proxy=None)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Bell:
-    """A member that does what it is told when it is rung, and then is finished."""
+    """A member that calls a function when it is rung, and then is finished."""
 
     def __init__(self, on_ring: Callable[[Bell], object]) -> None:
         self.sock, self._other = socket.socketpair()
@@ -66,7 +66,7 @@ async def test_a_member_that_another_has_finished_is_not_called_although_it_was_
         assert sorted(bell.rings for bell in both) == [0, 1]
 
 
-async def test_whoever_is_left_leads_on_when_the_leader_is_finished() -> None:
+async def test_another_member_leads_when_the_leader_is_finished() -> None:
     with bells(5, lambda bell: finish(pump, bell)) as all_of_them:
         pump = pump_of_this_run()
         async with trio.open_nursery() as nursery:

@@ -92,7 +92,7 @@ async def serve_against(request: bytes) -> tuple[HandshakeError, bytes]:
 
 
 async def ending_of(transport: TrioWebSocketTransport) -> tuple[int, str, str]:
-    """How the connection ended, as `receive` tells it."""
+    """How the connection ended, as `receive` raises it."""
     with pytest.raises(ConnectionClosed) as caught:
         await transport.receive()
     return caught.value.code, caught.value.reason, caught.value.initiator
@@ -180,21 +180,21 @@ class TestRefusedUpgrade:
         ],
         ids=["with length", "without length", "closing", "chunked"],
     )
-    async def test_tells_status_and_body(self, status: int, headers: bytes, body: bytes) -> None:
+    async def test_has_status_and_body(self, status: int, headers: bytes, body: bytes) -> None:
         error = await upgrade_against(b"HTTP/1.1 %d Sorry\r\n%s\r\n%s" % (status, headers, body))
         assert (error.phase, error.status_code, error.body) == ("upgrade", status, b"because")
         assert str(status) in str(error)
         assert error.retryable == (status in {429, 500, 503})
 
-    async def test_without_a_body_tells_the_status(self) -> None:
+    async def test_without_a_body_has_the_status(self) -> None:
         error = await upgrade_against(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", hang_up=False)
         assert (error.status_code, error.body) == (404, b"")
 
-    async def test_without_a_word_tells_the_status(self) -> None:
+    async def test_without_a_reason_has_the_status(self) -> None:
         error = await upgrade_against(b"HTTP/1.1 404 \r\n\r\n")
         assert (error.status_code, error.body) == (404, b"")
 
-    async def test_by_an_interim_answer_tells_the_status(self) -> None:
+    async def test_by_an_interim_answer_has_the_status(self) -> None:
         error = await upgrade_against(b"HTTP/1.1 103 Early Hints\r\n\r\n", hang_up=False)
         assert (error.status_code, error.retryable) == (103, False)
 
@@ -235,7 +235,7 @@ class TestRefusedUpgrade:
                 await upgrade_client_stream(ours, ENDPOINT, nursery=nursery)
         assert (caught.value.status_code, caught.value.body) == (403, b"no key!")
 
-    async def test_that_breaks_off_tells_the_status_if_it_came(self) -> None:
+    async def test_that_breaks_off_has_the_status_if_it_came(self) -> None:
         status_line = len(b"HTTP/1.1 403 Forbidden\r\n")
         for size in range(len(REFUSAL)):
             error = await upgrade_against(REFUSAL[:size])
@@ -299,7 +299,7 @@ class TestServing:
             assert (await peer.hear_http()).startswith(b"HTTP/1.1 404 ")
             assert await peer.hear_end() == b""
 
-    async def test_sends_binary_frames_unless_told_otherwise(self) -> None:
+    async def test_sends_binary_frames_by_default(self) -> None:
         async with upgrade_request() as (request, peer):
             transport = await request.accept()
             await peer.hear_http()
@@ -307,7 +307,7 @@ class TestServing:
             assert await peer.hear() == (BINARY, b"{}")
             await transport.abort()
 
-    async def test_sends_text_frames_if_told(self) -> None:
+    async def test_sends_text_frames_if_asked(self) -> None:
         async with upgrade_request() as (request, peer):
             transport = await request.accept(opcode="text")
             await peer.hear_http()
@@ -544,7 +544,7 @@ class TestTheLimit:
             assert (await ending_of(transport))[0] == 1009
             await transport.abort()
 
-    async def test_is_told_by_a_send_as_well(self) -> None:
+    async def test_is_raised_by_a_send_as_well(self) -> None:
         async with client_and_raw_server(max_message_size=1000) as (transport, peer):
             await peer.say(encode(BINARY, b"x" * 1001))
             await peer.hear()
@@ -562,7 +562,7 @@ class TestTheLimit:
             assert await ending_of(transport) == (1009, words.decode(), "server")
             await transport.aclose()
 
-    async def test_is_told_to_a_peer_that_goes_on_sending(self) -> None:
+    async def test_reaches_a_peer_that_goes_on_sending(self) -> None:
         # Hanging up on it would reset the connection, and the Close might get lost.
         async with client_and_raw_server(max_message_size=1000, lockstep=True) as (transport, peer):
             async with trio.open_nursery() as nursery:
@@ -607,7 +607,7 @@ class TestMalformedFrames:
     @pytest.mark.parametrize(
         ("wire", "code"), [*MALFORMED, pytest.param(encode(TEXT, mask=True), 1002, id="mask")]
     )
-    async def test_of_a_server_end_the_connection_which_tells_it_so(self, wire: bytes, code: int) -> None:
+    async def test_of_a_server_end_the_connection_with_a_close_code(self, wire: bytes, code: int) -> None:
         async with client_and_raw_server() as (transport, peer):
             await peer.say(encode(TEXT, b"good"), wire, encode(TEXT, b"after"))
             assert await transport.receive() == "good"
@@ -618,7 +618,7 @@ class TestMalformedFrames:
             assert await ending_of(transport) == (code, reason, "local")
 
     @pytest.mark.parametrize(("wire", "code"), [pytest.param(encode(TEXT), 1002, id="no mask")])
-    async def test_of_a_client_end_the_connection_which_tells_it_so(self, wire: bytes, code: int) -> None:
+    async def test_of_a_client_end_the_connection_with_a_close_code(self, wire: bytes, code: int) -> None:
         async with server_and_raw_client() as (transport, peer):
             await peer.say(encode(TEXT, b"good", mask=True), wire, encode(TEXT, b"after", mask=True))
             assert await transport.receive() == "good"
@@ -626,7 +626,7 @@ class TestMalformedFrames:
             assert (found, initiator) == (code, "local")
             await close_answered_by(peer, transport, code, reason)
 
-    async def test_of_a_peer_that_has_gone_are_told_to_nobody(self) -> None:
+    async def test_of_a_peer_that_has_gone_are_not_answered(self) -> None:
         async with client_and_raw_server() as (transport, peer):
             await peer.say(encode(TEXT, b"\xff"))
             await peer.hang_up()
@@ -718,7 +718,7 @@ class TestClosing:
             assert await peer.hear() == (CLOSE, b"")
             await transport.aclose()
 
-    async def test_by_the_peer_is_told_by_a_send_before_any_receive(self) -> None:
+    async def test_by_the_peer_is_raised_by_a_send_before_any_receive(self) -> None:
         async with client_and_raw_server() as (transport, peer):
             await peer.say(encode_close(1008, b"quota"))
             await peer.hear()
@@ -843,7 +843,7 @@ class TestPings:
                 assert (await peer.hear())[0] == PING
             await transport.abort()
 
-    async def test_that_are_answered_tell_how_many_frames_were_read(self) -> None:
+    async def test_that_are_answered_report_how_many_frames_were_read(self) -> None:
         async with client_and_raw_server() as (transport, peer):
             delivered: list[int] = []
             transport.watch_delivery(delivered.append)

@@ -86,8 +86,8 @@ def everything_in(error: BaseException | None) -> str:
     if error is None:
         return ""
     inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    beside = (error.__cause__, error.__context__, *inside)
-    return "\n".join((repr(error), str(error), *map(everything_in, beside)))
+    causes = (error.__cause__, error.__context__, *inside)
+    return "\n".join((repr(error), str(error), *map(everything_in, causes)))
 
 
 @pytest.mark.parametrize("credentials", [{}, {"user": USER, "password": ESCAPED}])
@@ -152,12 +152,12 @@ async def test_an_address_of_version_6_is_asked_for_in_brackets() -> None:
     assert proxy.targets == [("[2001:db8::1]", 7)]
 
 
-async def test_requests_beside_the_session_go_through_it_too() -> None:
-    async def tell(stream: trio.abc.Stream) -> None:
+async def test_other_requests_go_through_it_too() -> None:
+    async def answer_request(stream: trio.abc.Stream) -> None:
         await stream.receive_some()
         await stream.send_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    async with serving(tell) as port, http_proxy(ProxyServer(port)) as proxy:
+    async with serving(answer_request) as port, http_proxy(ProxyServer(port)) as proxy:
         endpoint = Endpoint("http://voice.test/tokens", proxy=proxy.url("http"))
         assert (await post_json(endpoint, b"{}")).body == b"{}"
     assert proxy.targets == [("voice.test", 80)]
@@ -285,7 +285,7 @@ async def test_only_trouble_that_passes_is_worth_another_attempt(status: int, *,
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5h"])
-async def test_a_proxy_that_breaks_the_connection_is_told_by_name(scheme: str) -> None:
+async def test_a_proxy_that_breaks_the_connection_is_named(scheme: str) -> None:
     async def reset(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -296,7 +296,7 @@ async def test_a_proxy_that_breaks_the_connection_is_told_by_name(scheme: str) -
     assert error.retryable
 
 
-async def test_a_status_that_nobody_knows_is_told_by_its_number() -> None:
+async def test_an_unknown_status_is_named_by_its_number() -> None:
     async with http_proxy(ProxyServer(1, refusal=b"HTTP/1.1 599 Odd\r\n\r\n")) as proxy:
         error = await failure(proxy.url("http"))
     assert str(error).endswith("refused to connect us: 599")
@@ -325,7 +325,7 @@ async def test_a_name_that_nobody_knows_here_is_not_the_socks_proxys_fault(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
-async def test_a_proxy_that_is_not_there_is_told_by_name(scheme: str) -> None:
+async def test_a_proxy_that_is_not_there_is_named(scheme: str) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
@@ -427,5 +427,5 @@ async def test_cancelled_wherever_it_is_it_leaves_no_socket_open(serve: Any, sch
             async with serve(ProxyServer(port, wants_credentials=True)) as proxy:
                 url = proxy.url(scheme, user=USER, password=ESCAPED)
                 is_open = await is_open_if_cancelled(step, Endpoint("ws://localhost:7", proxy=url))
-                gc.collect()  # a socket that was forgotten is told, and that fails the test
+                gc.collect()  # a socket that was forgotten is a warning, which fails the test
     assert step > 4

@@ -188,7 +188,7 @@ class TestTheTlsHandshake:
             assert wire.receive() == b"go away"
             wire.close()
 
-    async def test_with_a_peer_of_another_name_fails_and_the_peer_is_told_why(self) -> None:
+    async def test_with_a_peer_of_another_name_fails_and_sends_an_alert(self) -> None:
         wire, bare = socket_pair()
         async with bare, trio.open_nursery() as nursery:
             nursery.start_soon(expect_refusal, as_server(bare), "bad certificate")
@@ -196,7 +196,7 @@ class TestTheTlsHandshake:
                 await wire.start_tls(CLIENT, "other.test")
             wire.close()
 
-    async def test_with_a_peer_whom_nobody_vouches_for_fails_and_the_peer_is_told_why(self) -> None:
+    async def test_with_a_peer_without_a_known_authority_fails_and_sends_an_alert(self) -> None:
         wire, bare = socket_pair()
         async with bare, trio.open_nursery() as nursery:
             nursery.start_soon(expect_refusal, as_server(bare), "unknown ca")
@@ -300,13 +300,13 @@ class TestThePeersEnd:
             await theirs.aclose()
             assert await hear_all(wire) == b"bye"
 
-    async def test_may_be_told_by_tls_alone(self) -> None:
+    async def test_may_come_by_tls_alone(self) -> None:
         async with encrypted_by_hand() as (wire, peer):
             await peer.say(b"bye")
             await peer.stream.send_all(peer.end())
             assert await hear_all(wire) == b"bye"
 
-    async def test_may_be_told_by_tcp_alone(self) -> None:
+    async def test_may_come_by_tcp_alone(self) -> None:
         async with encrypted_by_hand() as (wire, peer):
             await peer.say(b"bye")
             await peer.stream.send_eof()
@@ -344,7 +344,7 @@ class TestThePeersEnd:
                 await wire.drain()
 
     @plain_and_tls
-    async def test_is_no_error_to_whoever_writes_and_what_it_said_is_still_read(self, tls: bool) -> None:
+    async def test_is_no_error_for_a_write_and_what_it_sent_is_still_read(self, tls: bool) -> None:
         async with wires(tls=tls) as (wire, theirs):
             await theirs.send_all(b"you may not")
             await trio.aclose_forcefully(theirs)

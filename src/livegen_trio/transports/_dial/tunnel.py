@@ -112,7 +112,6 @@ def _refused(proxy: Proxy, status: int) -> HandshakeError:
 async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
     # In an extra; parse_proxy has checked that it is installed.
     from python_socks import ProxyConnectionError, ProxyError, ProxyType  # noqa: PLC0415
-    from python_socks._errors import IncompleteReadError  # noqa: PLC0415 - how it says that the proxy hung up
     from python_socks.async_.trio.v2 import Proxy as SocksProxy  # noqa: PLC0415
 
     socks = SocksProxy(
@@ -127,7 +126,7 @@ async def _open_socks(proxy: Proxy, host: str, port: int) -> trio.abc.Stream:
         # connect_timeout limits the time, and may be infinite.
         opened = await socks.connect(host, port, timeout=math.inf)
     except ProxyError as exc:
-        if isinstance(exc.__cause__, IncompleteReadError):
+        if type(exc.__cause__).__name__ == "IncompleteReadError":  # which is private
             raise _failed(proxy, _HUNG_UP, retryable=True) from exc
         passes = exc.error_code in _SOCKS_PASSING
         hint = None if exc.error_code else _SOCKS_CREDENTIALS

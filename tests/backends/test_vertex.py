@@ -1,4 +1,4 @@
-"""Vertex AI's hosts, headers, names and refusals, compared with those of Google's own client; and no secret in sight."""
+"""Vertex AI's hosts, headers, names and refusals, compared with those of Google's own client; no secret is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our frames compared with those of wsproto and websockets: both read ours, and all three make the same of a server's bytes.
+"""Our frames compared with those of wsproto and websockets: both read ours, and all three read a server's alike.
 
 Where one of them has a reason to differ, a test shows it, and the comparison of random bytes allows for just that.
 """

@@ -10,11 +10,11 @@ from typing import Literal, TypeAlias
 Phase: TypeAlias = Literal[
     "tools", "dns", "proxy", "tcp", "tls", "upgrade", "request", "setup", "open", "closing"
 ]
-"""How far a connection has come: listing the tools of MCP servers, name lookup, proxy, TCP, TLS, the WebSocket upgrade
+"""Steps of a connection: listing the tools of MCP servers, name lookup, proxy, TCP, TLS, the WebSocket upgrade
 (or the request, where that is no upgrade), `setup`, in use, being closed."""
 
 Initiator: TypeAlias = Literal["server", "local"]
-"""Who ended a connection. A connection that broke without a word counts as ended by the server's side."""
+"""The side that ended a connection. One that broke without a Close counts as ended by the server's."""
 
 
 def one_line(text: str) -> str:

@@ -102,6 +102,7 @@ OURS_ALONE: Final[dict[type[t.Model], str]] = {
     t.UnknownEvent: "what theirs drops",
     t.Reconnecting: "not on the wire",
     t.UnreadableFrame: "theirs raises an error",
+    t.ExchangeEnded: "not on the wire",
     t.Reconnected: "not on the wire",
     t.ExchangeEnded: "not on the wire",
     t.ToolFailed: "not on the wire",

@@ -116,7 +116,7 @@ def test_each_fact_of_a_row_says_its_source_and_its_date(name: str) -> None:
         (
             NATIVE,
             configured(response_modalities=["TEXT"]),
-            "set response_modalities to AUDIO; for the words, ask for output_audio_transcription",
+            "set response_modalities to AUDIO; for the text, ask for output_audio_transcription",
         ),
         (OLD, configured(response_modalities=["TEXT"]), "doesn't answer in TEXT"),
         (NEW, configured(response_modalities=["TEXT"]), "set response_modalities to AUDIO or VIDEO"),

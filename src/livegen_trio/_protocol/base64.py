@@ -1,4 +1,4 @@
-"""Base64, of which a conversation by voice is nearly all made: by SIMD where `pybase64` is installed."""
+"""Base64, most of what a conversation by voice sends: by SIMD where `pybase64` is installed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+# Writes any contiguous buffer in the standard alphabet, padded.
 b64encode: Callable[[Buffer], bytes] = base64.b64encode
-"""Any contiguous buffer in the standard alphabet, padded."""
 
+# Reads the same. A character too few or too many, or of another alphabet, is a `ValueError`.
 b64decode: Callable[[bytes], bytes] = partial(a2b_base64, strict_mode=True)
-"""The same back. A character too few or too many, or of another alphabet, is a `ValueError`."""
 
 try:
     import pybase64

@@ -1,7 +1,7 @@
-"""What the service's endings mean: whether trying again can help, and what else can.
+"""Meanings of close codes, close reasons and HTTP statuses: whether a retry can help, and what else can.
 
-Close codes alone say little: one code covers bad fields, quotas and bugs. The reasons are free text that the server
-cuts at 123 bytes, so they are matched by phrases near their beginnings as they were seen in the wild.
+Close codes alone say little: one code covers bad fields, quotas and bugs. Reasons are free text that the server cuts at
+123 bytes, so they are matched by phrases near their beginnings, as users have reported them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What an ending means.
+    """Meaning of an ending.
 
     Attributes:
         retryable: Whether the same connection may succeed later.
-        hint: What to do, where the cause is a known one.
+        hint: What to do, where the cause is known.
     """
 
     retryable: bool
@@ -33,13 +33,13 @@ _Phrases: TypeAlias = "tuple[tuple[str, Diagnosis], ...]"
 _SPEAKS_ONLY: Final = Diagnosis(
     False, 'this model answers in speech only; set response_modalities to ["AUDIO"]'
 )
-_BEGIN_AFRESH: Final = Diagnosis(
-    False, "the resumption handle is unknown or too old; begin a session without it"
+_START_NEW_SESSION: Final = Diagnosis(
+    False, "the resumption handle is unknown or too old; start a session without it"
 )
 _TOO_MUCH: Final = Diagnosis(True, "too many sessions or tokens at once; slow down")
 
 _REASONS: Final[_Phrases] = (
-    # Who asks
+    # Credentials
     ("api key expired", Diagnosis(False, "renew the API key")),
     ("api key not valid", Diagnosis(False, "check the API key")),
     ("api key not found", Diagnosis(False, "check the API key")),
@@ -66,13 +66,13 @@ _REASONS: Final[_Phrases] = (
         Diagnosis(False, "the service has blocked this project; ask its support, or use another one"),
     ),
     ("user location is not supported", Diagnosis(False, "the service is not offered in your region")),
-    # Who pays; how a used-up quota shows is documented nowhere, so this is from reports
+    # Quotas and payment; how a used-up quota shows is documented nowhere, so this is from reports
     ("you exceeded your current quota", Diagnosis(True, "wait for the quota to refill, or raise it")),
     ("credits are depleted", Diagnosis(False, "top up the project's credits")),
     ("exceeded its monthly spending cap", Diagnosis(False, "raise the project's spending cap")),
     ("resource has been exhausted", _TOO_MUCH),
     ("resource exhausted", _TOO_MUCH),
-    # Which model
+    # The model
     (
         "requested entity was not found",
         Diagnosis(
@@ -86,7 +86,7 @@ _REASONS: Final[_Phrases] = (
     ),
     ("is not supported in the live api", Diagnosis(False, "choose a model that has the Live API")),
     ("publisher model", Diagnosis(False, "check the model's name and the location")),
-    # What was asked for
+    # The configuration and the messages
     (
         "the requested combination of response modalities",
         Diagnosis(False, "choose other response_modalities; native-audio models take only AUDIO"),
@@ -124,16 +124,16 @@ _REASONS: Final[_Phrases] = (
         "request trace id",
         Diagnosis(False, "the model was given a file of a type it can't take, by a tool or by code it ran"),
     ),
-    # Which session
-    ("session not found", _BEGIN_AFRESH),
-    ("invalid session handle", _BEGIN_AFRESH),
+    # The session
+    ("session not found", _START_NEW_SESSION),
+    ("invalid session handle", _START_NEW_SESSION),
     (
         "connection aborted because the client failed to close",
         Diagnosis(True, "the connection outstayed its goAway; reconnect"),
     ),
     ("the operation was aborted", Diagnosis(True, "the server cut the connection; reconnect")),
     ("deadline expired", Diagnosis(True, "the connection reached its longest life; reconnect")),
-    # What broke
+    # Failures
     (
         "the service is currently unavailable",
         Diagnosis(
@@ -150,23 +150,23 @@ _MAYBE_DEAD: Final = Diagnosis(
     False,
     "the resumption handle may be too old: begin a session without it; else a field of the setup is wrong",
 )
+# General reasons, which mean something particular in answer to a setup with a handle.
 _REASONS_ON_RESUMING: Final[_Phrases] = (
     ("request contains an invalid argument", _MAYBE_DEAD),
-    ("requested entity was not found", _BEGIN_AFRESH),
+    ("requested entity was not found", _START_NEW_SESSION),
     (
         "internal error",
         Diagnosis(
             True,
             "the session's earlier connection may still be open: try again in a second or two, "
-            "and begin without the handle if that goes on",
+            "and start without the handle if that goes on",
         ),
     ),
 )
-"""General reasons, which mean something particular in answer to a setup with a handle."""
 
 _CODES: Final = {
     1001: Diagnosis(True),  # going away (RFC 6455, 7.4.1, and its registry for the next ones)
-    1006: Diagnosis(True, "the connection broke without a word; check the network, and reconnect"),
+    1006: Diagnosis(True, "the connection broke without a Close frame; check the network, and reconnect"),
     1011: Diagnosis(True),  # server failure
     1012: Diagnosis(True),  # restart
     1013: Diagnosis(True),  # try again later
@@ -185,7 +185,7 @@ _OUR_REASONS: Final[_Phrases] = (
     ),
 )
 _NO_LIVE_MESSAGE: Final = Diagnosis(
-    False, "what came is no Live message; check that base_url leads to a Live API"
+    False, "the peer sends no Live messages; check that base_url leads to a Live API"
 )
 
 _STATUSES: Final = {
@@ -204,10 +204,10 @@ _OUTAGE: Final = Diagnosis(True, "the service is overloaded or down; wait")
 
 
 def diagnose_close(code: int, reason: str, *, initiator: Initiator, resuming: bool = False) -> Diagnosis:
-    """What it means that a connection was closed with *code* and *reason*.
+    """Return the meaning of a close with *code* and *reason*.
 
-    *resuming* says that it was closed in answer to a setup with a resumption handle: the service has no certain words
-    for a handle that is dead.
+    *resuming* says that it answers a setup with a resumption handle: the service has no reason of its own for a handle
+    that is dead.
     """
     if initiator == "local":
         return _diagnose_our_close(code, reason)
@@ -221,14 +221,14 @@ def diagnose_close(code: int, reason: str, *, initiator: Initiator, resuming: bo
 
 
 def _diagnose_our_close(code: int, reason: str) -> Diagnosis:
-    """Our own code and words tell what this side made of the peer, and nothing of the server's state."""
+    """Return the meaning of our own code and reason, which say nothing of the server's state."""
     if found := _find(_OUR_REASONS, reason):
         return found
     return _NO_LIVE_MESSAGE if code == 1007 else Diagnosis(retryable=code in _CODES)
 
 
 def diagnose_status(status_code: int, body: bytes = b"") -> Diagnosis:
-    """What it means that a request was refused with an HTTP status, and a *body* that may say why."""
+    """Return the meaning of an HTTP status that refuses a request, with a *body* that may say why."""
     if status_code >= 500:
         return _OUTAGE
     if status_code >= 400 and (found := _find(_REASONS, body.decode(errors="replace"))):
@@ -238,6 +238,6 @@ def diagnose_status(status_code: int, body: bytes = b"") -> Diagnosis:
     return _STATUSES.get(status_code) or Diagnosis(retryable=False)
 
 
-def _find(phrases: Iterable[tuple[str, Diagnosis]], words: str) -> Diagnosis | None:
-    lowered = words.lower()
+def _find(phrases: Iterable[tuple[str, Diagnosis]], text: str) -> Diagnosis | None:
+    lowered = text.lower()
     return next((diagnosis for phrase, diagnosis in phrases if phrase in lowered), None)

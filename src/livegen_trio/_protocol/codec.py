@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 MediaKind: TypeAlias = Literal["audio", "video"]
-"""The two streams that carry bytes."""
+"""The two streams of media."""
 
 # Bytes of a frame from which on base64 is worth a path of its own, and a count of what is in it worth its time.
 _LONG: Final = 4096
@@ -53,7 +53,7 @@ def encode_client_message(message: ClientMessage) -> bytes:
 
 
 def encode_media(kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
-    """Write one stretch of sound, or one picture, as a frame; the payload is not copied but into its base64.
+    """Write one stretch of sound, or one picture, as a frame; the payload is copied only into its base64.
 
     Args:
         kind: The stream that it belongs to.
@@ -70,7 +70,7 @@ def encode_media(kind: MediaKind, data: Buffer, mime_type: str) -> bytes:
 def decode_server_message(frame: bytes | str) -> list[ServerEvent]:
     """Read a server's frame, which may hold several events or none.
 
-    `UsageMetadata` comes before the content that it rides with, so whoever stops at the end of a turn has it.
+    `UsageMetadata` comes before the content of its frame, so that a reader who stops at the end of a turn has it.
     Names that this version doesn't know are kept: whole messages as `UnknownEvent`, anything deeper in
     the `unknown_fields` of its event.
 

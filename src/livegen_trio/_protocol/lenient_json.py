@@ -23,7 +23,7 @@ _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 # Names and items that a walk looks at in one message: a peer must not choose how long Python is busy with it. The
-# longest real messages, ten minutes of speech word by word, have a third of that.
+# longest real messages, transcripts of ten minutes with the time of each word, have a third of that.
 _MOST_STEPS: Final = 20_000
 
 _KINDS: Final[dict[type[inspect.Type], type]] = {
@@ -35,7 +35,7 @@ _KINDS: Final[dict[type[inspect.Type], type]] = {
 
 
 class Unknown(NamedTuple):
-    """What the structs have no place for: a name that they don't know, or a value that isn't of the field's type.
+    """A value that the structs have no place for: its name is unknown, or it isn't of the field's type.
 
     Attributes:
         parent: Path of the object that it was in, such as `serverContent.modelTurn`; empty at the top.
@@ -89,7 +89,7 @@ _MISFIT: Final = _Misfit()
 
 
 class Shape(Protocol):
-    """What a struct's field may hold, as far as walking it matters."""
+    """Shape of a field's values, as far as walking them matters."""
 
     def fit(self, value: object, path: str, walk: Walk, /) -> object:
         """Copy `value` in the structs' own spelling; `_MISFIT` if it is salvaged and has a wrong type."""

@@ -1,7 +1,7 @@
 """The known models, as data: what each takes and how it behaves, with the source and date of each fact.
 
 The rows are what Google documents for its models, and what others have measured where it documents nothing. A model
-without a row takes everything: the service has the last word, and new models come faster than releases.
+without a row takes everything: the service decides, and new models come faster than releases.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ HandleCovers: TypeAlias = Literal["everything_read", "finished_exchanges"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelProfile:
-    """What a model takes, and how it behaves. Everything is allowed that isn't ruled out here.
+    """Behavior of a model, and its limits. Everything is allowed that isn't ruled out here.
 
     Pass your own to `get_live_generative_model` for a model that this version knows wrongly, or not at all:
     `dataclasses.replace(profile_of("gemini-3.8-live"), scheduling=False)`.
 
     Attributes:
-        response_modalities: What it can answer in; None is not known.
+        response_modalities: Kinds of answers that it has; None is not known.
         thinking: Whether it takes a `ThinkingConfig` at all.
         thinking_budget: Whether that may have a budget in tokens.
         thinking_levels: Levels that it may have; None is not known.
@@ -312,7 +312,7 @@ _TRANSLATE_3_5: Final = ModelProfile(
     sources={"response_modalities": f"{_ADK}: it speaks the language of the TranslationConfig"},
 )
 
-# What may follow a model's name: a date, a version, "preview". Another word makes it another model.
+# What may follow a model's name: a date, a version, "preview". Anything else makes it another model.
 _EDITION: Final = r"(?:-(?:preview|latest|exp|\d+))*"
 
 _PROFILES: Final = tuple(

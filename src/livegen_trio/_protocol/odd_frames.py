@@ -67,7 +67,7 @@ def _messages_in(frame: bytes | str) -> list[tuple[dict[str, object], bool]]:
         try:
             return [(message, True) for message in _parse_leniently(frame)]
         except json.JSONDecodeError:
-            raise exc from None  # which says it in the words of all other frames
+            raise exc from None  # whose message is that of all other frames
 
 
 def _parse_leniently(frame: bytes | str) -> list[dict[str, object]]:

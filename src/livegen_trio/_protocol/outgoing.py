@@ -81,7 +81,7 @@ class OutgoingRules:
         return RealtimeInput(text="\n".join(texts))
 
     def fit_history(self, content: Content, *, turn_complete: bool) -> tuple[Content, list[str]]:
-        """Return *content* without what the model refuses in a history, and a word for each part that is left out.
+        """Return *content* without what the model refuses in a history, and the kind of each part that is left out.
 
         Content that is to be answered is no history, and stays as it is.
         """

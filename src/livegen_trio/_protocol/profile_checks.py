@@ -75,7 +75,7 @@ def find_ignored_settings(profile: ModelProfile, config: GenerationConfig) -> li
 
 
 def _is_open(thinking: ThinkingConfig) -> bool:
-    """Whether there is neither a level nor a budget."""
+    """Return True if there is neither a level nor a budget."""
     return (
         thinking.thinking_level in (None, "THINKING_LEVEL_UNSPECIFIED") and thinking.thinking_budget is None
     )
@@ -127,7 +127,7 @@ def _media_type(part: FunctionResponsePart) -> str:
 def _refused_modalities(known: frozenset[str], wanted: Sequence[str]) -> Iterator[str]:
     for modality in wanted:
         if modality not in {*known, "MODALITY_UNSPECIFIED"}:
-            way_out = "; for the words, ask for output_audio_transcription" if modality == "TEXT" else ""
+            way_out = "; for the text, ask for output_audio_transcription" if modality == "TEXT" else ""
             yield f"doesn't answer in {modality}: set response_modalities to {_either(known)}{way_out}"
 
 

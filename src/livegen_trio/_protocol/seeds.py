@@ -21,7 +21,7 @@ _HAS_RATE: Final = re.compile(r";\s*rate=\d", re.IGNORECASE)
 
 
 def fit_history(profile: ModelProfile, content: Content) -> tuple[Content, list[str]]:
-    """Return *content* without the parts that the model refuses in a history, and a word for each of them."""
+    """Return *content* without the parts that the model refuses in a history, and the kind of each of them."""
     left_out = [(part, _refused_kind(profile, part)) for part in content.parts]
     kinds = [kind for _, kind in left_out if kind]
     if not kinds:

@@ -27,7 +27,7 @@ _DETAILS: Final = (
     "response_tokens_details",
     "tool_use_prompt_tokens_details",
 )
-# Kinds of tokens that are told apart; there are five. Whatever a server names beyond is added up as of no kind, so that
+# Kinds of tokens that are counted apart; there are five. What a server names beyond is added up as of no kind, so that
 # no sum grows with what a peer makes up.
 _MOST_MODALITIES: Final = 32
 

@@ -42,11 +42,11 @@ class Model(
     `None` and empty lists, mappings and bytes mean "absent"; a default is always the wire's own default.
     """
 
+    # Fields whose values are in no repr and no error.
     _guarded: ClassVar[frozenset[str]] = frozenset()
-    """Fields whose values are in no repr and no error."""
 
+    # For what only servers send: its constructor takes all values as they come.
     _is_received: ClassVar[bool] = False
-    """Whether only servers send it, so that its constructor takes all values as they come."""
 
 
 class Guarded(Model):
@@ -69,17 +69,17 @@ class Empty(Model):
 
 
 class Received(Model):
-    """Base of what only servers send, or a session says."""
+    """Base of structs that only servers send, and of the session's own events."""
 
     _is_received: ClassVar[bool] = True
 
 
 class Event(Received):
-    """Base of all that a session receives.
+    """Base of the events that a session receives.
 
     Attributes:
-        unknown_fields: What came under names that this version doesn't know, by JSON path, such as
-            `serverContent.modelTurn.parts[0].hologram`. Never sent.
+        unknown_fields: Values under names that this version doesn't know, and values that don't fit their fields, as
+            they came, by JSON path, such as `serverContent.modelTurn.parts[0].hologram`. Never sent.
     """
 
     unknown_fields: LocalMapping = {}

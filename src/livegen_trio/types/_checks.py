@@ -1,6 +1,6 @@
-"""What is wrong in itself fails where it is written: bounds, exclusions, and the base of what is held to them.
+"""Bounds and exclusions of what clients write, and the base of the structs that are held to them.
 
-Only what clients write is checked: what a server sends is taken as it comes.
+A server's messages are taken as they come.
 """
 
 from __future__ import annotations
@@ -46,13 +46,10 @@ Finite: TypeAlias = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys
 
 
 class Checked(Model):
-    """Base of what only clients write: its values are checked as it is made.
+    """Base of structs that only clients write. They are checked when they are decoded and replaced, too."""
 
-    Lists and mappings are copied, so that what was checked can't change afterwards.
-    """
-
+    # Fields of which only one may be set.
     _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Fields of which only one may be set."""
 
     def __post_init__(self) -> None:
         for field in fields_of(type(self)).values():

@@ -1,4 +1,4 @@
-"""What a client sends: five kinds of message."""
+"""The five kinds of message that a client sends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Setup(Checked):
         model: Full resource name, as the backend spells it.
         generation_config: How the model answers.
         system_instruction: Text parts only; each is a paragraph.
-        tools: What the model may use.
+        tools: The tools that the model may use.
         tool_config: Firebase's SDKs alone send it. Uncertain elsewhere: no reference has it, so that a backend may
             well close the connection with 1007.
         realtime_input_config: How streamed input is cut into turns.
@@ -120,7 +120,7 @@ class RealtimeInput(Model):
 
 
 class ToolResponse(Model):
-    """What functions have answered, matched by their calls' ids: `toolResponse`."""
+    """The answers of functions, matched by their calls' ids: `toolResponse`."""
 
     function_responses: Sequence[FunctionResponse] = []
 
@@ -173,8 +173,8 @@ def make_setup(
     Args:
         model: Full resource name, as the backend spells it.
         config: How the model listens and answers.
-        system_instruction: What the model goes by.
-        tools: What the model may use.
+        system_instruction: The instruction for the model.
+        tools: The tools that the model may use.
         tool_config: How it may use them.
         session_resumption: Asks for resumption handles, or takes up a session.
     """

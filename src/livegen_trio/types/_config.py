@@ -1,6 +1,6 @@
-"""Configuration of a session: what a setup is made of, but for the tools.
+"""Configuration of a session: the parts of a setup, without the tools.
 
-Which field a backend or model takes differs; the docstrings say what is known.
+Backends and models differ in the fields that they take; the docstrings say what is known.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ._enums import (
 
 
 class AutomaticActivityDetection(Checked):
-    """How the service tells speech from silence.
+    """Detection of speech by the service.
 
     Attributes:
         disabled: Whether the client says so itself, with `ActivityStart` and `ActivityEnd`.
@@ -42,13 +42,13 @@ class AutomaticActivityDetection(Checked):
 
 
 class RealtimeInputConfig(Checked):
-    """How streamed input is cut into turns.
+    """Cutting of streamed input into turns.
 
     Attributes:
         automatic_activity_detection: On by default.
         activity_handling: Whether the user may cut in on the model.
-        turn_coverage: What belongs to a turn.
-        interim_transcript_timestamp_enabled: Uncertain: seen in google-genai 3.4.0, and in no reference.
+        turn_coverage: Input that belongs to a turn.
+        interim_transcript_timestamp_enabled: Uncertain: seen in google-genai 3.6.1, and in no reference.
     """
 
     automatic_activity_detection: AutomaticActivityDetection | None = None
@@ -67,15 +67,15 @@ class AudioTranscriptionConfig(Checked):
     """Asks for transcripts; `AudioTranscriptionConfig()` is enough.
 
     The fields are uncertain on the Gemini API, whose reference of mid-2026 lists none. Vertex's lists
-    `language_codes`, `custom_vocabulary` and `mode`; the others were seen in google-genai 3.4.0.
+    `language_codes`, `custom_vocabulary` and `mode`; the others were seen in google-genai 3.6.1.
 
     Attributes:
         language_codes: BCP-47 hints; none means that the language is found out.
         custom_vocabulary: Words to listen for.
-        mode: Word for word, or tidied up.
+        mode: Verbatim, or tidied up.
         word_timestamp: Whether each word gets its time. Not with mode `SMART`.
-        diarization: Whether speakers are told apart. Not with mode `SMART`.
-        source_text: What mode `SMART` rewrites.
+        diarization: Whether speakers are distinguished. Not with mode `SMART`.
+        source_text: Text that mode `SMART` rewrites.
         adaptation_phrases: Deprecated by the service.
         language_auto: Deprecated by the service.
         language_hints: Deprecated by the service.
@@ -170,7 +170,7 @@ class ProactivityConfig(Checked):
 
 
 class HistoryConfig(Checked):
-    """How the history before the conversation comes in.
+    """Sending of the history before the conversation.
 
     Attributes:
         initial_history_in_client_content: Whether the first client contents, up to one with `turn_complete`,
@@ -199,7 +199,7 @@ class CustomizedAvatar(Guarded, Checked):
 
 
 class AvatarConfig(Checked):
-    """Who speaks in the video that the model answers with, on Vertex.
+    """The avatar of the video that the model answers with, on Vertex.
 
     Uncertain on the Gemini API, for which google-genai lets it pass. Uncertain, too, how the video is cut: it is said
     to come as pieces of MP4, 24 frames a second.
@@ -225,7 +225,7 @@ class SafetySetting(Checked):
     Attributes:
         category: Which kind.
         threshold: From which degree on.
-        method: What the degree measures. Vertex only.
+        method: Measure of the degree. Vertex only.
     """
 
     category: HarmCategory | None = None

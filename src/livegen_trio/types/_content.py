@@ -1,4 +1,4 @@
-"""Content: what both sides say, in parts."""
+"""Content of both sides, in parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._media import (
 )
 
 Role: TypeAlias = Literal["user", "model"] | str
-"""Who speaks. Models differ in what they make of other roles, such as `system`."""
+"""The speaker. Models differ in what they make of other roles, such as `system`."""
 
 
 class PartialArg(Model):
@@ -75,7 +75,7 @@ class FunctionResponsePart(Model):
 
 
 class FunctionResponse(Model):
-    """What a function that the model called has answered.
+    """The answer of a function that the model has called.
 
     Attributes:
         id: The call's. The Gemini API demands it, Vertex does not.
@@ -104,7 +104,7 @@ class ExecutableCode(Model):
 
 
 class CodeExecutionResult(Model):
-    """What became of an `ExecutableCode`.
+    """The result of an `ExecutableCode`.
 
     Attributes:
         outcome: How it ended.
@@ -126,7 +126,7 @@ class ServerToolCall(Model):
 
 
 class ServerToolResponse(Model):
-    """What a tool that the service runs by itself has answered. Gemini API only."""
+    """The answer of a tool that the service runs by itself. Gemini API only."""
 
     id: str | None = None
     tool_type: ToolType | None = None
@@ -134,18 +134,18 @@ class ServerToolResponse(Model):
 
 
 class Part(Model, gc=False):
-    """A piece of content: one kind of data, and what is said about it.
+    """A piece of content: one kind of data, and remarks on it.
 
     Attributes:
         text: Text.
         inline_data: Media in the message.
         file_data: Media elsewhere.
         function_call: A call that the model wants.
-        function_response: What a function has answered.
+        function_response: The answer of a function.
         executable_code: Code to be run by the service.
-        code_execution_result: What became of such code.
+        code_execution_result: The result of such code.
         tool_call: A call of a server-side tool.
-        tool_response: What a server-side tool has answered.
+        tool_response: The answer of a server-side tool.
         thought: Whether this is what the model thinks and not what it says.
         thought_signature: Opaque; to be handed back with the part.
         video_metadata: About the media.
@@ -182,11 +182,11 @@ class Part(Model, gc=False):
 
 
 class Content(Model, gc=False):
-    """What one side says.
+    """Content of one speaker.
 
     Attributes:
-        role: Who; older models on the Gemini API leave it out.
-        parts: What.
+        role: The speaker; older models on the Gemini API leave it out.
+        parts: Text, media, calls and their answers, in order.
     """
 
     role: Role | None = None

@@ -1,6 +1,7 @@
-"""The protocol's enums, all of them open: a value that this version doesn't know is kept as it came.
+"""The protocol's enums, all of them open: an unknown value is kept as it came.
 
-Names are those of google-genai 3.4.0's schema unless said otherwise.
+One that is to be sent has to be in upper case, as the known ones are.
+Names are those of google-genai 3.6.1's schema unless said otherwise.
 """
 
 from __future__ import annotations
@@ -8,12 +9,12 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 Modality: TypeAlias = Literal["MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "AUDIO", "VIDEO"] | str
-"""What a model may answer with. `VIDEO` is the avatar, on Vertex only."""
+"""Kinds of answers. `VIDEO` is the avatar, on Vertex only."""
 
 MediaModality: TypeAlias = (
     Literal["MODALITY_UNSPECIFIED", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT"] | str
 )
-"""What tokens stand for in a usage report."""
+"""Kinds of tokens in a usage report."""
 
 MediaResolution: TypeAlias = (
     Literal[
@@ -24,25 +25,25 @@ MediaResolution: TypeAlias = (
     ]
     | str
 )
-"""How many tokens an image is worth."""
+"""Tokens that an image is worth."""
 
 PartMediaResolutionLevel: TypeAlias = MediaResolution | Literal["MEDIA_RESOLUTION_ULTRA_HIGH"]
-"""How many tokens a single part's media is worth."""
+"""Tokens that a single part's media is worth."""
 
 StartSensitivity: TypeAlias = (
     Literal["START_SENSITIVITY_UNSPECIFIED", "START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"] | str
 )
-"""How readily speech is taken to have begun. The default is HIGH on the Gemini API and LOW on Vertex."""
+"""Sensitivity for the beginning of speech. The default is HIGH on the Gemini API and LOW on Vertex."""
 
 EndSensitivity: TypeAlias = (
     Literal["END_SENSITIVITY_UNSPECIFIED", "END_SENSITIVITY_HIGH", "END_SENSITIVITY_LOW"] | str
 )
-"""How readily speech is taken to have ended. The default is HIGH on the Gemini API and LOW on Vertex."""
+"""Sensitivity for the end of speech. The default is HIGH on the Gemini API and LOW on Vertex."""
 
 ActivityHandling: TypeAlias = (
     Literal["ACTIVITY_HANDLING_UNSPECIFIED", "START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"] | str
 )
-"""Whether the user may cut in on the model; `START_OF_ACTIVITY_INTERRUPTS` is the default."""
+"""Interruption of the model by the user; `START_OF_ACTIVITY_INTERRUPTS` is the default."""
 
 TurnCoverage: TypeAlias = (
     Literal[
@@ -53,23 +54,23 @@ TurnCoverage: TypeAlias = (
     ]
     | str
 )
-"""What input belongs to the user's turn. The default depends on the model."""
+"""Input that belongs to the user's turn. The default depends on the model."""
 
 Behavior: TypeAlias = Literal["UNSPECIFIED", "BLOCKING", "NON_BLOCKING"] | str
-"""Whether the model waits for a function's response. Live only; the default depends on the model."""
+"""Waiting for a function's response, or not. Live only; the default depends on the model."""
 
 FunctionResponseScheduling: TypeAlias = (
     Literal["SCHEDULING_UNSPECIFIED", "SILENT", "WHEN_IDLE", "INTERRUPT"] | str
 )
-"""When a non-blocking function's response is taken up; `WHEN_IDLE` is the default."""
+"""Time at which a non-blocking function's response is taken up; `WHEN_IDLE` is the default."""
 
 InteractionStatus: TypeAlias = (
     Literal["INTERACTION_STATUS_UNSPECIFIED", "IN_PROGRESS", "REQUIRES_ACTION", "IDLE"] | str
 )
-"""Whether more turns follow without further input. Seen from extended-thinking models only (uncertain)."""
+"""State of the interaction: whether more turns follow without input. Seen from extended thinking (uncertain)."""
 
 SpeechState: TypeAlias = Literal["SPEECH_STATE_UNSPECIFIED", "NON_SPEECH", "SPEECH"] | str
-"""Whether somebody speaks. Uncertain: in Vertex's reference, and in no SDK."""
+"""Speech, or none. Uncertain: in Vertex's reference, and in no SDK."""
 
 VadSignalType: TypeAlias = (
     Literal["VAD_SIGNAL_TYPE_UNSPECIFIED", "VAD_SIGNAL_TYPE_SOS", "VAD_SIGNAL_TYPE_EOS"] | str
@@ -82,18 +83,18 @@ VoiceActivityType: TypeAlias = Literal["TYPE_UNSPECIFIED", "ACTIVITY_START", "AC
 ThinkingLevel: TypeAlias = (
     Literal["THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"] | str
 )
-"""How much a model may think before it answers."""
+"""Amount of thinking before an answer."""
 
 TranscriptionMode: TypeAlias = Literal["MODE_UNSPECIFIED", "VERBATIM", "SMART"] | str
-"""Word for word, which is the default, or tidied up."""
+"""Verbatim, which is the default, or tidied up."""
 
 FunctionCallingMode: TypeAlias = Literal["MODE_UNSPECIFIED", "AUTO", "ANY", "NONE", "VALIDATED"] | str
-"""Whether the model may, must or must not call functions."""
+"""Calling of functions: the model may, must or must not."""
 
 Outcome: TypeAlias = (
     Literal["OUTCOME_UNSPECIFIED", "OUTCOME_OK", "OUTCOME_FAILED", "OUTCOME_DEADLINE_EXCEEDED"] | str
 )
-"""How code that the model wrote has ended."""
+"""Outcome of code that the model wrote."""
 
 Language: TypeAlias = Literal["LANGUAGE_UNSPECIFIED", "PYTHON"] | str
 """The language of code that the model wrote."""
@@ -108,7 +109,7 @@ UrlRetrievalStatus: TypeAlias = (
     ]
     | str
 )
-"""What came of fetching a page for the URL context tool."""
+"""Outcome of fetching a page for the URL context tool."""
 
 TrafficType: TypeAlias = (
     Literal[
@@ -121,10 +122,10 @@ TrafficType: TypeAlias = (
     ]
     | str
 )
-"""How a request is billed on Vertex."""
+"""Billing of a request on Vertex."""
 
 ServiceTier: TypeAlias = Literal["unspecified", "flex", "standard", "priority"] | str
-"""How a request was served on the Gemini API; the one enum in lower case."""
+"""Tier that served a request on the Gemini API; the one enum in lower case."""
 
 HarmCategory: TypeAlias = (
     Literal[
@@ -158,7 +159,7 @@ HarmBlockThreshold: TypeAlias = (
 """From which degree on a safety setting blocks."""
 
 HarmBlockMethod: TypeAlias = Literal["HARM_BLOCK_METHOD_UNSPECIFIED", "SEVERITY", "PROBABILITY"] | str
-"""What the degree of a safety setting measures. Vertex only."""
+"""Measure of a safety setting's degree. Vertex only."""
 
 PhishBlockThreshold: TypeAlias = (
     Literal[
@@ -189,28 +190,28 @@ ToolType: TypeAlias = (
 """A tool that the server runs by itself."""
 
 MediaProcessing: TypeAlias = Literal["MEDIA_PROCESSING_UNSPECIFIED", "STATIC", "AGENTIC"] | str
-"""How the model goes through a video."""
+"""Processing of a video."""
 
 VideoContentLayer: TypeAlias = Literal["CONTENT_LAYER_UNSPECIFIED", "FRAMES", "AUDIO", "TRANSCRIPT"] | str
-"""What of a video the model gets."""
+"""Layers of a video that the model gets."""
 
 DocumentContentLayer: TypeAlias = Literal["CONTENT_LAYER_UNSPECIFIED", "PAGE_IMAGE", "PAGE_TEXT"] | str
-"""What of a document the model gets; `PAGE_IMAGE` is the default."""
+"""Layers of a document that the model gets; `PAGE_IMAGE` is the default."""
 
 SpreadsheetContentLayer: TypeAlias = Literal["CONTENT_LAYER_UNSPECIFIED", "DATA", "FORMULAS", "VISUAL"] | str
-"""What of a workbook the model gets; `DATA` and `FORMULAS` are the default."""
+"""Layers of a workbook that the model gets; `DATA` and `FORMULAS` are the default."""
 
 NullValue: TypeAlias = Literal["NULL_VALUE"] | str
-"""What stands for null where a field must have a value."""
+"""Null, where a field must have a value."""
 
 DynamicRetrievalMode: TypeAlias = Literal["MODE_UNSPECIFIED", "MODE_DYNAMIC"] | str
-"""Whether the older search tool decides by itself when to search."""
+"""Mode of the older search tool: it decides by itself when to search, or not."""
 
 ComputerEnvironment: TypeAlias = (
     Literal["ENVIRONMENT_UNSPECIFIED", "ENVIRONMENT_BROWSER", "ENVIRONMENT_MOBILE", "ENVIRONMENT_DESKTOP"]
     | str
 )
-"""What the model operates when it operates a computer."""
+"""Kind of computer that the model operates."""
 
 SafetyPolicy: TypeAlias = (
     Literal[
@@ -225,7 +226,7 @@ SafetyPolicy: TypeAlias = (
     ]
     | str
 )
-"""What a model that operates a computer asks a human about first."""
+"""Kinds of actions that a model which operates a computer asks a human about first."""
 
 SchemaType: TypeAlias = (
     Literal["TYPE_UNSPECIFIED", "STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"] | str

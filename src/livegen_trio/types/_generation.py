@@ -1,4 +1,4 @@
-"""How the model answers: `generationConfig`, and the flat form of it that users write."""
+"""Configuration of answers: `generationConfig`, and the flat form of it that users write."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TopK: TypeAlias = Annotated[float, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
 class VoiceConsentSignature(Model):
-    """The service's word that a voice's owner agreed to its use."""
+    """The service's confirmation that a voice's owner has agreed to its use."""
 
     signature: str = ""
 
@@ -80,7 +80,7 @@ class VoiceConfig(Checked):
     Attributes:
         prebuilt_voice_config: One of the service's.
         replicated_voice_config: One made after a sample.
-        voice: A speaker's identifier. Uncertain: seen in google-genai 3.4.0, and in no reference.
+        voice: A speaker's identifier. Uncertain: seen in google-genai 3.6.1, and in no reference.
     """
 
     _exclusive: ClassVar[tuple[tuple[str, ...], ...]] = (
@@ -106,7 +106,7 @@ class MultiSpeakerVoiceConfig(Checked):
 
 
 class SpeechConfig(Checked):
-    """How the model speaks.
+    """Configuration of speech.
 
     Attributes:
         voice_config: With which voice.
@@ -122,7 +122,7 @@ class SpeechConfig(Checked):
 
 
 class ThinkingConfig(Checked):
-    """How much the model thinks. `gemini-3.8-live` refuses it.
+    """Configuration of thinking. `gemini-3.8-live` refuses it.
 
     Attributes:
         include_thoughts: Whether thoughts come as parts.
@@ -170,9 +170,9 @@ class GenerationConfig(Checked):
         thinking_config: How much it thinks.
         enable_affective_dialog: Whether it answers the tone of voice. An error on Gemini 3.8.
         translation_config: Has it translate.
-        audio_transcription_config: Speech recognition. Uncertain: seen in google-genai 3.4.0 only.
-        response_format: As JSON. Uncertain: seen in google-genai 3.4.0 only.
-        model_config: As JSON. Vertex only; uncertain, as it was seen in google-genai 3.4.0 only.
+        audio_transcription_config: Speech recognition. Uncertain: seen in google-genai 3.6.1 only.
+        response_format: As JSON. Uncertain: seen in google-genai 3.6.1 only.
+        model_config: As JSON. Vertex only; uncertain, as it was seen in google-genai 3.6.1 only.
     """
 
     response_modalities: Sequence[Modality] = []
@@ -195,9 +195,9 @@ class GenerationConfig(Checked):
 
 
 class LiveGenerationConfig(GenerationConfig):
-    """How a session's model listens and answers: a `GenerationConfig` and what else a setup may configure.
+    """Configuration of a session: a `GenerationConfig`, and whatever else a setup may configure.
 
-    On the wire the fields below stand beside `generationConfig`; `make_setup` puts them there.
+    On the wire the fields below stand next to `generationConfig`; `make_setup` puts them there.
 
     Attributes:
         input_audio_transcription: Asks for transcripts of the user.

@@ -1,4 +1,4 @@
-"""Where the model has its knowledge from: searches, maps, files and pages."""
+"""Sources of an answer: searches, maps, files and pages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class GroundingChunkWeb(Received):
 
 
 class AuthorAttribution(Received):
-    """Who wrote a review."""
+    """Author of a review."""
 
     display_name: str = ""
     photo_uri: str = ""
@@ -56,7 +56,7 @@ class ReviewSnippet(Received):
 
 
 class PlaceAnswerSources(Received):
-    """What an answer about a place draws on.
+    """Sources of an answer about a place.
 
     Attributes:
         review_snippets: Reviews.
@@ -126,7 +126,7 @@ class StringList(Received):
 
 
 class CustomMetadata(Received):
-    """What the owner of a document noted about it; one of the values is set."""
+    """A note of a document's owner on it; one of the values is set."""
 
     key: str = ""
     string_value: str | None = None
@@ -202,7 +202,7 @@ class Segment(Received):
 
 
 class GroundingSupport(Received):
-    """Which sources a stretch of the answer rests on.
+    """Sources of a stretch of the answer.
 
     Attributes:
         segment: The stretch.
@@ -218,7 +218,7 @@ class GroundingSupport(Received):
 
 
 class RetrievalMetadata(Received):
-    """Whether a search would help.
+    """Estimate of the use of a search.
 
     Attributes:
         google_search_dynamic_retrieval_score: 0 to 1.
@@ -228,14 +228,14 @@ class RetrievalMetadata(Received):
 
 
 class SourceFlaggingUri(Received):
-    """Where to report a place or a review."""
+    """Address for reporting a place or a review."""
 
     source_id: str = ""
     flag_content_uri: str = ""
 
 
 class GroundingMetadata(Received):
-    """What an answer rests on.
+    """Sources of an answer.
 
     Attributes:
         web_search_queries: What was searched for.

@@ -1,4 +1,4 @@
-"""Media in messages: blobs, files, and what is said about a part's media."""
+"""Media in messages: blobs, files, and remarks on a part's media."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ._enums import (
 OUTPUT_SAMPLE_RATE: Final = 24_000
 """Hertz. What a model's speech has when its MIME type names no rate, as on Vertex."""
 
+# A parameter of four to six digits; no other rate is one of sound.
 _RATE: Final = re.compile(r";\s*rate=([1-9][0-9]{3,5})\s*(?:;|$)", re.IGNORECASE)
-"""A parameter of four to six digits; no other rate is one of sound."""
 
 
 class Blob(Guarded, gc=False):
@@ -56,7 +56,7 @@ class FileData(Model):
 
 
 class VideoMetadata(Model):
-    """Which stretch of a video counts, and how closely it is looked at.
+    """The stretch of a video that counts, and its frames a second.
 
     Attributes:
         start_offset: Seconds.
@@ -72,14 +72,14 @@ class VideoMetadata(Model):
 
 
 class AudioMetadata(Model):
-    """Which stretch of an audio file counts, in seconds from its start."""
+    """The stretch of an audio file that counts, in seconds from its start."""
 
     start_offset: Duration | None = None
     end_offset: Duration | None = None
 
 
 class DocumentMetadata(Model):
-    """Which pages of a document count; the first is 1, and both ends are included."""
+    """The pages of a document that count; the first is 1, and both ends are included."""
 
     start_page: int | None = None
     end_page: int | None = None
@@ -87,7 +87,7 @@ class DocumentMetadata(Model):
 
 
 class SpreadsheetMetadata(Model):
-    """Which cells of a workbook count.
+    """The cells of a workbook that count.
 
     Attributes:
         visible_cells: A range such as `A1:D10`.
@@ -101,14 +101,14 @@ class SpreadsheetMetadata(Model):
 
 
 class SpeechMetadata(Model):
-    """Who says a text part, and how."""
+    """Speaker and style of a text part."""
 
     speaker: str | None = None
     style: str | None = None
 
 
 class PartMediaResolution(Model):
-    """How many tokens one part's media is worth."""
+    """Tokens that one part's media is worth."""
 
     level: PartMediaResolutionLevel | None = None
     num_tokens: int | None = None
@@ -123,7 +123,7 @@ class WordInfo(Model):
 
 
 class Transcription(Model):
-    """What was said, in writing; often a fragment, and at times an empty one.
+    """A transcript of speech; often a fragment, and at times an empty one.
 
     Fragments are concatenated as they are: the first often begins with a space.
 
@@ -132,7 +132,7 @@ class Transcription(Model):
         finished: Whether this is the last fragment. Many models never say so; uncertain on the Gemini API, whose
             reference doesn't have it.
         language_code: BCP-47.
-        speaker_label: Such as `spk_1`, where speakers are told apart.
+        speaker_label: Such as `spk_1`, where speakers are distinguished.
         words: One by one, where the configuration asks for it.
         start_offset: Seconds since the audio began.
         end_offset: Seconds since the audio began.

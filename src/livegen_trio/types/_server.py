@@ -1,4 +1,4 @@
-"""What a server sends, which is what a session's user receives: events, told apart by type."""
+"""Events that a server sends, and a session's user receives; each kind has its type."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class SetupComplete(Event):
 
 
 class ServerContent(Event, gc=False):
-    """What the model says, hears or has to say about its turn. Several fields may be set at once.
+    """Speech, text and marks of the model's turn, and transcripts of both sides. Several fields may be set at once.
 
-    Vertex's reference also has transcriptions beside `serverContent` (uncertain: never seen); they are read as if
+    Vertex's reference also has transcriptions next to `serverContent` (uncertain: never seen); they are read as if
     they had come inside.
 
     Attributes:
@@ -57,11 +57,11 @@ class ServerContent(Event, gc=False):
         turn_complete_reason: Why the turn is over.
         waiting_for_input: The model says nothing since it expects the user to go on.
         interaction_status: Whether more turns follow by themselves.
-        input_transcription: What the user said; fragments to be concatenated.
-        interim_input_transcription: What the user seems to be saying; each replaces the one before.
-        output_transcription: What the model says; fragments to be concatenated, in no fixed order with audio.
-        grounding_metadata: What the answer rests on.
-        url_context_metadata: Which pages were fetched for it.
+        input_transcription: Transcript of the user; fragments to be concatenated.
+        interim_input_transcription: A guess at what the user is saying; each replaces the one before.
+        output_transcription: Transcript of the model; fragments to be concatenated, in no fixed order with audio.
+        grounding_metadata: Sources of the answer.
+        url_context_metadata: Pages that were fetched for it.
         speech_state: Whether somebody speaks. Uncertain: in Vertex's reference, and in no SDK.
         audio_epoch: How many interruptions preceded this content, by the connection's count. Never sent.
     """
@@ -122,7 +122,7 @@ class GoAway(Event):
 
 
 class SessionResumptionUpdate(Guarded, Event):
-    """Where a later connection could take up the session.
+    """A point from which a later connection can resume the session.
 
     How often it comes is uncertain: documents speak of now and then, and `gemini-3.8-live` was seen to send one, right
     after `SetupComplete`, even unasked.
@@ -151,17 +151,17 @@ class ModalityTokenCount(Received):
 class UsageMetadata(Event):
     """Tokens spent.
 
-    Uncertain: by one message, it seems from the reference's words, and not since the session began.
+    Uncertain: by one message, it seems from the reference, and not since the session began.
 
     Vertex's `candidatesTokenCount` and `candidatesTokensDetails` are read as `response_...`.
 
     Attributes:
-        prompt_token_count: What went in.
-        response_token_count: What came out.
+        prompt_token_count: Tokens that went in.
+        response_token_count: Tokens that came out.
         total_token_count: All of it.
-        thoughts_token_count: What was thought.
-        tool_use_prompt_token_count: What tools answered.
-        cached_content_token_count: What came out of a cache.
+        thoughts_token_count: Tokens of thoughts.
+        tool_use_prompt_token_count: Tokens of tools' answers.
+        cached_content_token_count: Tokens out of a cache.
         prompt_tokens_details: By kind.
         response_tokens_details: By kind.
         cache_tokens_details: By kind.
@@ -203,11 +203,11 @@ class VoiceActivityDetectionSignal(Event):
 
 
 class ServerError(Event):
-    """An error in so many words. None was ever seen in a Live session: the server closes the connection.
+    """An error as a message. None was ever seen in a Live session: the server closes the connection.
 
     Attributes:
         code: As in HTTP, or the WebSocket's.
-        message: What went wrong.
+        message: The error.
         status: Its name, such as `INVALID_ARGUMENT`.
         details: More about it.
     """
@@ -247,4 +247,4 @@ ServerEvent: TypeAlias = (
     | ToolCallUnanswered
     | ExchangeEnded
 )
-"""All that a session receives: what a server sends, and what the session says of itself."""
+"""Everything that a session receives: the server's events, and the session's own."""

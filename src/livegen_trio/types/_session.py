@@ -1,4 +1,4 @@
-"""What a session says of itself, among the server's events: of its connection, and of tools that fail."""
+"""Events of the session's own, among the server's: about its connection, its exchanges, and tools that fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Reconnecting(Event):
     What is sent meanwhile waits for it, within the bounds of the session's buffers.
 
     Attributes:
-        reason: Why, in words.
+        reason: Why, as text.
         code: The close code of the connection that has ended; None if it is left of our own accord.
     """
 
@@ -28,7 +28,7 @@ class Reconnected(Event):
     Each input that was accepted before is known to the resumed session, or counted here, or still to be sent.
 
     Attributes:
-        restored: Whether the server remembers the conversation. If not, this is a new one, which was told in words
+        restored: Whether the server remembers the conversation. If not, this is a new one, which got a text of
             what was said before.
         replayed: How many inputs are sent again, since the earlier connection may have lost them.
         unacknowledged: How many may have been lost with it and are not sent again: they are too many, or too old, or no
@@ -38,7 +38,7 @@ class Reconnected(Event):
             they may have been answered.
         dropped: How many never were sent, since the last reconnection: they found no room, by the session's own policy.
         quarantined: How many are not sent again because they, or some of them, made the server end the connection.
-        turn_cut: Whether a turn was under way, which the model may speak anew.
+        turn_cut: Whether a turn was under way, which the model may speak again from its beginning.
         calls: Tool calls that waited for their answer when the connection ended, and are still to be answered. Where
             the model doesn't take answers on another connection, their results are sent as content.
         gap_seconds: How long there was no connection.
@@ -76,8 +76,8 @@ class ToolFailed(Guarded, Event, kw_only=True):
 
     Attributes:
         call: As the model made it.
-        message: What the model was told.
-        error: What was raised. It stays out of the repr, since it may hold anything.
+        message: The error that the model got.
+        error: The exception. It stays out of the repr, since it may hold anything.
     """
 
     _guarded: ClassVar[frozenset[str]] = frozenset({"error"})

@@ -1,4 +1,4 @@
-"""Tools: functions of the caller's, and what the service can do by itself."""
+"""Tools: functions of the caller's, and tools of the service."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class FunctionDeclaration(Checked):
 
     Attributes:
         name: A letter or `_`, then also digits and `.:-`; at most 128 characters (64, says Firebase).
-        description: What it does and when to use it; the model decides by it.
+        description: Its purpose, and when to use it; the model decides by it.
         parameters: Its parameters, an `OBJECT`; or else `parameters_json_schema`.
         parameters_json_schema: The same as a JSON schema.
-        response: What it answers; or else `response_json_schema`.
+        response: Its answer; or else `response_json_schema`.
         response_json_schema: The same as a JSON schema.
         behavior: Whether the model waits for it.
     """
@@ -113,7 +113,7 @@ class Interval(Checked):
 
 
 class SearchTypes(Checked):
-    """What Google Search looks for: pages (the default), images, or both."""
+    """Kinds of results that Google Search looks for: pages (the default), images, or both."""
 
     web_search: Empty | None = None
     image_search: Empty | None = None
@@ -123,8 +123,8 @@ class GoogleSearch(Checked):
     """Grounding with Google Search.
 
     Attributes:
-        search_types: What is looked for.
-        blocking_confidence: Which sites are left out. Vertex only.
+        search_types: Kinds of results.
+        blocking_confidence: Sites that are left out. Vertex only.
         exclude_domains: Vertex only.
         time_range_filter: Only pages of this time.
     """
@@ -136,7 +136,7 @@ class GoogleSearch(Checked):
 
 
 class DynamicRetrievalConfig(Checked):
-    """When the older search tool searches at all.
+    """Settings for when the older search tool searches.
 
     Attributes:
         mode: Whether it decides by itself.
@@ -169,7 +169,7 @@ class EnterpriseWebSearch(Checked):
 
 
 class GoogleMapsGroundingTypes(Checked):
-    """What Google Maps is asked for: places (the default), routes, or both. Vertex only."""
+    """Kinds of results of Google Maps: places (the default), routes, or both. Vertex only."""
 
     places: Empty | None = None
     routing: Empty | None = None
@@ -195,10 +195,10 @@ class ComputerUse(Checked):
     """The model may operate a computer through functions of its own.
 
     Attributes:
-        environment: What it operates.
+        environment: The kind of computer.
         excluded_predefined_functions: Functions that it does not get.
         enable_prompt_injection_detection: Whether what it sees is checked for instructions.
-        disabled_safety_policies: What it does without asking a human first.
+        disabled_safety_policies: Kinds of actions that it takes without asking a human first.
     """
 
     environment: ComputerEnvironment | None = None
@@ -216,7 +216,7 @@ class FileSearch(Checked):
 
 
 class StreamableHttpTransport(Guarded, Checked):
-    """Where an MCP server listens; times are in seconds."""
+    """Address of an MCP server; times are in seconds."""
 
     _guarded: ClassVar[frozenset[str]] = frozenset({"headers"})
 
@@ -299,7 +299,7 @@ class Tool(Checked):
 
 
 class FunctionCallingConfig(Checked):
-    """Whether, and which, functions the model may call.
+    """Functions that the model may or must call.
 
     Attributes:
         mode: `AUTO` is the service's default.
@@ -325,14 +325,14 @@ class LatLng(Checked):
 
 
 class RetrievalConfig(Checked):
-    """Where the user is, and what they speak."""
+    """The user's place and language."""
 
     lat_lng: LatLng | None = None
     language_code: Nonempty | None = None
 
 
 class ToolConfig(Checked):
-    """How tools are used. Only Firebase's SDKs send it in a Live setup; uncertain elsewhere, see `Setup`."""
+    """Settings for the use of tools. Only Firebase's SDKs send it in a Live setup; uncertain elsewhere, see `Setup`."""
 
     function_calling_config: FunctionCallingConfig | None = None
     retrieval_config: RetrievalConfig | None = None

@@ -430,6 +430,7 @@ async def test_an_error_that_is_not_google_auths_comes_as_it_is() -> None:
         '"SECRET"',
         "{}",
         '{"access_token": 3}',
+        '{"access_token": "SECRET\\nx-evil: 1", "expires_in": 3600}',
         '{"access_token": null, "expires_in": 3600}',
         '{"access_token": "SECRET", "expires_in": "SECRET"}',
         '{"access_token": "SECRET", "expires_in": 1e400}',

@@ -45,6 +45,13 @@ class Interrupter:
     def __init__(self, n: int) -> None:
         self.left = n
         self.lines = 0
+        self._earlier = sys.gettrace()  # that of a debugger, or of coverage
+
+    def start(self) -> None:
+        sys.settrace(self.trace)
+
+    def stop(self) -> None:
+        sys.settrace(self._earlier)
 
     def trace(self, frame: FrameType, event: str, _: object) -> TraceFunction | None:
         if frame.f_code.co_filename not in FILES:
@@ -76,13 +83,13 @@ class Conversation:
             transport = await upgrade_wire(wire, ENDPOINT)
             nursery.start_soon(self._listen, peer)
             try:
-                sys.settrace(self._interrupter.trace)
+                self._interrupter.start()
                 await self._send(transport)
                 await transport.deliver(self._take)
                 await trio.lowlevel.checkpoint()  # where an interrupt that is held back comes up
             except KeyboardInterrupt:
                 self.was_interrupted = True
-            sys.settrace(None)
+            self._interrupter.stop()
             await transport.aclose()
 
     async def _send(self, transport: DirectTransport) -> None:
@@ -128,7 +135,7 @@ def conversation_interrupted_at(n: int) -> tuple[Conversation, int]:
     try:
         trio.run(conversation.run)
     finally:
-        sys.settrace(None)
+        interrupter.stop()
     return conversation, interrupter.lines
 
 

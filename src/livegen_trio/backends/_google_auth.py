@@ -66,6 +66,10 @@ class GoogleCredentials(Protocol):
         ...
 
 
+class _NoTokenError(ValueError):
+    """A server gave something that can't be a token."""
+
+
 class GoogleAuthorization:
     """Headers with an access token that outlasts the handshake.
 
@@ -115,7 +119,7 @@ class GoogleAuthorization:
             return None
         try:
             headers = self._apply()
-        except ValueError:  # google-auth keeps a token that is none, if a server gave it
+        except ValueError:  # google-auth keeps what a server gave, also if it can't be a token
             return None
         return None if headers.get(_AUTHORIZATION, "") == self._refused else headers
 
@@ -123,7 +127,11 @@ class GoogleAuthorization:
         headers: dict[str, str] = {}
         assert self._credentials is not None, "found by now"
         self._credentials.apply(headers)
-        return {name.lower(): value for name, value in headers.items()}
+        headers = {name.lower(): value for name, value in headers.items()}
+        token = headers.get(_AUTHORIZATION, "")
+        if not (token.isascii() and token.isprintable()):
+            raise _NoTokenError
+        return headers
 
     def _renew(self) -> _MakeError | None:
         """Find the credentials and renew their token, if need be. *Blocking*.
@@ -142,7 +150,7 @@ class GoogleAuthorization:
                 session.hooks["response"].append(_read_bounded)
                 _use_proxy(session, self._proxy)
                 self._find_and_refresh(partial(Request(session), timeout=_TIMEOUT))
-        except InvalidValue:  # the token is none, such as a number; the message repeats it
+        except (InvalidValue, _NoTokenError):  # the first of them for a number, say; its message repeats that
             return _unreadable_answer()
         except DefaultCredentialsError as exc:
             return partial(ConfigError, _unusable(exc))
@@ -159,7 +167,7 @@ class GoogleAuthorization:
             self._credentials = _default_credentials(request, self._quota_project)
         if self._headers_of_token() is None:
             self._credentials.refresh(request)
-            self._apply()  # raises if it is no token
+            self._apply()  # raises if it can't be a token
 
 
 def project_of(credentials: object) -> str | None:

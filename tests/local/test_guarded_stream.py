@@ -175,6 +175,31 @@ async def test_an_idle_client_may_be_silent_for_as_long_as_it_likes(autojump_clo
     assert ends == []
 
 
+async def test_a_stream_of_large_messages_keeps_one_of_them() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    guard, ends = guarded(theirs, MemoryBudget(400_000))
+    data = frame(TEXT, bytes(100_000)) * 50
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.send_all, data)
+        received = 0
+        while received < len(data):
+            received += len(await guard.receive_some(65_536))
+    assert ends == []
+
+
+async def test_a_stream_of_messages_may_go_on_for_long(autojump_clock: MockClock) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    guard, ends = guarded(theirs)
+    started = False
+    for _ in range(10):
+        await ours.send_all(frame(TEXT, bytes(100))[50 if started else 0 :] + frame(TEXT, bytes(100))[:50])
+        started = True
+        with trio.move_on_after(0.7 * MESSAGE_TIMEOUT):
+            while True:
+                await guard.receive_some()
+    assert ends == []
+
+
 async def test_of_several_clients_the_one_with_most_unfinished_bytes_has_to_go() -> None:
     budget = MemoryBudget(1000)
     modest, modest_ends = guarded(theirs := trio.testing.memory_stream_pair()[0], budget)
@@ -185,7 +210,7 @@ async def test_of_several_clients_the_one_with_most_unfinished_bytes_has_to_go()
     await ours.send_all(frame(TEXT, bytes(2000))[:800])
     await greedy.receive_some()
     assert (modest_ends, greedy_ends) == ([], [])
-    budget.keep(modest, 200)
+    budget.keep(modest, 300)
     assert modest_ends == []
     assert greedy_ends == [(1013, "The server has too many unfinished messages; try again later.")]
 

@@ -20,12 +20,14 @@ class FrameScanner:
 
     Attributes:
         frames: Frames so far.
+        messages: Messages so far that are whole.
         overhead: Those of them that carry nothing or little: control frames and small fragments.
         unfinished: Bytes so far of a message that has begun and has not come to its end.
     """
 
     def __init__(self) -> None:
         self.frames: int = 0
+        self.messages: int = 0
         self.overhead: int = 0
         self.unfinished: int = 0
         self._header = b""  # of a frame that has begun
@@ -85,6 +87,7 @@ class FrameScanner:
     def _end_frame(self) -> None:
         if self._is_last and not self._is_control:
             self.unfinished = 0
+            self.messages += 1
 
 
 def _header_size(header: bytes) -> int | None:

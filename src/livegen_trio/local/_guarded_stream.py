@@ -43,9 +43,9 @@ class MemoryBudget:
         self._kept: dict[GuardedStream, int] = {}
 
     def keep(self, stream: GuardedStream, size: int) -> None:
-        """Count *size* more bytes for a client."""
-        self._left -= size
-        self._kept[stream] = self._kept.get(stream, 0) + size
+        """Note that *size* bytes are kept for a client now."""
+        self._left -= size - self._kept.get(stream, 0)
+        self._kept[stream] = size
         if self._left < 0:
             max(self._kept, key=self._kept.__getitem__).end(_TRY_AGAIN_LATER, _NO_ROOM)
 
@@ -70,6 +70,8 @@ class GuardedStream(trio.abc.Stream):
         self._budget = budget
         self._head, self._held = request.head, request.rest
         self._scanner = FrameScanner()
+        self._unfinished = 0
+        self._messages = 0
         self._message_ends_by: float | None = None
         self._overhead = _Bucket(_OVERHEAD_BURST, _OVERHEAD_RATE)
         self._breach: tuple[int, str] | None = None
@@ -88,7 +90,8 @@ class GuardedStream(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             head, self._head = self._head, b""
             return head
-        self._release()
+        if self._breach is None:
+            self._release()
         await self._share.wait_turn()
         if self._breach is None and not self._held:
             with trio.CancelScope(deadline=self._deadline()) as scope:
@@ -129,16 +132,19 @@ class GuardedStream(trio.abc.Stream):
         elif scanner.unfinished > self.largest_message:
             self.end(_TOO_BIG, f"The message is larger than {self.largest_message} bytes.")
         else:
-            self._budget.keep(self, size)  # until their message is whole and has been taken
+            self._budget.keep(self, self._unfinished + size)
         return data
 
     def _release(self) -> None:
-        """The library wants more: what is whole of what it has had was taken."""
-        if self._scanner.is_between_messages:
-            self._budget.release(self)
+        """Note that the library wants more: what it has had is taken, but for a message that is not whole."""
+        scanner = self._scanner
+        self._unfinished = scanner.unfinished
+        self._budget.keep(self, self._unfinished)
+        if scanner.is_between_messages:
             self._message_ends_by = None
-        elif self._message_ends_by is None:
+        elif self._message_ends_by is None or scanner.messages != self._messages:
             self._message_ends_by = trio.current_time() + MESSAGE_TIMEOUT
+        self._messages = scanner.messages
 
     def _deadline(self) -> float:
         return float("inf") if self._message_ends_by is None else self._message_ends_by

@@ -527,6 +527,16 @@ async def test_leaving_between_connections_is_quick(autojump_clock: MockClock) -
     assert trio.current_time() == 5
 
 
+async def test_leaving_as_a_connection_is_opened_closes_it(autojump_clock: MockClock) -> None:
+    fleet = Fleet(SETUP_COMPLETE, HANDLE)
+    async with connected(fleet) as session:
+        await next_of(session, SessionResumptionUpdate)
+        await fleet.peer.transport.abort()
+        await next_of(session, Reconnected)
+    assert fleet.peer.closed is not None
+    assert fleet.peer.closed.code == 1000
+
+
 async def test_what_was_accepted_between_connections_is_still_sent_on_leaving(
     autojump_clock: MockClock,
 ) -> None:

@@ -58,10 +58,14 @@ class Dialler:
             HandshakeError: The connection could not be opened.
         """
         timeout = min(self._shared.timing.connect_timeout, self._backoff.time_left(trio.current_time()))
-        connection = Connection(self._shared, max(0.0, timeout), opened=self._opened, ended=self._ended)
+
+        def opened() -> None:
+            # Before anybody can know that it is open, and close the session.
+            self.connection, self.refusal = connection, None
+            self._opened()
+
+        connection = Connection(self._shared, max(0.0, timeout), opened=opened, ended=self._ended)
         await self.nursery.start(connection.run)
-        self.connection = connection
-        self.refusal = None
 
     async def reopen(self) -> Trigger:
         """Open a connection that goes on with the session; returns what came of it."""

@@ -199,11 +199,13 @@ class Supervisor:
             shared.inbox.ending_was_seen = shared.outbox.ending_was_seen = True
             raise self._dialler.refusal or ending.error()
 
+    @trio.lowlevel.enable_ki_protection
     def _connection_opened(self) -> None:
         self._last_ending = None
         self.hand_over.reset()
         self.succession.begin(self._machine.gap(trio.current_time()))
 
+    @trio.lowlevel.enable_ki_protection
     def _connection_ended(self, ending: Ending) -> None:
         if self._machine.state is State.LEAVING:
             return

@@ -29,6 +29,7 @@ from ._resumption.reconnection import Reconnection as Reconnection
 from ._resumption.store import ResumeStore as ResumeStore
 from ._session.buffering import Buffering as Buffering
 from ._session.closed import SessionClosedError as SessionClosedError
+from ._session.lease import SessionLease as SessionLease
 from ._session.session import LiveSession as LiveSession
 from ._session.statistics import SessionStatistics as SessionStatistics
 from ._session.turns import Pieces as Pieces, Turn as Turn, TurnReader as TurnReader, TurnResult as TurnResult
@@ -37,7 +38,6 @@ from .backends.base import Backend as Backend, WebSocketBackend as WebSocketBack
 from .backends.gemini import GeminiBackend as GeminiBackend
 from .tools import ToolContext as ToolContext, tool as tool
 from .types import (
-    OUTPUT_SAMPLE_RATE as OUTPUT_SAMPLE_RATE,
     AudioTranscriptionConfig as AudioTranscriptionConfig,
     AutomaticActivityDetection as AutomaticActivityDetection,
     Blob as Blob,
@@ -77,7 +77,6 @@ from .types import (
     UnknownEvent as UnknownEvent,
     UnreadableFrame as UnreadableFrame,
     UsageMetadata as UsageMetadata,
-    VoiceActivity as VoiceActivity,
     VoiceConfig as VoiceConfig,
 )
 

@@ -5,7 +5,8 @@ Valkey or Redis. A store's `lease` lets one process at a time hold a conversatio
 of a process over when it is to stop.
 """
 
-from ._drain import Drain as Drain
+from .._public_names import publish as _publish
+from ._drain import Conversation as Conversation, Drain as Drain
 from ._errors import (
     DrainingError as DrainingError,
     HandedOverError as HandedOverError,
@@ -16,3 +17,5 @@ from ._errors import (
 )
 from ._lease import Lease as Lease
 from ._memory import MemoryResumeStore as MemoryResumeStore
+
+_publish(globals())

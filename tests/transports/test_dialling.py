@@ -281,6 +281,7 @@ class TestNoTls:
             found = await failure(f"wss://127.0.0.1:{port}/live", tls=client_context(trustme.CA()))
         assert (found.phase, found.retryable) == ("tls", False)
         assert "certificate" in str(found)
+        assert "give an ssl_context that trusts its authority" in str(found)
 
     async def test_a_certificate_that_the_system_does_not_vouch_for(self) -> None:
         async with server(echo_or_fail, server_context("127.0.0.1")) as port:
@@ -291,6 +292,7 @@ class TestNoTls:
         async with server(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
             found = await failure(f"wss://127.0.0.1:{port}/live", tls=client_context())
         assert (found.phase, found.retryable) == ("tls", False)
+        assert "it answered without TLS: write ws://" in str(found)
 
     async def test_a_peer_that_hangs_up(self) -> None:
         async def read_and_hang_up(stream: trio.abc.Stream) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
     from ..._errors import Phase
     from ..base import Endpoint, Progress
+
+_UNKNOWN_AUTHORITY: Final = (
+    "give an ssl_context that trusts its authority, if it is yours or that of a proxy; "
+    "a captive portal shows such certificates, too"
+)
+_NO_TLS: Final = (
+    "it answered without TLS: write ws:// for a server without it; or log in to the captive portal"
+)
 
 
 async def open_stream(endpoint: Endpoint, progress: Progress) -> trio.abc.Stream:
@@ -88,4 +97,12 @@ def _unreachable(phase: Phase, host: str, port: int) -> Generator[None]:
             f"{host}:{port} can't be reached, {phase} failed: {str(cause) or 'the peer hung up'}",
             phase=phase,
             retryable=may_pass(cause),
+            hint=_hint(cause),
         ) from exc
+
+
+def _hint(cause: BaseException) -> str | None:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _UNKNOWN_AUTHORITY
+    reason: object = getattr(cause, "reason", None)  # of OpenSSL's errors
+    return _NO_TLS if reason == "WRONG_VERSION_NUMBER" else None

@@ -172,8 +172,8 @@ class LiveGenerativeModel(AIModel):
                 the other process had not seen arrive, and a `ToolCall` with the calls that it has not answered: a
                 function may so run a second time. A lease of a store, `store.lease()`, goes on from the state that is
                 kept there, and keeps the new ones, while no other process holds the conversation.
-            connect_timeout: For everything from listing the tools of MCP servers and the name look-up to the server's
-                acceptance of the setup.
+            connect_timeout: For everything from the name look-up to the server's acceptance of the setup; before that,
+                as long again for MCP servers to list their tools.
             close_timeout: For closing the connection in order. 0 closes it at once.
             keepalive_interval: After this much silence the server is pinged.
             keepalive_timeout: After this much silence, pings not answered, the connection is given up as broken.
@@ -199,46 +199,49 @@ class LiveGenerativeModel(AIModel):
             RuntimeError: This is no Trio task; on asyncio use `livegen_trio.anyio.connect`.
         """
         needs_trio("model.connect()", on_asyncio="use livegen_trio.anyio.connect(model)")
-        if isinstance(session_resumption, SessionLease):
-            connect = partial(
-                self.connect,
+        lease = session_resumption if isinstance(session_resumption, SessionLease) else None
+        open_with = partial(
+            self._open,
+            timing=Timing(
                 connect_timeout=connect_timeout,
-                close_timeout=min(close_timeout, session_resumption.closing_time),
+                close_timeout=close_timeout if lease is None else min(close_timeout, lease.closing_time),
                 keepalive_interval=keepalive_interval,
                 keepalive_timeout=keepalive_timeout,
-                reconnection=reconnection,
-                buffering=buffering,
-                tool_execution=tool_execution,
-                approve=approve,
-            )
-            async with session_resumption.holding(
-                lambda state: connect(session_resumption=state or "auto")
-            ) as session:
-                yield session
-            return
-        execution = _execution(tool_execution, approve)
-        tools = SessionTools(self._tools, openapi=self._openapi)
-        timing = Timing(
-            connect_timeout=connect_timeout,
-            close_timeout=close_timeout,
-            keepalive_interval=keepalive_interval,
-            keepalive_timeout=keepalive_timeout,
-        )
-        declared = await self._list(tools, connect_timeout)
-        setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
-        async with open_session(
-            self.backend.for_setup(setup),
-            setup,
-            SessionOptions(
-                profile=self._profile,
-                tools=tools,
-                tool_execution=execution,
-                timing=timing,
-                buffering=buffering,
-                reconnection=reconnection,
-                taken_over=session_resumption if isinstance(session_resumption, ResumeState) else None,
             ),
+            buffering=buffering,
+            reconnection=reconnection,
+            execution=_execution(tool_execution, approve),
+        )
+        async with (
+            open_with(session_resumption)
+            if lease is None
+            else lease.holding(lambda state: open_with(state or "auto"))
         ) as session:
+            yield session
+
+    @asynccontextmanager
+    async def _open(
+        self,
+        session_resumption: object,
+        *,
+        timing: Timing,
+        buffering: Buffering,
+        reconnection: Reconnection,
+        execution: ToolExecution,
+    ) -> AsyncGenerator[LiveSession]:
+        tools = SessionTools(self._tools, openapi=self._openapi)
+        declared = await self._list(tools, timing.connect_timeout)
+        setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
+        options = SessionOptions(
+            profile=self._profile,
+            tools=tools,
+            tool_execution=execution,
+            timing=timing,
+            buffering=buffering,
+            reconnection=reconnection,
+            taken_over=session_resumption if isinstance(session_resumption, ResumeState) else None,
+        )
+        async with open_session(self.backend.for_setup(setup), setup, options) as session:
             yield session
 
     async def _list(self, tools: SessionTools, timeout: float) -> Declared:
@@ -264,7 +267,7 @@ class LiveGenerativeModel(AIModel):
             except LocalProtocolError as exc:
                 raise ConfigError(f"the tool {tool.name} can't be used here: {exc}") from exc
 
-    def _setup(self, asked: Resumption, declared: Declared) -> Setup:
+    def _setup(self, asked: object, declared: Declared) -> Setup:
         session_resumption = self._resumption(asked)
         config = self._generation_config
         if session_resumption is not None and session_resumption.handle is not None:

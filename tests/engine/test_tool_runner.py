@@ -340,6 +340,25 @@ async def test_so_are_calls_beyond_a_limit_of_those_that_wait() -> None:
         assert len(session.pending_calls) == 1024
 
 
+async def test_calls_that_finish_after_their_cancellation_count_as_well(autojump_clock: MockClock) -> None:
+    @tool(on_interrupt="finish")
+    async def stubborn(number: int) -> int:
+        await trio.sleep(60)
+        return number
+
+    async with conversation(tools=[stubborn]) as (_, peer):
+        for begin in range(0, 256 * 9, 256):
+            ids = [str(number) for number in range(begin, begin + 256)]
+            await peer.say(calls(*((one, "stubborn", {"number": 1}) for one in ids)))
+            await trio.sleep(0.1)
+            if begin < 2048:
+                await peer.say({"toolCallCancellation": {"ids": ids}})
+                await trio.sleep(0.1)
+        with trio.fail_after(10):
+            known = await answers(peer, 256)
+    assert set(map(int, known)) == set(range(2048, 2304))
+
+
 async def test_a_flood_of_calls_whose_answers_are_not_read_ends_the_session() -> None:
     with pytest.raises(SessionClosedError, match="more than 65536 calls that wait") as caught:
         async with conversation(tools=[FunctionDeclaration(name="mine")]) as (session, peer):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import reprlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from .._single_exception import single_exception
 from .._user_code import run_user_code
 from ..tools import ToolContext
 from ..types import FunctionResponse, ToolCall, ToolCallCancellation, ToolFailed
+from .running_calls import RunningCall, RunningCalls
 from .unanswered_calls import UnansweredCalls
 
 if TYPE_CHECKING:
@@ -44,18 +44,6 @@ MAX_PENDING_CALLS: Final = 1024
 
 # Answers to refused calls that go into one message; each message waits for room.
 _REFUSALS_IN_A_MESSAGE: Final = 256
-
-
-@dataclass(eq=False, slots=True)
-class _RunningCall:
-    call: FunctionCall
-    tool: CallableTool
-    context: ToolContext
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-
-    def cancel(self, reason: str) -> None:
-        self.context.note_cancelled(reason)
-        self.scope.cancel(reason=reason)
 
 
 class ToolRunner:
@@ -89,8 +77,7 @@ class ToolRunner:
         self._scope = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._session: LiveSession
-        self._running: dict[str | None, _RunningCall] = {}
-        self._finishing: set[_RunningCall] = set()
+        self._running = RunningCalls()
         self._unanswered = UnansweredCalls(protocol.calls.is_pending, report)
         self._limiter = trio.CapacityLimiter(CALLS_AT_ONCE)
         self._threads = trio.CapacityLimiter(THREADS)
@@ -112,8 +99,7 @@ class ToolRunner:
             case ToolCall():
                 self._begin_all([call for call in event.function_calls if not call.will_continue])
             case ToolCallCancellation():
-                for call_id in event.ids:
-                    self._cancel_call(call_id)
+                self._running.take_back(event.ids)
             case _:
                 pass  # nothing to run
 
@@ -131,8 +117,7 @@ class ToolRunner:
 
     def cancel_calls(self) -> None:
         """Cancel every call under way."""
-        for running in (*self._running.values(), *self._finishing):
-            running.cancel("the session has ended")
+        self._running.cancel_all("the session has ended")
 
     def cancel(self) -> None:
         """Cancel every call. No more are begun."""
@@ -153,9 +138,11 @@ class ToolRunner:
             self._nursery.start_soon(self._refuse, refused, message)
 
     def _room_for(self, calls: Sequence[FunctionCall]) -> int:
-        """Return how many of *calls*, which are pending already, leave the number of pending calls within its bound."""
-        excess = max(0, len(self._protocol.calls) - MAX_PENDING_CALLS)
-        return max(0, len(calls) - excess)
+        """Return how many of *calls*, which are pending already, keep the calls within their bounds."""
+        too_many_pending = len(self._protocol.calls) - MAX_PENDING_CALLS
+        # Calls that the server has taken back may take their time to end.
+        too_many_running = len(self._running) + len(calls) - 2 * MAX_PENDING_CALLS
+        return max(0, len(calls) - max(0, too_many_pending, too_many_running))
 
     def _begin(self, call: FunctionCall, nursery: trio.Nursery) -> None:
         if self.leaves_to_caller(call):
@@ -166,35 +153,20 @@ class ToolRunner:
             names = self._tools.declared.names_in_short
             message = f"there is no function {reprlib.repr(call.name)}; there are: {names}"
             nursery.start_soon(self._refuse, [call], message)
-        elif call.id not in self._running:  # it may come twice
+        elif call not in self._running:  # it may come twice
             context = ToolContext(call, self._session, tool.options, self._answer, threads=self._threads)
-            running = _RunningCall(call, tool, context)
-            # It is there before its task runs: a cancellation in the same frame finds it.
-            self._running[call.id] = running
+            running = RunningCall(call, tool, context)
+            self._running.add(running)
             nursery.start_soon(self._run_call, running)
 
-    def _cancel_call(self, call_id: str) -> None:
-        # Removed at once, not when the call has cleaned up: the server may use its id again.
-        running = self._running.pop(call_id, None)
-        if running is None:
-            return
-        reason = "the server cancelled the call"
-        if running.tool.options.on_interrupt == "cancel":
-            running.cancel(reason)
-        else:
-            running.context.note_cancelled(reason)
-            self._finishing.add(running)
-
-    async def _run_call(self, running: _RunningCall) -> None:
+    async def _run_call(self, running: RunningCall) -> None:
         try:
             with running.scope:
                 await self._send([running.call], await self._outcome(running))
         finally:
-            self._finishing.discard(running)
-            if self._running.get(running.call.id) is running:
-                del self._running[running.call.id]
+            self._running.remove(running)
 
-    async def _outcome(self, running: _RunningCall) -> FunctionResponse:
+    async def _outcome(self, running: RunningCall) -> FunctionResponse:
         call, tool = running.call, running.tool
         approve = self._execution.approve
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from .._errors import LocalProtocolError
+from .pending_calls import PendingCalls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,11 +71,7 @@ class CallLedger:
     """Calls and responses belong together by their ids, or by the function's name where one of them has no id."""
 
     def __init__(self) -> None:
-        self._next_number = 0
-        self._pending: dict[int, FunctionCall] = {}
-        self._by_id: dict[str, int] = {}
-        # By the function's name, and by whether they have an id.
-        self._by_name: dict[tuple[str, bool], OrderedDict[int, None]] = {}
+        self._pending = PendingCalls()
         self._settled: OrderedDict[str, str] = OrderedDict()
 
     def __len__(self) -> int:
@@ -83,33 +80,30 @@ class CallLedger:
     @property
     def pending(self) -> tuple[FunctionCall, ...]:
         """The calls that wait for their answer, oldest first."""
-        return tuple(self._pending.values())
+        return tuple(self._pending)
 
     def is_pending(self, call: FunctionCall) -> bool:
         """Return whether *call* waits for its answer."""
-        number = self._by_id.get(call.id or "")
-        return number is not None and self._pending[number] == call
+        return call in self._pending
 
     def begin(self, calls: Sequence[FunctionCall]) -> None:
-        """Add calls from the server."""
+        """Add calls from the server. The pieces of a call replace each other."""
         for call in calls:
+            self._pending.add(call)
             if call.id:
-                self._forget(call.id)  # a call may come in pieces
-                self._settled.pop(call.id, None)  # and the server may use an id again
-            self._add(call)
+                self._settled.pop(call.id, None)  # the server may use an id again
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Settle the calls that the server has cancelled."""
         for call_id in ids:
-            self._forget(call_id)
+            self._pending.remove(call_id)
             self._settle(call_id, _CANCELLED)
 
     def cancel_all(self) -> tuple[str, ...]:
         """Cancel all calls, since the server has forgotten the session; return their ids."""
-        ids = tuple(call.id for call in self._pending.values() if call.id)
+        ids = tuple(call.id for call in self._pending if call.id)
         self.cancel(ids)
-        for number in tuple(self._pending):
-            self._remove(number)
+        self._pending.clear()
         return ids
 
     def is_cancelled(self, response: FunctionResponse) -> bool:
@@ -137,46 +131,12 @@ class CallLedger:
         return [call for call in settled if call is not None]
 
     def _answer(self, response: FunctionResponse) -> FunctionCall | None:
-        number = self._number_of(response)
-        call = None if number is None else self._remove(number)
+        call = self._pending.take(response)
         if call_id := response.id or (call and call.id):
             self._settle(call_id, _ANSWERED)
-        return call
-
-    def _number_of(self, response: FunctionResponse) -> int | None:
-        if response.id in self._by_id:
-            return self._by_id[response.id]
-        kinds = (False,) if response.id else (False, True)
-        queues = (self._by_name.get((response.name, has_id)) for has_id in kinds)
-        return min((next(iter(queue)) for queue in queues if queue), default=None)
-
-    def _add(self, call: FunctionCall) -> None:
-        number = self._next_number
-        self._next_number += 1
-        self._pending[number] = call
-        self._by_name.setdefault(_kind(call), OrderedDict())[number] = None
-        if call.id:
-            self._by_id[call.id] = number
-
-    def _forget(self, call_id: str) -> None:
-        if (number := self._by_id.get(call_id)) is not None:
-            self._remove(number)
-
-    def _remove(self, number: int) -> FunctionCall:
-        call = self._pending.pop(number)
-        queue = self._by_name[_kind(call)]
-        del queue[number]
-        if not queue:
-            del self._by_name[_kind(call)]
-        if call.id:
-            del self._by_id[call.id]
         return call
 
     def _settle(self, call_id: str, outcome: str) -> None:
         self._settled[call_id] = outcome
         if len(self._settled) > _REMEMBERED:
             self._settled.popitem(last=False)
-
-
-def _kind(call: FunctionCall) -> tuple[str, bool]:
-    return call.name, bool(call.id)

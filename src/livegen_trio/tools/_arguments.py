@@ -27,7 +27,7 @@ from ._times import with_times
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ._schemas import Schema
+    from ._json import Schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-    from ._schemas import Schema
+    from ._json import Schema
 
 
 def is_pydantic(hint: object) -> TypeGuard[Hashable]:

@@ -16,13 +16,13 @@ from urllib.parse import unquote
 import msgspec
 
 from .._errors import ToolError
+from ._json import is_array, is_object
 from ._merged_schemas import merged
-from ._plain import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ._schemas import Schema
+    from ._json import Schema
 
 ARGUMENTS: Final = "arguments"
 """The one parameter that holds all arguments, where their schema is no plain object."""

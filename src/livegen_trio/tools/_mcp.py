@@ -18,9 +18,10 @@ from .._user_code import run_user_code
 from ..types import Blob, FunctionDeclaration, FunctionResponse, FunctionResponsePart
 from ._callable import CallableTool
 from ._given_schemas import parameters_of_schema
+from ._json import is_object
 from ._names import acceptable_name
 from ._options import ToolOptions
-from ._plain import is_object, json_object, plain_with_whole_numbers
+from ._plain import json_object, plain_with_whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._plain import is_array, is_object
+from ._json import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ._schemas import Schema
+    from ._json import Schema
 
 
 def merged(one: Schema, other: Schema) -> dict[str, object]:

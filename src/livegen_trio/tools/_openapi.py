@@ -15,7 +15,7 @@ import msgspec
 
 from .._errors import ConfigError, ToolError
 from ..types import Schema
-from ._plain import is_array, is_object
+from ._json import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

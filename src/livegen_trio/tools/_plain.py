@@ -8,10 +8,10 @@ import msgspec
 
 from .._errors import ToolError
 from ._foreign import encoded
+from ._json import is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeGuard
 
 _EXACT: Final = 2**53
 """Up to here a double holds every whole number."""
@@ -54,16 +54,6 @@ def json_object(value: object) -> Mapping[str, object]:
     if is_object(output) and output:  # an empty one would be left out on the wire
         return output
     return {"output": output}
-
-
-def is_array(value: object) -> TypeGuard[list[object]]:
-    """Return whether it is an array of JSON."""
-    return isinstance(value, list)
-
-
-def is_object(value: object) -> TypeGuard[dict[str, object]]:
-    """Return whether it is an object of JSON."""
-    return isinstance(value, dict)
 
 
 def _encode(value: object) -> bytes:

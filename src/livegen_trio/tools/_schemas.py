@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import msgspec.inspect
@@ -11,13 +11,12 @@ import msgspec.inspect
 from ._docstrings import parse_docstring
 from ._foreign import is_pydantic, schema_and_definitions, schema_hook
 from ._formats import Formats
-from ._plain import is_array, is_object
+from ._json import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
 
-Schema: TypeAlias = "Mapping[str, object]"
-"""A JSON schema."""
+    from ._json import Schema
 
 _ANY_VALUE: Final = "any value"
 """The description of `object`: msgspec knows it as a class like any other, and takes no empty schema for one."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec.inspect as mi
 
-from ._plain import is_array, is_object
+from ._json import is_array, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

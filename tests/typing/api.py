@@ -176,7 +176,14 @@ async def connecting(model: LiveGenerativeModel) -> None:
         pass
     async with model.connect(
         reconnection=Reconnection(
-            delays=(0.5, 1), give_up_after=30, margin=2, replay="none", when_forgotten="fresh"
+            delays=(0.5, 1),
+            give_up_after=30,
+            min_uptime=5,
+            margin=2,
+            replay="none",
+            max_replays=1,
+            late_answers="as_content",
+            when_forgotten="fresh",
         ),
         buffering=Buffering(media="drop_oldest", media_bytes=2**20, media_seconds=2.5),
     ):

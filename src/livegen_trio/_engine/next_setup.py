@@ -40,23 +40,23 @@ class NextSetup:
 
     @property
     def is_transparent(self) -> bool:
-        """Whether the server itself reports what it has received."""
+        """True if the server itself reports what it has received."""
         resumption = self._setup.session_resumption
         return resumption is not None and bool(resumption.transparent)
 
     @property
     def is_possible(self) -> bool:
-        """Whether there can be a next connection."""
+        """True if there can be a next connection."""
         return self._setup.session_resumption is not None and (self.may_be_fresh or self.has_handle)
 
     @property
     def may_be_fresh(self) -> bool:
-        """Whether a new session may take the place of this one. One that has just begun fresh, in vain, may not."""
+        """True if a new session may take the place of this one; one that has just begun fresh, in vain, may not."""
         return self._history is not None and not self.is_fresh
 
     @property
     def has_handle(self) -> bool:
-        """Whether there is a handle to resume the session with."""
+        """True if there is a handle to resume the session with."""
         return self._handle is not None
 
     def make(self, asked: SessionResumptionConfig | None = None) -> Setup:

@@ -52,7 +52,7 @@ class Succession:
 
     @property
     def was_useful(self) -> bool:
-        """Whether the model was heard on the present connection, or an input of the user acknowledged."""
+        """True if the model was heard on the present connection, or an input of the user acknowledged."""
         return self._model_was_heard or self._shared.outbox.ledger.sent.acknowledged_inputs > 0
 
     def take_stock(self) -> None:

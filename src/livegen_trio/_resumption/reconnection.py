@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from .._errors import ConfigError
 
 Replay: TypeAlias = Literal["recent", "none"]
-LateAnswers: TypeAlias = Literal["as_response", "as_content"]
+LateAnswersAs: TypeAlias = Literal["as_response", "as_content"]
 WhenForgotten: TypeAlias = Literal["fail", "fresh"]
 
 
@@ -46,7 +46,7 @@ class Reconnection:
     margin: float = 5.0
     replay: Replay = "recent"
     max_replays: int = 2
-    late_answers: LateAnswers | None = None
+    late_answers: LateAnswersAs | None = None
     when_forgotten: WhenForgotten = "fail"
 
     def __post_init__(self) -> None:

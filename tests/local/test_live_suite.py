@@ -81,6 +81,10 @@ async def test_the_live_tests_pass_and_record_what_was_said(
     assert code == 0, output
     assert "skipped" not in output
     assert "Is a contextUpdate taken?: yes" in output
+    assert "behaviours of gemini-3.8-live were compared" in output
+    assert (
+        "| takes code execution | no | yes |" in output
+    )  # the embedded server executes none, and refuses none
     recordings = sorted((tmp_path / "new").glob("live_Other_*.websocket.log"))
     assert len(recordings) >= 9
     for path in recordings:

@@ -10,7 +10,7 @@ import trio
 from livegen_trio import LiveError
 from livegen_trio._protocol.codec import decode_server_message
 from livegen_trio.types import GoAway, SessionResumptionUpdate, UnknownEvent
-from support.live_service import used_up
+from support.live_service import MODEL, used_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -25,6 +25,8 @@ class Findings:
 
     def __init__(self) -> None:
         self._answers: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._compared = 0
+        self._differences: list[tuple[str, str, str]] = []
 
     def note(self, question: str, answer: str) -> None:
         """Note an *answer*; the same one counts again."""
@@ -38,6 +40,21 @@ class Findings:
             if used_up(exc):
                 raise
             self.note(question, f"{type(exc).__name__}: {exc}")
+
+    async def compare(
+        self, behaviour: str, expected: bool | None, attempt: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Compare a behaviour with our profile, in which None is not known; an error is a no."""
+        try:
+            seen, why = await attempt(), ""
+        except (LiveError, trio.TooSlowError) as exc:
+            if used_up(exc):
+                raise
+            seen, why = False, f": {type(exc).__name__}: {exc}"
+        self._compared += 1
+        if seen is not expected:
+            known = {True: "yes", False: "no", None: "not known"}
+            self._differences.append((behaviour, known[expected], known[seen] + why))
 
     def study(self, connection: Sequence[RecordedFrame | TimedFrame]) -> None:
         """Note what one connection's frames have to say."""
@@ -57,6 +74,20 @@ class Findings:
 
     def lines(self) -> list[str]:
         """All of it, to be printed."""
+        return [*self._table(), *self._notes()]
+
+    def _table(self) -> Iterator[str]:
+        if not self._compared:
+            return
+        differ = f"{len(self._differences)} differ from our profile or are not in it"
+        yield f"{self._compared} behaviours of {MODEL} were compared; {differ}."
+        if self._differences:
+            yield "| the model | our profile | the service |"
+            yield "| --- | --- | --- |"
+            for behaviour, expected, seen in self._differences:
+                yield f"| {behaviour} | {expected} | {seen.replace('|', '/')} |"
+
+    def _notes(self) -> list[str]:
         return [
             f"{question}: {answer}" + (f" (x{count})" if count > 1 else "")
             for question, answers in self._answers.items()

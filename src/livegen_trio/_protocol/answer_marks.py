@@ -32,13 +32,13 @@ class AnswerMarks:
         asked = self._asked
         if asked is None:
             return
-        if asked.is_behind and not asked.has_begun:
-            self._mark(asked, first, Mark.RESUME if _goes_on(exchange, asked) else Mark.BEGIN)
+        if asked.is_behind and not asked.has_begun and not _goes_on(exchange, asked):
+            self._mark(asked, first, Mark.BEGIN)
             asked.may_have_begun = True
-        elif asked is not exchange:
+        elif asked is not exchange and (asked.has_begun or not asked.is_behind):
             self._mark(asked, first, Mark.PAUSE)
         else:
-            self._mark(asked, first, Mark.REPEAT if asked.was_cut else Mark.RESUME)
+            self._mark(asked, first, Mark.REPEAT if exchange.was_cut else Mark.RESUME)
 
     def _mark(self, asked: Exchange, event: ServerEvent, mark: Mark) -> None:
         if asked.is_asked and asked.ends_with is None:
@@ -49,5 +49,6 @@ class AnswerMarks:
 
 def _goes_on(exchange: Exchange, asked: Exchange) -> bool:
     """Whether another turn of *exchange* begins that, as its turns before, may answer what was *asked* later, too."""
-    is_other = exchange is not asked
-    return is_other and exchange.has_begun and exchange.grace is None and asked.may_have_begun
+    if exchange is asked or not (exchange.has_begun and asked.may_have_begun):
+        return False
+    return exchange.was_cut or not exchange.may_be_over

@@ -71,6 +71,11 @@ class Exchange:
     is_uncertain: bool = False  # the connection has changed since it was asked or last heard of
     was_cut: bool = False  # with a turn that may be spoken again
 
+    @property
+    def may_be_over(self) -> bool:
+        """Whether its last turn may have come."""
+        return self.grace is not None and self.grace < FORGETTING_GRACE
+
     def limit_repetition(self) -> None:
         """Wait no longer than `DUE_GRACE` for an answer that a connection may have taken with it."""
         if self.is_uncertain:

@@ -217,7 +217,7 @@ class Exchanges:
     def _open_turn(self, first: ServerEvent) -> Turn:
         has_cause = bool(self._expected) or self.may_speak
         exchange = self._expected.take() if self._expected else Exchange()
-        exchange.is_doubtful |= exchange.grace is not None or not has_cause
+        exchange.is_doubtful |= exchange.may_be_over or exchange.is_uncertain or not has_cause
         self._marks.note_turn(exchange, first)
         turn = self._turn = Turn(exchange, has_cause)
         if exchange.was_cut and exchange.awaits_reply:
@@ -264,6 +264,10 @@ class Exchanges:
         if not self._expected:
             return
         exchange = self._expected.take()
+        if exchange.was_cut and exchange.awaits_reply:  # the end of the turn of the call
+            exchange.was_cut = False
+            self._expected.put_back(exchange)
+            return
         self._marks.note_turn(exchange, first)
         exchange.awaits_reply = False
         self._end_turn_of(exchange, event, goes_on=goes_on)

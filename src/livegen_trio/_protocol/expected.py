@@ -63,7 +63,8 @@ class Expected:
     def doubt_after(self, turn: Turn) -> None:
         """Take a turn that has just ended for the answer to all questions, unless another one follows in time."""
         ended = turn.exchange
-        if not turn.may_answer or (ended.ends_with is None and ended.grace is None):
+        goes_on = ended.ends_with is None and ended.grace is None and not ended.is_doubtful
+        if goes_on or not turn.may_answer:
             return  # it was over before they were asked, or its exchange goes on
         for exchange in self._exchanges:
             is_next = exchange in turn.cut_by and not ended.is_doubtful

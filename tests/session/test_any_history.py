@@ -1,0 +1,164 @@
+"""In each order of events that services have been seen to use, answers go to their questions, and none waits in vain.
+
+The service is a small model, whose manners and answers hypothesis draws, and which loses its connections.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+import trio
+import trio.testing
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from livegen_trio import get_live_generative_model, profile_of, tool
+from livegen_trio.anyio import connect
+from support.model_service import LATE, Answer, Manners, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from livegen_trio import LiveSession, TurnResult
+
+LONGEST = 600.0  # virtual seconds in which every answer is over: those of the slowest service, and all graces
+HISTORIES = 2000
+HISTORIES_ON_ASYNCIO = 40
+
+
+@dataclass(frozen=True)
+class Step:
+    """The client's next question: asked, asked and given up after some seconds, or sent without waiting."""
+
+    kind: Literal["ask", "give up", "send"]
+    after: float = 0
+    pause: float = 0  # seconds until the next step
+
+
+async def look(kind: str) -> str:
+    """Look something up."""
+    await trio.sleep({"quick": 0, "slow": 20}.get(kind, 100))
+    return "found"
+
+
+@tool(behavior="NON_BLOCKING", scheduling="SILENT")
+async def note(kind: str) -> str:
+    """Take a note."""
+    await trio.sleep(1)
+    return "noted"
+
+
+ANSWERS = st.builds(
+    Answer,
+    before=st.integers(0, 2),
+    tool=st.sampled_from(["none", "none", "quick", "slow", "silent", "cancelled", "cancelled late"]),
+    after=st.integers(0, 2),
+    has_tail=st.booleans(),
+    thinks=st.booleans(),
+    late=st.lists(st.sampled_from(sorted(LATE)), max_size=2),
+)
+MANNERS = st.builds(
+    Manners,
+    interrupts=st.booleans(),
+    merges=st.booleans(),
+    ends_calling_turn=st.booleans(),
+    generates=st.booleans(),
+    pause=st.sampled_from([0, 0.1, 0.4]),
+    repeats=st.booleans(),
+    drops=st.frozensets(st.integers(3, 40), max_size=2),
+)
+PAUSES = st.sampled_from([0, 0, 0.05, 0.3, 1, 5, 30])
+STEPS = st.builds(Step, kind=st.sampled_from(["ask", "ask", "give up", "send"]), after=PAUSES, pause=PAUSES)
+QUICK_ANSWERS = st.builds(
+    Answer,
+    before=st.integers(0, 2),
+    tool=st.sampled_from(["none", "none", "quick"]),
+    after=st.integers(1, 2),
+    has_tail=st.booleans(),
+    late=st.lists(st.sampled_from(sorted(LATE)), max_size=2),
+)
+
+
+async def take(session: LiveSession, service: Service, question: int, step: Step) -> None:
+    match step.kind:
+        case "send":
+            await session.send(str(question))
+        case "give up":
+            with trio.move_on_after(step.after):
+                check(service, question, await session.ask(str(question)))
+        case "ask":
+            with trio.fail_after(LONGEST):
+                check(service, question, await session.ask(str(question)))
+
+
+def check(service: Service, question: int, result: TurnResult) -> None:
+    """See that *result* is the answer to *question*, whole unless it was cut off."""
+    pieces: list[tuple[str, str]] = re.findall(r"<([\d+]+)\.(\d+)>", result.text)
+    assert all(str(question) in questions.split("+") for questions, _ in pieces), (question, result.text)
+    numbers = [int(number) for _, number in pieces]
+    if question in service.cut:
+        assert numbers == sorted(set(numbers)), (question, result.text)
+        return
+    assert numbers == list(range(len(numbers))), (question, result.text)
+    if not (service.has_dropped or any("interrupted" in answer.late for answer in service.answers)):
+        assert not result.interrupted, f"{question} was not cut off"
+    last = max((int(one) for questions, _ in pieces for one in questions.split("+")), default=question)
+    assert len(numbers) == service.total(last) or not pieces, (question, result.text)
+    assert pieces or service.may_be_empty(question), f"nothing answers {question}"
+
+
+def converse(manners: Manners, answers: Sequence[Answer], steps: Sequence[Step]) -> None:
+    async def main() -> None:
+        service = Service(manners, answers)
+        model = get_live_generative_model("any", backend=service, tools=[look, note])
+        async with model.connect() as session:
+            for question, step in enumerate(steps):
+                await take(session, service, question, step)
+                await trio.sleep(step.pause)
+            await trio.sleep(LONGEST)
+            assert session._engine.protocol.is_idle, "something is still expected"
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@settings(
+    max_examples=HISTORIES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(manners=MANNERS, conversation=st.lists(st.tuples(ANSWERS, STEPS), min_size=1, max_size=4))
+def test_each_answer_goes_to_its_question(manners: Manners, conversation: list[tuple[Answer, Step]]) -> None:
+    answers = [answer for answer, _ in conversation]
+    steps = [step for _, step in conversation]
+    if manners.merges:  # then which of several questions calls a tool, or thinks, can't be known
+        answers = [replace(answer, thinks=False, tool="none") for answer in answers]
+    if manners.drops:  # nor which of several questions is lost with a connection
+        steps = [replace(step, kind="ask") for step in steps]
+    converse(manners, answers, steps)
+
+
+@settings(max_examples=HISTORIES_ON_ASYNCIO, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    manners=st.builds(
+        Manners, interrupts=st.booleans(), ends_calling_turn=st.booleans(), generates=st.booleans()
+    ),
+    conversation=st.lists(st.tuples(QUICK_ANSWERS, st.booleans()), min_size=1, max_size=4),
+)
+def test_on_asyncio_each_answer_goes_to_its_question_as_well(
+    manners: Manners, conversation: list[tuple[Answer, bool]]
+) -> None:
+    async def main() -> None:
+        service = Service(manners, [answer for answer, _ in conversation])
+        known = "gemini-live-2.5-flash" if manners.ends_calling_turn else "gemini-3.1-flash-live"
+        profile = replace(profile_of(known), client_content="always")
+        model = get_live_generative_model("any", backend=service, tools=[look], profile=profile)
+        async with connect(model) as session:
+            for question, (_, is_given_up) in enumerate(conversation):
+                with anyio.move_on_after(0 if is_given_up else 60) as scope:
+                    check(service, question, await session.ask(str(question)))
+                assert is_given_up or not scope.cancelled_caught
+
+    anyio.run(main)

@@ -13,6 +13,7 @@ import pytest
 import trio
 from google import genai
 from google.genai import types
+from hypothesis import given, strategies as st
 
 from livegen_trio import (
     AudioTranscriptionConfig,
@@ -36,9 +37,13 @@ from livegen_trio import (
     get_live_generative_model,
 )
 from livegen_trio._protocol.close_hints import diagnose_status
+from livegen_trio._tokens import _name_in
 from livegen_trio.local import LocalBackend
+from livegen_trio.transports._https import Response
+from livegen_trio.transports.base import Endpoint
 from support.authority import client_context, server_context
 from support.http_peer import HttpPeer, answer, http_peer
+from support.json_strategies import objects
 from support.peer import PeerBackend
 
 if TYPE_CHECKING:
@@ -590,3 +595,17 @@ async def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_server_in_process_gives_no_tokens() -> None:
     with pytest.raises(ConfigError, match="LocalBackend"):
         await create_auth_token(backend=LocalBackend())
+
+
+@given(
+    st.integers(100, 599),
+    st.one_of(
+        st.binary(max_size=200),
+        objects(st.sampled_from(["name", "error", "x"])).map(lambda value: json.dumps(value).encode()),
+        objects(st.sampled_from(["message", "x"])).map(lambda value: json.dumps({"error": value}).encode()),
+    ),
+)
+def test_no_answer_without_a_token_raises_anything_but_a_handshake_error(status: int, body: bytes) -> None:
+    endpoint = Endpoint("https://tokens.test/", (("x-goog-api-key", KEY),))
+    with pytest.raises(HandshakeError):
+        _name_in(Response(status, body), endpoint)

@@ -14,6 +14,7 @@ from livegen_trio import (
     ConfigError,
     LiveGenerationConfig,
     ModelProfile,
+    ProactivityConfig,
     ServerContent,
     SessionClosedError,
     SessionResumptionConfig,
@@ -107,6 +108,17 @@ async def test_speech_in_process_lasts_as_long_as_it_plays(autojump_clock: trio.
         result = await session.ask("Hello!")
     assert len(result.audio) == 20 * 48000
     assert trio.current_time() - start == pytest.approx(20, abs=JUMP)
+
+
+async def test_a_setting_that_only_v1alpha_serves_reaches_the_same_server() -> None:
+    backend = LocalBackend(engines=text_engines())
+    configured = LiveGenerationConfig(proactivity=ProactivityConfig(proactive_audio=True))
+    async with model_on(backend, TEXT_MODEL).connect() as session:
+        await session.ask("One.")
+        handle = session.resumption_handle
+    model = get_live_generative_model(TEXT_MODEL, backend=backend, generation_config=configured)
+    async with model.connect(session_resumption=SessionResumptionConfig(handle=handle)) as session:
+        assert (await session.ask("Two.")).text == "You said: Two."
 
 
 async def test_sessions_of_one_backend_can_be_resumed_on_it() -> None:

@@ -9,6 +9,7 @@ import trio
 from .._errors import ConfigError
 from ..backends.gemini import GeminiBackend
 from ..transports.memory import memory_transport_pair
+from ._dialect import Dialect
 from ._loading import load_engines
 from ._native import run_native
 from ._server import LocalServer
@@ -75,13 +76,11 @@ class LocalBackend(GeminiBackend):
             headers=headers,
             transport=transport,
         )
-        self._is_in_process = url is None
-        self._engines = engines
-        self._server: LocalServer | None = None
-        self._loading = trio.Lock()
+        # Copies of this backend, for another API version, share it.
+        self._in_process = _InProcess(engines) if url is None else None
 
     def __repr__(self) -> str:
-        return "LocalBackend()" if self._is_in_process else super().__repr__()
+        return super().__repr__() if self._in_process is None else "LocalBackend()"
 
     def prepare_setup(self, setup: Setup) -> Setup:
         """*setup* as it is: the server stands in for other services as well, and says itself what it refuses."""
@@ -92,7 +91,7 @@ class LocalBackend(GeminiBackend):
 
     async def auth_tokens_endpoint(self) -> Endpoint:
         """Where a server that listens gives tokens."""
-        if self._is_in_process:
+        if self._in_process is not None:
             raise ConfigError(
                 "LocalBackend() is reached by nobody else and gives no tokens; give it a server's URL"
             )
@@ -100,14 +99,23 @@ class LocalBackend(GeminiBackend):
 
     async def dial(self, nursery: trio.Nursery, progress: Progress) -> Transport:
         """Open a connection to the server; in process it is started in *nursery*."""
-        if not self._is_in_process:
+        if self._in_process is None:
             return await super().dial(nursery, progress)
-        server = await self._load()
+        server = await self._in_process.load()
         ours, theirs = memory_transport_pair()
-        nursery.start_soon(server.converse, theirs)
+        nursery.start_soon(server.converse, theirs, Dialect(version=self._api_version))
         return ours
 
-    async def _load(self) -> LocalServer:
+
+class _InProcess:
+    """The server of this process, made when it is needed first."""
+
+    def __init__(self, engines: Engines | None) -> None:
+        self._engines = engines
+        self._server: LocalServer | None = None
+        self._loading = trio.Lock()
+
+    async def load(self) -> LocalServer:
         async with self._loading:
             if self._server is None:
                 if self._engines is None:

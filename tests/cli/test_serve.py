@@ -14,7 +14,7 @@ import trio
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from livegen_trio import LiveGenerationConfig, LocalBackend, get_live_generative_model
+from livegen_trio import HandshakeError, LiveGenerationConfig, LocalBackend, get_live_generative_model
 from livegen_trio.cli import main
 from livegen_trio.cli._serve import run
 
@@ -166,3 +166,39 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals, expected: int, start: 
     assert process.read_line().startswith("listening on ws://127.0.0.1:")
     process.signal(number)
     assert process.end() == (expected, "", "")
+
+
+async def test_a_key_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with trio.open_nursery() as nursery:
+        (url,) = await nursery.start(run, options(api_key="secret"))
+        with pytest.raises(HandshakeError, match="401"):
+            await said_by(LocalBackend(url))
+        assert await said_by(LocalBackend(url, api_key="secret"))
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(("key", "warns"), [(None, True), ("secret", False)])
+async def test_a_server_that_others_reach_is_a_warning(
+    key: str | None, capsys: pytest.CaptureFixture[str], *, warns: bool
+) -> None:
+    async with trio.open_nursery() as nursery:
+        await nursery.start(run, options(host="0.0.0.0", api_key=key))  # noqa: S104 - on purpose
+        assert ("everybody who reaches 0.0.0.0 can use this server" in capsys.readouterr().err) is warns
+        nursery.cancel_scope.cancel()
+
+
+def test_an_origin_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "--text", "--allow-origin", "example.com"])
+    assert caught.value.code == 2
+    assert "'example.com' is no origin" in capsys.readouterr().err
+
+
+def test_a_second_ctrl_c_ends_a_server_that_does_not_end(start: Callable[..., Any]) -> None:
+    process = start("serve", "--text")
+    port = int(process.read_line().rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port)):
+        process.signal(signal.SIGINT)
+        process.signal(signal.SIGINT)
+        code, _, errors = process.wait()
+    assert (code, errors) == (130, "")

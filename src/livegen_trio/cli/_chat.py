@@ -17,6 +17,7 @@ from ..backends.gemini import API_KEY_VARIABLES, GeminiBackend
 from ..local import LocalBackend, text_engines
 from ..types import AudioTranscriptionConfig, LiveGenerationConfig, ServerContent
 from ._errors import FAILED, OK, CommandError
+from ._serve import API_KEY_VARIABLE
 from ._terminal import StandardInput, printable
 
 if TYPE_CHECKING:
@@ -161,7 +162,9 @@ def _model(arguments: argparse.Namespace) -> LiveGenerativeModel:
 
 def _local_backend(url: str | None) -> LocalBackend:
     # Speech engines would take seconds to load, and nobody hears them here.
-    return LocalBackend(engines=text_engines()) if url is None else LocalBackend(url)
+    if url is None:
+        return LocalBackend(engines=text_engines())
+    return LocalBackend(url, api_key=os.environ.get(API_KEY_VARIABLE) or None)
 
 
 def _gemini_backend(url: str | None) -> GeminiBackend:

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from ..types import ClientContent, ContextUpdate, RealtimeInput, Setup, ToolResponse
     from ._engines import Engines
 
-_KEY: Final = "none"
-"""The embedded server asks for no key; but what stands before it may want to see one."""
+_NO_KEY: Final = "none"  # sent in place of a key, since a proxy before the server may want to see one
 
-_API_VERSION: Final = "v1beta"  # whatever is asked for: the server takes all of it in any version
 _IN_PROCESS: Final = "ws://in-process"
 
 
@@ -39,6 +37,7 @@ class LocalBackend(GeminiBackend):
     Args:
         url: Of a server that `livegen-trio serve` or `livegen_trio.local.serve` runs, such as `ws://127.0.0.1:8080`.
         base_url: The same, by the name that the other backends have for it.
+        api_key: For a server that asks for one.
         ssl_context: For `wss://`, in place of the system's certificates.
         proxy: URL of a proxy; by default the server is dialled straight.
         headers: Sent with the upgrade request.
@@ -54,6 +53,7 @@ class LocalBackend(GeminiBackend):
         url: str | None = None,
         *,
         base_url: str | None = None,
+        api_key: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -65,11 +65,12 @@ class LocalBackend(GeminiBackend):
         url = url if url is not None else base_url
         if url is not None and engines is not None:
             raise ConfigError("engines belong to the server that runs in this process; leave out the URL")
-        if url is None and (ssl_context, proxy, headers) != (None, None, None):
-            raise ConfigError("nothing is dialled without a URL: ssl_context, proxy and headers need one")
+        if url is None and (api_key, ssl_context, proxy, headers) != (None, None, None, None):
+            raise ConfigError(
+                "nothing is dialled without a URL: api_key, ssl_context, proxy and headers need one"
+            )
         super().__init__(
-            api_key=_KEY,
-            api_version=_API_VERSION,
+            api_key=api_key or _NO_KEY,
             base_url=_IN_PROCESS if url is None else url,
             ssl_context=ssl_context,
             proxy=proxy,

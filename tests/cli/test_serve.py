@@ -182,7 +182,7 @@ async def test_a_server_that_others_reach_is_a_warning(
     key: str | None, capsys: pytest.CaptureFixture[str], *, warns: bool
 ) -> None:
     async with trio.open_nursery() as nursery:
-        await nursery.start(run, options(host="0.0.0.0", api_key=key))  # noqa: S104 - on purpose
+        await nursery.start(run, options(host="0.0.0.0", api_key=key))
         assert ("everybody who reaches 0.0.0.0 can use this server" in capsys.readouterr().err) is warns
         nursery.cancel_scope.cancel()
 

@@ -229,7 +229,7 @@ class LiveGenerativeModel(AIModel):
         reconnection: Reconnection,
         execution: ToolExecution,
     ) -> AsyncGenerator[LiveSession]:
-        tools = SessionTools(self._tools, openapi=self._openapi)
+        tools = SessionTools(self._tools, self._declared, openapi=self._openapi)
         declared = await self._list(tools, timing.connect_timeout)
         setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
         options = SessionOptions(

@@ -16,6 +16,7 @@ from mcp.server import MCPServer
 
 from livegen_trio import ConnectTimeoutError, ToolError
 from livegen_trio._engine.session_tools import SessionTools
+from livegen_trio.tools import declarations
 from support.peer import Fleet, Peer, PeerBackend, conversation, model_on
 
 if TYPE_CHECKING:
@@ -241,7 +242,7 @@ async def test_new_tools_that_can_not_be_declared_are_logged(
 
 
 async def test_tools_that_nobody_has_started_are_not_watched() -> None:
-    tools = SessionTools([Source("rain")], openapi=False)
+    tools = SessionTools([Source("rain")], declarations([]), openapi=False)
     tools.watch()
     tools.cancel()
     assert (await tools.list()).names == ["rain"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field, make_dataclass
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -19,11 +20,11 @@ import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from pydantic import BaseModel, Discriminator, Field
-from typing_extensions import Doc, TypedDict
+from typing_extensions import Doc, TypeAliasType, TypedDict
 
 import livegen_trio
 import livegen_trio as lt
-from livegen_trio import ToolContext, ToolContext as Ctx, ToolError
+from livegen_trio import ToolContext, ToolContext as Ctx, ToolError, tool
 from livegen_trio.tools import FunctionTool
 from support.schema_values import values_of
 from support.tool_calls import outcome
@@ -246,6 +247,31 @@ async def test_a_field_of_pydantic_may_be_a_default() -> None:
         await called(book, city="Rome", nights=0)
 
 
+Short = TypeAliasType("Short", Annotated[str, "A short word", Field(max_length=3)])
+
+
+def doubled(value: int) -> int:
+    return 2 * value
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "got"),
+    [
+        (Annotated[int, pydantic.AfterValidator(doubled)], 4, "8"),
+        (pydantic.PositiveInt, 4, "4"),
+        (pydantic.HttpUrl, "https://example.com", "HttpUrl('https://example.com/')"),
+        (Short, "abc", "'abc'"),
+        (list[Short] | None, ["abc"], "['abc']"),
+        (Iterable[int], [1.0], "[1]"),
+        (Iterable[Short], ["a"], "['a']"),
+    ],
+)
+async def test_types_that_others_have_made_are_read(annotation: object, value: object, got: str) -> None:
+    assert await called(taking(annotation), value=value) == {"output": [got]}
+    with pytest.raises(ToolError, match="tool can't be called with these arguments"):
+        await called(taking(annotation), value=["abcd"])
+
+
 # Notes in annotations
 
 
@@ -430,6 +456,60 @@ async def test_an_object_without_a_docstring_on_its_call_has_that_of_its_class()
     tool = FunctionTool(Speaker())
     assert tool.declaration.description == "Say something."
     assert await outcome(tool, {"text": "hi"}) == {"output": "hi True"}
+
+
+@functools.cache
+def cached(city: str) -> str:
+    """Look it up once."""
+    return city.upper()
+
+
+class Robot:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def move(self, by: int, fast: bool = False) -> str:
+        """Move it."""
+        await trio.lowlevel.checkpoint()
+        return f"{self.name} {by} {fast}"
+
+    back = functools.partialmethod(move, -1)
+
+
+class Asynchronous:
+    __name__ = "wait"
+
+    async def __call__(self, seconds: float) -> float:
+        """Wait."""
+        await trio.sleep(seconds)
+        return seconds
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "doc", "names", "args", "answer"),
+    [
+        (cached, "cached", "Look it up once.", ["city"], {"city": "rome"}, "ROME"),
+        (Robot("R2").move, "move", "Move it.", ["by", "fast"], {"by": 2}, "R2 2 False"),
+        (functools.partial(Robot("R2").move, 5), "move", "Move it.", ["fast"], {"fast": True}, "R2 5 True"),
+        (
+            functools.partial(Robot.move, Robot("C3")),
+            "move",
+            "Move it.",
+            ["by", "fast"],
+            {"by": 1},
+            "C3 1 False",
+        ),
+        (tool(name="back")(Robot("R2").back), "back", "Move it.", ["fast"], {}, "R2 -1 False"),
+        (Asynchronous(), "wait", "Wait.", ["seconds"], {"seconds": 0}, 0.0),
+    ],
+)
+async def test_anything_that_can_be_called_is_a_tool(
+    *, function: Any, name: str, doc: str, names: list[str], args: dict[str, object], answer: object
+) -> None:
+    made = FunctionTool(function)
+    assert (made.name, made.declaration.description) == (name, doc)
+    assert list(properties(function)) == names
+    assert await outcome(made, args) == {"output": answer}
 
 
 # Times and other texts

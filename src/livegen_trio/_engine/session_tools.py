@@ -30,13 +30,14 @@ class SessionTools:
 
     Args:
         given: The tools that the model was given.
+        declared: Their declarations, but for those of MCP servers.
         openapi: Whether functions are declared in the subset of OpenAPI.
 
     Attributes:
         declared: Their declarations, and the tools that the session runs.
     """
 
-    def __init__(self, given: Sequence[ToolInput], *, openapi: bool) -> None:
+    def __init__(self, given: Sequence[ToolInput], declared: Declared, *, openapi: bool) -> None:
         self._given = tuple(given)
         self._openapi = openapi
         self._changing = trio.Lock()
@@ -44,7 +45,7 @@ class SessionTools:
         self._watching = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._send: Callable[[ContextUpdate], Awaitable[None]]
-        self.declared: Declared = declarations(self._given, openapi=openapi)
+        self.declared: Declared = declared
 
     async def list(self) -> Declared:
         """Ask the MCP servers for their tools, before the session begins; return all declarations.
@@ -53,7 +54,8 @@ class SessionTools:
             ToolError: A name is taken twice, or a server does not answer in time.
             Exception: Whatever an MCP client raises.
         """
-        self.declared = await self._declare(self._given)
+        if any(map(is_mcp_client, self._given)):
+            self.declared = await self._declare(self._given)
         return self.declared
 
     async def run(

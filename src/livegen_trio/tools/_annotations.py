@@ -6,16 +6,17 @@ Neither package is needed: their objects are known by their modules and attribut
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import PurePath
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin  # noqa: TID251 - to know it
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin  # noqa: TID251 - to know it
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
 _BOUNDS: Final = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 """The constraints that `msgspec.Meta`, `annotated_types` and pydantic have by the same names."""
@@ -25,6 +26,7 @@ _FOREIGN_NOTES: Final = frozenset({"annotated_types", "pydantic", "pydantic_core
 
 def members_of(hint: object) -> set[object]:
     """Return the types of which a value may be one: those of a union, without their annotations."""
+    hint = _unaliased(hint)
     origin = get_origin(hint)
     if origin is Annotated:
         return members_of(get_args(hint)[0])
@@ -35,13 +37,16 @@ def members_of(hint: object) -> set[object]:
 
 def adapted(hint: object) -> object:
     """Return *hint* as msgspec reads it, with the notes of other packages turned into its own."""
+    hint = _unaliased(hint)
     origin, args = get_origin(hint), get_args(hint)
+    if origin is Iterable:
+        return list[tuple(map(adapted, args))]  # type: ignore[misc]  # it is made at run time
     if origin is Annotated:
         base, *notes = args
         return _annotated(adapted(base), notes)
     if origin in (Union, UnionType):
         return _union([adapted(one) for one in args])
-    inner = tuple(adapted(one) if isinstance(one, type) or get_origin(one) else one for one in args)
+    inner = args if origin is Literal else tuple(map(adapted, args))
     if inner == args:
         return hint
     return hint.copy_with(inner) if hasattr(hint, "copy_with") else origin[inner]  # type: ignore[index]
@@ -72,6 +77,13 @@ def pydantic_field(default: object) -> PydanticField | None:
     return PydanticField(
         default, Parameter.empty if is_required() else get_default(call_default_factory=True)
     )
+
+
+def _unaliased(hint: object) -> object:
+    """Return the type that a `type` statement, or `TypeAliasType` before Python 3.12, gives a name to."""
+    while type(hint).__name__ == "TypeAliasType":
+        hint = getattr(hint, "__value__")  # noqa: B009 - of a class that Python 3.11 doesn't have
+    return hint
 
 
 def _annotated(base: object, notes: Iterable[object]) -> object:

@@ -82,27 +82,20 @@ def declarations(tools: Sequence[ToolInput | CallableTool], *, openapi: bool = F
     Raises:
         ToolError: A function can't be declared, or a name is taken twice.
     """
-    whole = [tool for tool in tools if isinstance(tool, Tool)]
-    given = [one for tool in whole for one in tool.function_declarations]
+    whole = [_whole(tool, openapi=openapi) for tool in tools if isinstance(tool, Tool)]
+    given = [*_in(whole)]
     single: list[FunctionDeclaration] = []
     callable_tools: dict[str, CallableTool] = {}
     for tool in tools:
-        if isinstance(tool, Tool) or is_mcp_client(tool):
-            continue
-        try:
-            if isinstance(tool, FunctionDeclaration):
-                declaration = _rewritten(tool, openapi=openapi)
-                given.append(declaration)
-            else:
-                one = _callable(tool)
-                declaration = one.openapi_declaration if openapi else one.declaration
+        if isinstance(tool, FunctionDeclaration):
+            readable = _readable([tool], openapi=openapi)
+            given += readable
+            single += readable
+        elif not (isinstance(tool, Tool) or is_mcp_client(tool)):
+            one = _callable(tool)
+            if (declaration := _declaration_of(one, openapi=openapi)) is not None:
                 callable_tools[one.name] = one
-        except ToolError as exc:
-            if not isinstance(tool, FunctionDeclaration | McpTool):
-                raise  # a function, which its author can mend
-            _logger.warning("the tool %s is left out, and the model can't call it: %s", tool.name, exc)
-        else:
-            single.append(declaration)
+                single.append(declaration)
     _check_names([*single, *_in(whole)])
     together = (Tool(function_declarations=tuple(single)),) if single else ()
     return Declared(
@@ -111,6 +104,43 @@ def declarations(tools: Sequence[ToolInput | CallableTool], *, openapi: bool = F
         left_to_caller=frozenset(one.name for one in given),
         has_more=any(tool.computer_use is not None for tool in whole),
     )
+
+
+def _whole(tool: Tool, *, openapi: bool) -> Tool:
+    readable = _readable(tool.function_declarations, openapi=openapi)
+    if readable == [*tool.function_declarations]:
+        return tool
+    return msgspec.structs.replace(tool, function_declarations=readable)
+
+
+def _readable(declarations: Sequence[FunctionDeclaration], *, openapi: bool) -> Sequence[FunctionDeclaration]:
+    """Return declarations whose schemas the service reads; one of which that can't be made is left out, and logged."""
+    readable: list[FunctionDeclaration] = []
+    for one in declarations:
+        try:
+            readable.append(_rewritten(one, openapi=openapi))
+        except ToolError as exc:
+            _log_left_out(one.name, exc)
+    return readable
+
+
+def _declaration_of(tool: CallableTool, *, openapi: bool) -> FunctionDeclaration | None:
+    """Return the declaration of a tool; None of a server's that is left out.
+
+    Raises:
+        ToolError: A function can't be declared, which its author can mend.
+    """
+    try:
+        return tool.openapi_declaration if openapi else tool.declaration
+    except ToolError as exc:
+        if not isinstance(tool, McpTool):
+            raise
+        _log_left_out(tool.name, exc)
+        return None
+
+
+def _log_left_out(name: str, exc: ToolError) -> None:
+    _logger.warning("the tool %s is left out, and the model can't call it: %s", name, exc)
 
 
 def _rewritten(given: FunctionDeclaration, *, openapi: bool) -> FunctionDeclaration:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypeGuard, get_args
+from typing import TYPE_CHECKING, Final, TypeGuard, get_args
 
 import msgspec
 
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
     from ._json import Schema
 
+# Of models and dataclasses, and of other types and the notes in `Annotated`.
+_PYDANTIC_MARKS: Final = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
+
 
 def is_pydantic(hint: object) -> TypeGuard[Hashable]:
-    """Return whether *hint* is a model or a dataclass of pydantic's, or is made of some."""
-    return hasattr(hint, "__pydantic_core_schema__") or any(map(is_pydantic, get_args(hint)))
+    """Return whether *hint* is a type of pydantic's, or is made of some, or has a note that only pydantic reads."""
+    return any(hasattr(hint, name) for name in _PYDANTIC_MARKS) or any(map(is_pydantic, get_args(hint)))
 
 
 def schema_and_definitions(hint: Hashable) -> tuple[Schema, Mapping[str, Schema]]:

@@ -49,7 +49,7 @@ def name_of(function: object, given: str | None = None) -> str:
 def docstring_of(function: object) -> Docstring:
     """Parse the docstring of a function, or of the class of an object that can be called."""
     called = without_partial(function)
-    if inspect.isroutine(called):
+    if inspect.isroutine(called) or hasattr(called, "__wrapped__"):
         return parse_docstring(inspect.getdoc(called) or "")
     return parse_docstring(type(called).__call__.__doc__ or type(called).__doc__ or "")
 
@@ -58,7 +58,8 @@ def function_behind(function: object) -> Callable[..., object]:
     """Return what runs in the end: the function in a `partial`, the method of a callable object."""
     function = without_partial(function)
     assert callable(function)  # `name_of` has seen to it
-    return function if inspect.isroutine(function) else function.__call__
+    is_plain = inspect.isroutine(function) or hasattr(function, "__wrapped__")  # such as by `functools.cache`
+    return function if is_plain else function.__call__
 
 
 def parameters_of(function: Callable[..., object], name: str) -> Sequence[inspect.Parameter]:

@@ -266,6 +266,13 @@ class TestARefusedSecret:
             assert await status_of_dial(backend) == status
         assert len(server.asked) == 1
 
+    async def test_by_a_proxy_is_an_error_at_once(self) -> None:
+        async with serving("key-2") as server:
+            proxy = server.url.replace("ws:", "http:")
+            backend = GeminiBackend(api_key=counting("key-"), base_url="ws://voice.test", proxy=proxy)
+            assert await status_of_dial(backend) == 401
+        assert len(server.asked) == 1
+
     async def test_is_renewed_for_an_ephemeral_token_too(self) -> None:
         async with serving("key-2") as server:
             backend = GeminiBackend(api_key=counting("key-"), base_url=server.url)

@@ -86,7 +86,7 @@ class WebSocketBackend(Backend):
         try:
             return await _open(endpoint, nursery, progress)
         except HandshakeError as exc:
-            if exc.status_code != _UNAUTHORIZED:
+            if (exc.phase, exc.status_code) != ("upgrade", _UNAUTHORIZED):  # by a proxy it isn't about ours
                 raise
             self.credentials_refused(endpoint)
             renewed = await self._renewed_endpoint(progress)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trio.lowlevel import enable_ki_protection
+
 from ._dial.dialling import open_stream, open_wire
 from ._dial.wire import Wire
 from ._direct.pump import IS_AVAILABLE
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from .base import Endpoint, Progress, Transport
 
 
+@enable_ki_protection  # so that Ctrl+C leaves no socket between two owners
 async def open_websocket(
     endpoint: Endpoint,
     *,

@@ -160,6 +160,7 @@ def test_what_public_api_takes_or_returns_can_be_imported(seen_by_pyright: dict[
 
 # Bases, and what stands behind constructors that only this library calls.
 INNER = (
+    "livegen_trio._no_public_constructor.NoPublicConstructor",
     "livegen_trio.types._base.",
     "livegen_trio.types._construction.StructType",
     "livegen_trio.types._checks.Checked",
@@ -192,3 +193,12 @@ def test_structs_survive_pickling() -> None:
     )
     for struct in (part, schema):
         assert pickle.loads(pickle.dumps(struct)) == struct
+
+
+@pytest.mark.parametrize("name", ["LiveGenerativeModel", "LiveSession", "Pieces", "Turn", "TurnReader"])
+def test_what_this_library_constructs_nobody_else_does(name: str) -> None:
+    with pytest.raises(
+        TypeError, match=rf"^livegen_trio\.{name} has no public constructor; its docstring says where"
+    ):
+        getattr(livegen_trio, name)()
+    assert getattr(livegen_trio, name).__doc__

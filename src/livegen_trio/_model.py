@@ -15,6 +15,7 @@ from ._engine.options import SessionOptions, ToolExecution
 from ._engine.session_tools import SessionTools
 from ._errors import ConfigError, ConnectTimeoutError, LocalProtocolError
 from ._needs_trio import needs_trio
+from ._no_public_constructor import NoPublicConstructor, construct
 from ._protocol.contents import as_instruction
 from ._protocol.model_profiles import profile_of, short_name
 from ._protocol.profile_checks import check_responses, check_setup, complete_setup, find_ignored_settings
@@ -88,7 +89,7 @@ class AIModel:
         return self._backend
 
 
-class LiveGenerativeModel(AIModel):
+class LiveGenerativeModel(AIModel, metaclass=NoPublicConstructor):
     """A model to converse with, made by `get_live_generative_model`. Immutable: `connect` as often as you like."""
 
     def __init__(
@@ -346,7 +347,8 @@ def get_live_generative_model(
             more than text, or the model or the backend is known not to take what is asked of it.
         ToolError: A function can't be declared.
     """
-    return LiveGenerativeModel(
+    return construct(
+        LiveGenerativeModel,
         model,
         backend,
         generation_config=generation_config,

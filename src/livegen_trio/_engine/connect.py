@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from .._no_public_constructor import construct
 from .._session.session import LiveSession
 from .._single_exception import single_exception
 from .engine import Engine
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .options import SessionOptions
 
 SESSION_FACTORY: Final[ContextVar[Callable[[Engine], LiveSession]]] = ContextVar(
-    "SESSION_FACTORY", default=LiveSession
+    "SESSION_FACTORY", default=lambda engine: construct(LiveSession, engine)
 )
 """Factory for the session object of the user and the user's tools; the asyncio bridge overrides it."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 import trio
 
+from .._no_public_constructor import NoPublicConstructor, construct
 from .._protocol.contents import as_content, as_instruction
 from ..types import (
     ActivityEnd,
@@ -109,7 +110,7 @@ class SessionEngine(EventSource, Protocol):
     def statistics(self) -> SessionStatistics: ...
 
 
-class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
+class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicConstructor):
     """A conversation under way: a channel of the server's events, with methods to speak.
 
     You get one from `LiveGenerativeModel.connect`, and leaving that block closes it. Sending may be done by any number
@@ -123,7 +124,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
     def __init__(self, engine: SessionEngine) -> None:
         self._engine = engine
         self._operations = engine.operations
-        self._turns = TurnReader(self._engine)
+        self._turns = construct(TurnReader, self._engine)
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "open"
@@ -211,7 +212,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"]):
         if self._engine.inbox.is_receiving:
             raise trio.BusyResourceError("another task receives from this session, and would get the answer")
         asked = await self._engine.ask(as_content(content))
-        self._turns = TurnReader(self._engine)
+        self._turns = construct(TurnReader, self._engine)
         try:
             return await read_answer(self._engine, asked)
         finally:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import trio
 
+from .._no_public_constructor import NoPublicConstructor, construct
 from .._protocol.turn_rules import ends_turn, has_answer, opens_turn
 from .._protocol.usage import add_usage
 from ..types import ExchangeEnded, ServerContent, ToolCall, UsageMetadata
@@ -116,8 +117,8 @@ class TurnRecord:
             self._whole_turns = (len(self._text), len(self._audio), len(self._output))
 
 
-class Turn:
-    """One turn, as an async iterable of its events; also read by `text`, `audio`, `transcript` or `collect`.
+class Turn(metaclass=NoPublicConstructor):
+    """One of `LiveSession.turns`: an async iterable of its events, with methods for its text, audio and transcript.
 
     It begins with whatever came since the last turn's end, and ends with the server's `turn_complete`. All ways of
     reading share one position: an event is seen by one of them, and `collect` knows them all.
@@ -148,7 +149,7 @@ class Turn:
 
     def text(self) -> Pieces[str]:
         """The model's text: iterate over it as it comes, or await all of it."""
-        return Pieces(self, self._engine, lambda content: (content.text,), "".join)
+        return construct(Pieces, self, self._engine, lambda content: (content.text,), "".join)
 
     def audio(self) -> Pieces[bytes]:
         """The model's speech: PCM, signed 16-bit little-endian, mono, as a rule at 24 kHz.
@@ -156,11 +157,13 @@ class Turn:
         Iterate over the chunks as they come, or await all of it. Chunks from before an interruption are left out:
         they must not be played any more.
         """
-        return Pieces(self, self._engine, self._fresh_audio, b"".join)
+        return construct(Pieces, self, self._engine, self._fresh_audio, b"".join)
 
     def transcript(self) -> Pieces[str]:
         """The words of the model's speech, if output transcription is on: iterate over them, or await them all."""
-        return Pieces(self, self._engine, lambda content: (_words(content.output_transcription),), "".join)
+        return construct(
+            Pieces, self, self._engine, lambda content: (_words(content.output_transcription),), "".join
+        )
 
     async def collect(self) -> TurnResult:
         """Read the turn to its end and return all of it, with what has been read before.
@@ -184,8 +187,8 @@ class Turn:
         return tuple(blob.data for blob in content.audio)
 
 
-class Pieces(AsyncIterator[T], Awaitable[T], Generic[T]):
-    """One kind of content of a turn: `async for` gives the pieces as they come, `await` all of it at once."""
+class Pieces(AsyncIterator[T], Awaitable[T], Generic[T], metaclass=NoPublicConstructor):
+    """One kind of content of a `Turn`: `async for` yields pieces as they come, `await` returns the whole."""
 
     def __init__(
         self,
@@ -215,8 +218,8 @@ class Pieces(AsyncIterator[T], Awaitable[T], Generic[T]):
         return self._join([piece async for piece in self])
 
 
-class TurnReader:
-    """The turns of a session, one after the other.
+class TurnReader(metaclass=NoPublicConstructor):
+    """The turns of a session, one after the other, as `LiveSession.turns` returns them.
 
     What is left unread of a turn is skipped when the next one is asked for.
     """
@@ -240,7 +243,7 @@ class TurnReader:
                 raise StopAsyncIteration from None
             self._between.append(event)
             if opens_turn(event):
-                self._turn = Turn(self._engine, self._between)
+                self._turn = construct(Turn, self._engine, self._between)
                 self._between = []
                 return self._turn
 

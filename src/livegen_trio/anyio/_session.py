@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .._engine.connect import SESSION_FACTORY
+from .._no_public_constructor import construct
 from .._session.session import LiveSession
 from ._engine import RemoteEngine
 from ._portal import PortalEndedError
@@ -103,5 +104,5 @@ class SessionTask:
 def _context_for(bridge: Bridge) -> Context:
     """Copy the caller's context, with a factory that makes sessions for the caller's loop."""
     context = bridge.context()
-    context.run(SESSION_FACTORY.set, partial(AsyncioSession, bridge=bridge))
+    context.run(SESSION_FACTORY.set, lambda engine: construct(AsyncioSession, engine, bridge=bridge))
     return context

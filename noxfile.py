@@ -37,6 +37,7 @@ AWAITED = [
         "_tokens.py",
         "_session/session.py",
         "_engine/inbox.py",
+        "_engine/operations.py",
         "_engine/outbox.py",
         "_session/turns.py",
     )

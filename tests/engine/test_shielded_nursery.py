@@ -75,11 +75,10 @@ async def test_what_a_task_in_it_raises_comes_out_bare() -> None:
         raise ValueError("a bug")
 
     tasks = ShieldedNursery()
-    with pytest.raises(ValueError, match="a bug"):
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(tasks.run)
-                (await tasks.wait_open()).start_soon(fail)
-        except* ValueError as group:
-            raise group.exceptions[0] from None
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(ValueError, match="a bug")
+    ):  # one group: that of the nursery here
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tasks.run)
+            (await tasks.wait_open()).start_soon(fail)
     assert tasks.finished.is_set()

@@ -88,9 +88,9 @@ class Connection:
         """End at once, without a Close."""
         self._scope.cancel(reason="the connection was left")
 
-    async def wait_closed(self, timeout: float) -> None:
-        """Wait until nothing is left of it; after *timeout* seconds it is cancelled."""
-        with trio.move_on_after(timeout):
+    async def wait_closed(self, *, patience: float) -> None:
+        """Wait until nothing is left of it; after *patience* seconds it is cancelled."""
+        with trio.move_on_after(patience):
             await self.finished.wait()
         self.cancel()
         await self.finished.wait()

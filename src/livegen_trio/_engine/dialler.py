@@ -102,7 +102,7 @@ class Dialler:
         if self.connection is None:
             await trio.lowlevel.checkpoint()
         else:
-            await self.connection.wait_closed(self._shared.timing.close_timeout)
+            await self.connection.wait_closed(patience=self._shared.timing.close_timeout)
 
     def discard(self) -> bool:
         """Let go of the connection that has been closed; returns whether there was one."""

@@ -14,7 +14,7 @@ class ShieldedNursery:
     started, which would be for ever if that task shields itself. Tasks that are started *into* this nursery can be
     cancelled until they report "started", and are shielded from then on.
 
-    Whoever has run this calls `release` or `cancel`, in a `finally`; nothing else ends it.
+    Call `release` or `cancel` on every way out of the code that has started it; nothing else ends it.
 
     Attributes:
         finished: Set when all its tasks have ended.

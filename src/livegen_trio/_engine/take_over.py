@@ -26,20 +26,23 @@ async def open_taken_over(
         HandshakeError: The connection could not be opened.
     """
     machine.take_over(trio.current_time())
-    while True:
-        try:
-            await dialler.open()
-        except SetupRejectedError as exc:
-            trigger = dialler.judge(exc)
-            if machine.note(trigger, trio.current_time()) is State.WAITING:
-                await trio.sleep_until(machine.wake_at)
-                trigger = dialler.end_pause()
-                machine.note(trigger, trio.current_time())
-            if machine.state is State.ENDED:
-                raise
-            if trigger is Trigger.FORGOTTEN:
-                succession.forget()
-        else:
-            machine.backoff.start_over(trio.current_time())  # as after any first connection
-            return
+    while (refusal := await _try_to_open(dialler)) is not None:
+        trigger = dialler.judge(refusal)
+        if machine.note(trigger, trio.current_time()) is State.WAITING:
+            await trio.sleep_until(machine.wake_at)
+            trigger = dialler.end_pause()
+            machine.note(trigger, trio.current_time())
+        if machine.state is State.ENDED:
+            raise refusal
+        if trigger is Trigger.FORGOTTEN:
+            succession.forget()
         shared.protocol.resume(shared.backend.prepare_setup(shared.setup.make()))
+    machine.backoff.start_over(trio.current_time())  # as after any first connection
+
+
+async def _try_to_open(dialler: Dialler) -> SetupRejectedError | None:
+    try:
+        await dialler.open()
+    except SetupRejectedError as exc:
+        return exc
+    return None

@@ -139,8 +139,11 @@ def compile_requirements(session: nox.Session, *options: str) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Let random faults loose on random conversations, for some ten minutes: `SOAK_EXAMPLES` says how many."""
+    """Converse over random faults for ten minutes: in virtual time (`SOAK_EXAMPLES`), or `-- load` in real time."""
     install(session, package(), *group("test"))
+    if session.posargs[:1] == ["load"]:
+        session.run("python", "tests/soak/load.py", *session.posargs[1:])
+        return
     examples = os.environ.get("SOAK_EXAMPLES", "60000")
     session.run(
         "pytest",

@@ -164,6 +164,22 @@ async def test_a_conversation_is_in_one_worker_at_a_time(valkey_port: int) -> No
                     assert "Bob" in await ask(other, "What is my name?")
 
 
+async def test_a_paused_workers_conversation_is_taken_up_and_closed_when_it_wakes(valkey_port: int) -> None:
+    with trio.fail_after(PATIENCE):
+        async with fleet("uvicorn", valkey_port) as (first, second):
+            async with connected(f"{first.url}cleo") as client:
+                assert "Cleo" in await ask(client, "My name is Cleo.")
+                first.process.send_signal(signal.SIGSTOP)
+                async with connected(f"{second.url}cleo") as other:
+                    await trio.sleep(
+                        8
+                    )  # the lease expires, and the server refuses a second connection of the session
+                    first.process.send_signal(signal.SIGCONT)
+                    assert await wait_closed(client) == RECONNECT
+                    assert json.loads(await other.receive()) == {"begun": "again"}
+                    assert "Cleo" in await ask(other, "What is my name?")
+
+
 async def test_many_conversations_go_on_when_a_worker_is_drained_in_the_middle_of_them(
     valkey_port: int,
 ) -> None:

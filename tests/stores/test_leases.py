@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -260,6 +260,75 @@ async def test_a_valkey_that_hangs_for_longer_ends_the_block_before_the_lease_ex
         assert 0.9 <= ended - began <= 1.5
         with trio.fail_after(10):
             await client.flushdb()  # when the pause is over
+
+
+# A network that is cut
+
+
+class Cut:
+    """A way to Valkey that can be cut: what is sent meanwhile arrives when it heals, as from a host that was away."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._whole = trio.Event()
+        self._whole.set()
+
+    def cut(self) -> None:
+        """Let nothing through from now on."""
+        self._whole = trio.Event()
+
+    def heal(self) -> None:
+        """Let everything through again."""
+        self._whole.set()
+
+    async def serve(self, client: trio.SocketStream) -> None:
+        """Forward one connection."""
+        server = await trio.open_tcp_stream("127.0.0.1", self._port)
+        async with client, server, trio.open_nursery() as nursery:
+            nursery.start_soon(self._forward, client, server)
+            await self._forward(server, client)
+            nursery.cancel_scope.cancel()
+
+    async def _forward(self, source: trio.SocketStream, sink: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for data in source:
+                await self._whole.wait()
+                await sink.send_all(data)
+
+
+async def test_writes_of_a_host_that_was_cut_off_are_refused_when_the_cut_heals(valkey_port: int) -> None:
+    cut = Cut(valkey_port)
+    ends: list[float] = []
+
+    async def be_cut_off(port: int) -> None:
+        async with coredis.Redis("127.0.0.1", port) as client:
+            with pytest.raises(LeaseLostError):
+                async with ValkeyResumeStore(client).lease("ann", 1.5, holder="cut off") as lease:
+                    held.set()
+                    await trio.sleep(0.2)
+                    cut.cut()
+                    try:
+                        with trio.CancelScope(shield=True):
+                            await lease.save(STATE)  # on its way when the lease expires
+                    finally:
+                        ends.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery, coredis.Redis("127.0.0.1", valkey_port) as client:
+        await client.flushdb()
+        held = trio.Event()
+        [listener] = await nursery.start(partial(trio.serve_tcp, cut.serve, 0, host="127.0.0.1"))
+        async with trio.open_nursery() as hosts:
+            hosts.start_soon(be_cut_off, listener.socket.getsockname()[1])
+            await held.wait()
+            store = ValkeyResumeStore(client)
+            async with store.lease("ann", wait=5) as lease:
+                await lease.save(NEWER)
+                cut.heal()
+                await trio.sleep(0.5)
+                assert await store.load("ann") == NEWER
+        assert len(ends) == 1
+        assert await store.load("ann") == NEWER
+        nursery.cancel_scope.cancel()
 
 
 # Draining

@@ -13,7 +13,7 @@ import trio
 
 from livegen_trio.cli import main
 from livegen_trio.cli._replay import run
-from livegen_trio.testing import RecordedFrame, Recording
+from livegen_trio.testing import RecordedEnding, RecordedFrame, Recording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,3 +130,21 @@ def test_a_file_that_is_missing_or_no_recording_is_a_clear_error(
     (tmp_path / "odd").write_text("odd")
     assert main(["replay", str(tmp_path / "odd")]) != 0
     assert "line 1 is none of a recording" in capsys.readouterr().err
+
+
+def test_the_end_of_a_connection_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    setup = json.dumps({"setup": {"model": "models/m"}})
+    frames = [RecordedFrame(connection=one, at=float(one), sender="client", text=setup) for one in (1, 2)]
+    endings = [
+        RecordedEnding(connection=1, at=1.5, closed_by="server", code=1011, reason="Internal error"),
+        RecordedEnding(connection=2, at=2.5, closed_by="client", code=1000),
+    ]
+    path = tmp_path / "session.jsonl"
+    Recording(tuple(frames), tuple(endings)).save(path)
+    assert main(["replay", str(path)]) == 0
+    assert [line.split(maxsplit=3)[2:] for line in capsys.readouterr().out.splitlines()] == [
+        [">", "[setup of models/m]"],
+        ["<", "[closes with 1011: Internal error]"],
+        [">", "[setup of models/m]"],
+        [">", "[closes with 1000]"],
+    ]

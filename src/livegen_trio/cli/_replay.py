@@ -1,4 +1,4 @@
-"""`livegen-trio replay`: what was said in a recorded session."""
+"""`livegen-trio replay`: the messages of a recorded session."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..testing import RecordedFrame
+    from ..testing._recording import Sender
     from ..types import ServerEvent
 
-SUMMARY: Final = "show what was said in a recorded session"
+SUMMARY: Final = "show the messages of a recorded session"
 DESCRIPTION: Final = (
-    "Show a session that livegen_trio.testing.RecordingBackend has taken down, message by message, each with its time, "
+    "Show a session that livegen_trio.testing.RecordingBackend has recorded, message by message, each with its time, "
     "and > for the client's, < for the server's. Sound is counted, not played."
 )
 
@@ -61,14 +62,22 @@ async def run(arguments: argparse.Namespace) -> int:
     """
     recording = await _load(arguments.recording)
     beginning = trio.current_time()
-    for frame in recording.frames:
+    last = {frame.connection: index for index, frame in enumerate(recording.frames)}
+    for index, frame in enumerate(recording.frames):
         await trio.sleep_until(beginning + frame.at / arguments.speed)
         for line in _lines(frame):
-            mark = ">" if frame.sender == "client" else "<"
-            print(
-                f"{frame.connection}  {frame.at:9.3f}  {mark} {' '.join(printable(line).split())}", flush=True
-            )
+            _print(frame.connection, frame.at, frame.sender, line)
+        ending = recording.ending_of(frame.connection)
+        if ending is not None and last[frame.connection] == index:
+            await trio.sleep_until(beginning + ending.at / arguments.speed)
+            reason = f": {ending.reason}" if ending.reason else ""
+            _print(ending.connection, ending.at, ending.closed_by, f"[closes with {ending.code}{reason}]")
     return 0
+
+
+def _print(connection: int, at: float, sender: Sender, line: str) -> None:
+    mark = ">" if sender == "client" else "<"
+    print(f"{connection}  {at:9.3f}  {mark} {' '.join(printable(line).split())}", flush=True)
 
 
 async def _load(path: str) -> Recording:
@@ -91,15 +100,15 @@ def _speed(text: str) -> float:
 def _lines(frame: RecordedFrame) -> Iterator[str]:
     try:
         if frame.sender == "client":
-            yield _said(frame.data)
+            yield _client_line(frame.data)
             return
         for event in decode_server_message(frame.data):
-            yield _heard(event)
+            yield _server_line(event)
     except ProtocolError as exc:
         yield f"[no message: {exc}]"
 
 
-def _said(data: bytes) -> str:
+def _client_line(data: bytes) -> str:
     match decode_client_message(data):
         case Setup(model=model):
             return f"[setup of {model}]"
@@ -119,7 +128,7 @@ def _said(data: bytes) -> str:
             return "[an update of the context]"
 
 
-def _heard(event: ServerEvent) -> str:
+def _server_line(event: ServerEvent) -> str:
     match event:
         case ServerContent():
             return " ".join(_content(event)) or "[content]"

@@ -68,6 +68,17 @@ async def serve(data: bytes, pieces: int) -> None:
         await trio.aclose_forcefully(ours)
 
 
+class Collector(logging.Handler):
+    """Keeps messages."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
 async def _drain(stream: Any) -> None:
     try:
         while await stream.receive_some():
@@ -79,16 +90,14 @@ async def _drain(stream: Any) -> None:
 @settings(max_examples=300, deadline=None)
 @given(STREAMS, st.integers(1, 5))
 def test_any_bytes_end_their_own_connection_at_most(data: bytes, pieces: int) -> None:
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler(logging.INFO)
-    handler.emit = records.append  # type: ignore[method-assign]
+    handler = Collector(logging.INFO)
     logger = logging.getLogger("livegen_trio")
     logger.addHandler(handler)
     try:
         trio.run(serve, data, pieces, clock=trio.testing.MockClock(autojump_threshold=0))
     finally:
         logger.removeHandler(handler)
-    assert [record.getMessage() for record in records] == []
+    assert handler.messages == []
 
 
 @pytest.mark.parametrize(

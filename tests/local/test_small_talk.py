@@ -52,8 +52,8 @@ def test_what_no_rule_knows_has_none(text: str) -> None:
 
 
 def test_a_name_is_remembered() -> None:
-    assert small_talk("What is my name?", ["My name is anna", "hi"]) == "You told me that your name is Anna."
-    assert small_talk("What is my name?", ["hi"]) == "You have not told me your name yet."
+    assert small_talk("What is my name?", ["My name is anna", "hi"]) == "Your name is Anna."
+    assert small_talk("What is my name?", ["hi"]) == "I do not know your name yet."
 
 
 def test_what_was_said_before_is_remembered() -> None:

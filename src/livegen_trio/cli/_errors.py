@@ -1,4 +1,4 @@
-"""What a command ends with when it can't go on: one line for the user, and an exit code."""
+"""Errors that end a command: one line for the user, and an exit code."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from ..audio import AudioFileError
 from ..local import EngineError
 
 OK: Final = 0
-FAILED: Final = 1
-"""The conversation came about and went wrong."""
+FAILED: Final = 1  # the conversation came about and went wrong
+# What the command was given, or found on the machine, has to change first; argparse uses it as well.
 USAGE: Final = 2
-"""What the command was given, or found on the machine, has to change first; argparse uses it as well."""
 INTERRUPTED: Final = 130
+# After SIGINT, which Ctrl+C sends, and SIGTERM: 128 plus the signal's number, as shells count.
 TERMINATED: Final = 143
-"""After SIGINT, which Ctrl+C sends, and SIGTERM: 128 plus the signal's number, as shells count."""
 
+# Errors that a user resolves: files, options, keys, addresses of servers, packages.
 _USERS_PART: Final = (AudioFileError, ConfigError, EngineError, HandshakeError)
-"""Errors that a user resolves: files, options, keys, addresses of servers, packages."""
 
 
 class CommandError(LiveError):
@@ -34,7 +33,7 @@ class CommandError(LiveError):
 
 
 def exit_code(error: LiveError) -> int:
-    """What a process that *error* ended leaves behind."""
+    """Return the exit code of a process that *error* ends."""
     if isinstance(error, CommandError):
         return error.exit_code
     return USAGE if isinstance(error, _USERS_PART) else FAILED

@@ -1,4 +1,4 @@
-"""Which clients the embedded server lets in: by their Host, their Origin and their key, and how many of them."""
+"""The clients that the embedded server admits: by their Host, their Origin and their key, and their number."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Admission:
 
 
 class Door:
-    """How many connections there are, and which of them have not come to their setup."""
+    """Counts connections, and those of them that have not come to their setup."""
 
     def __init__(self, max_connections: int = MAX_CONNECTIONS, max_pending: int = MAX_PENDING) -> None:
         self._max_connections = max_connections

@@ -17,15 +17,13 @@ _FULL_SCALE: Final = 32768.0
 
 # Levels are in dB below full scale.
 _SILENCE: Final = -96.0
+# Also where the noise is taken to be until some has been heard: speech may begin with the first frame.
 _QUIETEST_FLOOR: Final = -60.0
-"""Also where the noise is taken to be until some has been heard: speech may begin with the first frame."""
-_SPEECH_ABOVE_FLOOR: Final = 15.0
-"""Where speech and noise are equally likely."""
+_SPEECH_ABOVE_FLOOR: Final = 15.0  # where speech and noise are equally likely
 _SOFTNESS: Final = 2.0
-_FALL_PER_FRAME: Final = 0.3
-"""The share of the way by which the floor follows a quieter sound."""
+_FALL_PER_FRAME: Final = 0.3  # the share of the way by which the floor follows a quieter sound
+# Speech must not become its own noise: the floor rises by only 5 dB in a second of it.
 _RISE_PER_FRAME: Final = 5.0 * _FRAME_SECONDS
-"""Speech must not become its own noise: the floor rises by only 5 dB in a second of it."""
 
 
 class EnergyDetector:

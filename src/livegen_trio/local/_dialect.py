@@ -14,13 +14,13 @@ from ..types import UnknownEvent, UsageMetadata
 if TYPE_CHECKING:
     from ..types import ServerEvent
 
+# Beware of dot and slash before the method's name. True: served by Vertex AI.
 _METHODS: Final = (
     (r"google\.ai\.generativelanguage\.{v}\.GenerativeService\.BidiGenerateContent(?:Constrained)?", False),
     (r"google\.cloud\.aiplatform\.{v}\.LlmBidiService/BidiGenerateContent", True),
     (r"google\.firebase\.vertexai\.{v}\.GenerativeService/BidiGenerateContent", False),
     (r"google\.firebase\.vertexai\.{v}\.LlmBidiService/BidiGenerateContent/locations/[\w-]+", True),
 )
-"""Beware of dot and slash before the method's name. True: served by Vertex AI."""
 
 _VERSION: Final = "(v1|v1beta|v1alpha|v1beta1)"
 _PATHS: Final = tuple(
@@ -30,7 +30,7 @@ _PATHS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one endpoint speaks.
+    """An endpoint's way of speaking.
 
     Attributes:
         is_vertex: Vertex AI names its sessions, counts its own way, and says "model" and no sample rate.

@@ -1,4 +1,4 @@
-"""What a client and the model say to each other in one session, from the accepted setup on."""
+"""The messages of one session, from the accepted setup on: a client's on the one side, the model's on the other."""
 
 from __future__ import annotations
 

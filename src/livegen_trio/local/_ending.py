@@ -1,4 +1,4 @@
-"""How a conversation with a client ends: by whom, with which close code, and that all its work ends with it."""
+"""The end of a conversation with a client: its close code, and the end of all its work."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ SpeechEvent: TypeAlias = SpeechStarted | SpeechEnded
 
 @dataclass(frozen=True, slots=True)
 class EndpointRules:
-    """When speech begins and when it is over.
+    """Thresholds for the beginning and the end of speech.
 
     Attributes:
         start_probability: A frame counts as speech from here on.
@@ -54,7 +54,7 @@ _SILENCE_SECONDS_LOW: Final = 0.8
 
 
 def endpoint_rules(detection: AutomaticActivityDetection | None) -> EndpointRules:
-    """What a client's settings come to; it need not give any."""
+    """Make rules of a client's settings, of which it need not give any."""
     if detection is None:
         return EndpointRules()
     start_low = detection.start_of_speech_sensitivity == "START_SENSITIVITY_LOW"

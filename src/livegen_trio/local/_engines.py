@@ -1,6 +1,6 @@
 """The engines by which the embedded server hears, thinks and speaks: one small protocol each.
 
-PCM here is always signed 16-bit little-endian mono; the rate is named beside it. Engines know nothing of the Live
+PCM here is always signed 16-bit little-endian mono, with its rate as a parameter. Engines know nothing of the Live
 protocol. Methods marked *blocking* are called in worker threads, never on the event loop.
 """
 

@@ -21,7 +21,7 @@ _LONGEST_PAUSE: Final = 0.5
 
 
 class WorkQueue:
-    """Where clients wait that have caused more than their share of work: they are let through one by one.
+    """A queue for clients that have caused more than their share of work: they are let through one by one.
 
     Between two of them it rests for longer than the work took, and the others have the event loop for themselves.
     """

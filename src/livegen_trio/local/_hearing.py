@@ -35,7 +35,7 @@ class Utterance:
         rate: Samples a second.
         text: Text that the user wrote in the meantime.
         is_marked: Whether the client itself marked it, and so waits for an answer to it.
-        is_all: Whether the user has finished, as far as one can tell.
+        is_all: Whether the user has finished, as far as is known.
     """
 
     pcm: bytes = b""
@@ -52,14 +52,14 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class ActivityBegan:
-    """The user began to speak, so many seconds into the audio."""
+    """The beginning of speech, so many seconds into the audio."""
 
     offset: float
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityOver:
-    """The user has spoken, until so many seconds into the audio."""
+    """The end of speech, so many seconds into the audio."""
 
     offset: float
     utterance: Utterance

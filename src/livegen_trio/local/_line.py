@@ -19,7 +19,7 @@ _SENDING_SECONDS: Final = 100e-6  # of work that a frame still causes on its way
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What all parts of one conversation share.
+    """The objects that all parts of one conversation share.
 
     Attributes:
         dialect: The endpoint that the client asked for.

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_LONGEST: Final = 160
-"""Characters, some ten seconds of speech."""
+_LONGEST: Final = 160  # characters, some ten seconds of speech
 
 _END: Final = re.compile(r"""(?<![.!?\u2026])[.!?\u2026]+["')\]\u201d\u2019]*\s+""")
 _ABBREVIATION: Final = re.compile(

@@ -45,7 +45,7 @@ _ENGINE_THREADS: Final = 2  # calls to engines at a time; each of them may use s
 
 
 class Address(NamedTuple):
-    """Where a server listens."""
+    """An address at which a server listens."""
 
     host: str
     port: int

@@ -44,7 +44,7 @@ class Turns:
         is_user_active: Whether the user speaks, or has spoken and was not answered yet. Set by `Listening`.
         system_instruction: The system instruction.
         tools: The tools that the model may use.
-        nursery: For what goes on beside the conversation.
+        nursery: Runs the replies.
         on_handle_due: Called after a turn with a model that issues handles between turns.
     """
 

@@ -91,7 +91,7 @@ class LocalBackend(GeminiBackend):
         """Refuse nothing: the server does, where it has to."""
 
     async def auth_tokens_endpoint(self) -> Endpoint:
-        """Where a server that listens gives tokens."""
+        """The address for requests for tokens, of a server at a URL."""
         if self._in_process is not None:
             raise ConfigError(
                 "LocalBackend() is reached by nobody else and gives no tokens; give it a server's URL"

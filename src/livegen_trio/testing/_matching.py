@@ -26,7 +26,7 @@ _SHOWN: Final = 300  # characters of a message in an error
 
 
 def difference(pattern: Pattern, message: Mapping[str, object]) -> str | None:
-    """Where *message* isn't as *pattern* has it; None if it is."""
+    """Name the first place where *message* differs from *pattern*; None if it matches."""
     if isinstance(pattern, Message):
         whole: object = msgspec.json.decode(encode_client_message(pattern))
         return None if whole == message else "it is another message"

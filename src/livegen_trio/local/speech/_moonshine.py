@@ -25,11 +25,10 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "vad_threshold": "0.0",  # the audio is cut here; its own detector cuts into words
     "return_audio_data": "false",
 }
+# Silence before and after speech: without it, first and last words are often misheard.
 _QUIET: Final = np.zeros(RATE // 2, dtype=np.float32)
-"""Silence before and after speech: without it, first and last words are often misheard."""
 
-_STRAY_MARKS: Final = " \"'♪"
-"""What the model hangs on a text that it is not sure of."""
+_STRAY_MARKS: Final = " \"'♪"  # what the model hangs on a text that it is not sure of
 
 
 class _Line(Protocol):
@@ -47,13 +46,13 @@ class _Transcriber(Protocol):
 
 
 class MoonshineRecognizer:
-    """A `SpeechRecognizer` for English. It hears one stretch of speech at a time, whoever asks."""
+    """A `SpeechRecognizer` for English. It transcribes one stretch of speech at a time, for all callers."""
 
     def __init__(self, detector: SileroModel) -> None:
         """Check the model's files and load it. *Blocking*.
 
         Args:
-            detector: Tells speech from all else: given noise or silence, the recogniser makes up words.
+            detector: Finds the speech: given noise or silence, the recogniser makes up words.
 
         Raises:
             EngineError: A file is not the right one, or the package doesn't work.

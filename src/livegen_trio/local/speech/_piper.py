@@ -23,14 +23,12 @@ if TYPE_CHECKING:
     from ._onnx import Inputs
     from ._samples import Samples
 
-_RATE: Final = 24000
-"""What the Live API's audio has, in Hz."""
+_RATE: Final = 24000  # what the Live API's audio has, in Hz
 
+# The voice leaves room above it; a fixed gain, so that no sentence is louder for its words.
 _GAIN: Final = 1.4
-"""The voice leaves room above it; a fixed gain, so that no sentence is louder for its words."""
 
-_THREADS: Final = min(2, os.cpu_count() or 1)
-"""More would help little, and are for other conversations."""
+_THREADS: Final = min(2, os.cpu_count() or 1)  # more would help little, and are for other conversations
 
 _BEGIN, _END, _PAD = "^", "$", "_"
 
@@ -44,7 +42,7 @@ class _Inference(msgspec.Struct, frozen=True):
 
 
 class _Config(msgspec.Struct, frozen=True):
-    """What is needed of the JSON file that comes with a Piper voice."""
+    """The part of a Piper voice's JSON file that is used."""
 
     audio: _Audio
     inference: _Inference

@@ -60,5 +60,5 @@ class ResampledStream:
             )
 
     def feed(self, samples: Samples) -> Samples:
-        """Take the next samples, any number of them; return what can be told of the output by now."""
+        """Take the next samples, any number of them; return the output that is complete by now."""
         return samples if self._resampler is None else self._resampler.resample_chunk(samples)

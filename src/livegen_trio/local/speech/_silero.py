@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
     from ._samples import Samples
 
-RATE: Final = 16000
-"""What the model hears, in Hz."""
+RATE: Final = 16000  # what the model hears, in Hz
 
 _FRAME: Final = 512
-_CONTEXT: Final = 64
-"""Samples of the frame before, which the model wants to see again."""
+_CONTEXT: Final = 64  # samples of the frame before, which the model wants to see again
 _STATE_SHAPE: Final = (2, 1, 128)
 
 
@@ -33,7 +31,7 @@ class SileroModel:
         Raises:
             EngineError: The file is not the right one, or the package to run it doesn't work.
         """
-        # The package would load the model anew for each stream, which takes 40 ms and 9 MB; so only its file is used.
+        # The package would load the model again for each stream, which takes 40 ms and 9 MB; so only its file is used.
         self._model = open_model(verified(DETECTOR), threads=1)
         self._rate = np.array(RATE, dtype=np.int64)
 

@@ -9,16 +9,14 @@ from .._endpointing import Endpointer, EndpointRules, SpeechStarted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Span: TypeAlias = tuple[float, float]
-"""Where a stretch begins and ends, in seconds."""
+Span: TypeAlias = tuple[float, float]  # where a stretch begins and ends, in seconds
 
+# Readier than for turns: what is no speech was turned away before, or the user has said that it is.
 _RULES: Final = EndpointRules(
     start_probability=0.4, stop_probability=0.2, speech_seconds=0.06, silence_seconds=0.25
 )
-"""Readier than for turns: what is no speech was turned away before, or the user has said that it is."""
 
-_MARGIN: Final = 0.2
-"""Seconds kept around speech, for the soft sounds at its edges."""
+_MARGIN: Final = 0.2  # seconds kept around speech, for the soft sounds at its edges
 
 
 def speech_spans(

@@ -25,6 +25,7 @@ _ABBREVIATIONS: Final[Mapping[str, str]] = {
     "vs.": "versus",
 }
 
+# What stands behind a number, for one and for many; the longer of two that begin alike comes first.
 _UNITS: Final[Mapping[str, tuple[str, str]]] = {
     "°C": ("degree Celsius", "degrees Celsius"),
     "°F": ("degree Fahrenheit", "degrees Fahrenheit"),
@@ -43,7 +44,6 @@ _UNITS: Final[Mapping[str, tuple[str, str]]] = {
     "MB": ("megabyte", "megabytes"),
     "ms": ("millisecond", "milliseconds"),
 }
-"""What stands behind a number, for one and for many; the longer of two that begin alike comes first."""
 
 _SYMBOLS: Final[Mapping[str, str]] = {
     "½": " one half",
@@ -70,6 +70,7 @@ _MONTHS: Final = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
+# Latin letters that are no plain one with an accent.
 _LETTERS: Final = str.maketrans(
     {
         "\u00df": "ss",
@@ -81,7 +82,6 @@ _LETTERS: Final = str.maketrans(
         "\u0142": "l",
     }
 )
-"""Latin letters that are no plain one with an accent."""
 
 _NUMBER: Final = r"(?<![\d,.])\d+(?:,\d{3})*(?:\.\d+)?"
 

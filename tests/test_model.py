@@ -10,6 +10,7 @@ import pytest
 
 from livegen_trio import (
     AIModel,
+    AudioTranscriptionConfig,
     AutomaticActivityDetection,
     ConfigError,
     ConnectOptions,
@@ -62,7 +63,8 @@ def test_a_model_shows_what_it_was_made_with() -> None:
 
 def test_a_model_needs_no_more_than_a_name_and_a_backend() -> None:
     model = get_live_generative_model("gemini-3.8-live", backend=BACKEND)
-    assert model.generation_config == LiveGenerationConfig()
+    transcribed = LiveGenerationConfig(output_audio_transcription=AudioTranscriptionConfig())
+    assert model.generation_config == transcribed
     assert (model.system_instruction, list(model.tools), model.tool_config) == (None, [], None)
 
 
@@ -146,7 +148,14 @@ async def setup_of(connect: dict[str, Any] | None = None, **options: Any) -> dic
 
 
 async def test_the_least_setup() -> None:
-    assert await setup_of({"session_resumption": None}) == {"model": "models/test", "generationConfig": {}}
+    least = await setup_of({"session_resumption": None}, generation_config=LiveGenerationConfig())
+    assert least == {"model": "models/test", "generationConfig": {}}
+
+
+async def test_speech_is_transcribed_where_nothing_is_configured() -> None:
+    assert (await setup_of({}))["outputAudioTranscription"] == {}
+    writer = get_live_generative_model("gemini-robotics-er-2-streaming-preview", backend=BACKEND)
+    assert writer.generation_config == LiveGenerationConfig()
 
 
 async def test_a_setup_with_everything() -> None:

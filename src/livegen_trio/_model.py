@@ -25,6 +25,7 @@ from ._session.lease import SessionLease
 from ._session.timing import CLOSE_TIMEOUT, CONNECT_TIMEOUT, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, Timing
 from .tools import declarations
 from .types import (
+    AudioTranscriptionConfig,
     FunctionResponse,
     LiveGenerationConfig,
     ResumeState,
@@ -104,11 +105,13 @@ class LiveGenerativeModel(AIModel, metaclass=NoPublicConstructor):
         profile: ModelProfile | None,
     ) -> None:
         super().__init__(model, backend)
-        self._generation_config = generation_config or LiveGenerationConfig()
         self._system_instruction = None if system_instruction is None else _instruction(system_instruction)
         self._tools = tuple(tools)
         self._tool_config = tool_config
         self._profile = profile_of(self.model) if profile is None else profile
+        self._generation_config = (
+            _default_config(self._profile) if generation_config is None else generation_config
+        )
         self._openapi = not (self._profile.json_schema and backend.json_schema)
         self._declared = declarations(self._tools, openapi=self._openapi)
         self._check(self._declared)
@@ -333,7 +336,9 @@ def get_live_generative_model(
     Args:
         model: Its name, short or with the collection in front.
         backend: Where it is reached.
-        generation_config: How it listens and answers: modalities, voice, transcription, turn detection.
+        generation_config: How it listens and answers: modalities, voice, transcription, turn detection. Without one,
+            what the model says is transcribed, so that its answers have a text; `LiveGenerationConfig()` turns that
+            off.
         system_instruction: Its instruction: text, a `Part`, or a `Content`.
         tools: Functions, which the session calls itself, their declarations taken from their signatures;
             `FunctionDeclaration`s, whose calls you answer; whole `Tool`s; or open clients of the `mcp` package, whose
@@ -357,3 +362,9 @@ def get_live_generative_model(
         tool_config=tool_config,
         profile=profile,
     )
+
+
+def _default_config(profile: ModelProfile) -> LiveGenerationConfig:
+    """Have speech transcribed, which a model that only writes has no use for."""
+    speaks = profile.response_modalities is None or "AUDIO" in profile.response_modalities
+    return LiveGenerationConfig(output_audio_transcription=AudioTranscriptionConfig() if speaks else None)

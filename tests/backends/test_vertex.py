@@ -495,7 +495,9 @@ async def visits_of_both(
     authority.configure_trust(trusting)
     async with recording_server(serving) as server:
         backend = VertexBackend(**ours, base_url=server.url("wss"), ssl_context=trusting, proxy=None)
-        model = get_live_generative_model(MODEL, backend=backend, generation_config=config)
+        model = get_live_generative_model(
+            MODEL, backend=backend, generation_config=config or LiveGenerationConfig()
+        )
         async with model.connect(session_resumption=None):
             pass
         options = types.HttpOptions(base_url=server.url("https"), async_client_args={"ssl": trusting})

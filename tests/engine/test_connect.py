@@ -15,6 +15,7 @@ from livegen_trio import (
     ConfigError,
     ConnectTimeoutError,
     HandshakeError,
+    LiveGenerationConfig,
     SessionClosedError,
     SessionResumptionConfig,
     SessionResumptionUpdate,
@@ -76,7 +77,9 @@ async def connect(backend: Backend, **options: Any) -> None:
 
 async def test_the_setup_says_what_the_model_was_made_with() -> None:
     backend = PeerBackend()
-    async with model_on(backend, system_instruction="Answer briefly.").connect():
+    async with model_on(
+        backend, system_instruction="Answer briefly.", generation_config=LiveGenerationConfig()
+    ).connect():
         pass
     assert backend.setup == {
         "setup": {

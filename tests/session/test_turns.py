@@ -18,6 +18,7 @@ from livegen_trio import (
     ToolError,
     TurnResult,
 )
+from livegen_trio._session import turns as turns_module
 from support.peer import INTERRUPTED, TURN_COMPLETE, conversation, next_content, text, words_of
 
 if TYPE_CHECKING:
@@ -109,6 +110,34 @@ async def test_the_pieces_of_a_turn_come_one_by_one() -> None:
         assert [piece async for piece in (await anext(turns)).text()] == ["a", "b"]
         assert [piece async for piece in (await anext(turns)).transcript()] == ["c", "d"]
         assert [piece async for piece in (await anext(turns)).audio()] == [b"ef", b"gh"]
+
+
+async def test_the_text_of_a_turn_that_is_spoken_is_its_transcript() -> None:
+    async with conversation() as (session, peer):
+        for turn_content in (
+            [said(" It is"), audio(b"ef"), said(" this.")],
+            [text("a"), said("a"), text("b"), said("b")],
+        ):
+            await peer.say(*turn_content, TURN_COMPLETE)
+            await peer.say(*turn_content, TURN_COMPLETE)
+        turns = session.turns()
+        assert [piece async for piece in (await anext(turns)).text()] == [" It is", " this."]
+        assert (await (await anext(turns)).collect()).text == "It is this."
+        assert await (await anext(turns)).text() == "ab"
+        assert (await (await anext(turns)).collect()).text == "ab"
+
+
+async def test_an_answer_without_a_text_names_the_setting_once(caplog: pytest.LogCaptureFixture) -> None:
+    turns_module._warn_of_empty_text.cache_clear()
+    async with conversation() as (session, peer):
+        for _ in range(3):
+            await peer.say(audio(b"ef"), TURN_COMPLETE)
+        turns = session.turns()
+        assert await (await anext(turns)).text() == ""
+        assert (await (await anext(turns)).collect()).text == ""
+        assert (await (await anext(turns)).collect()).text == ""
+    assert len(caplog.messages) == 1
+    assert "output_audio_transcription=AudioTranscriptionConfig()" in caplog.text
 
 
 async def test_the_pieces_of_a_turn_can_be_awaited_all_at_once() -> None:

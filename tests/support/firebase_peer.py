@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from livegen_trio import get_live_generative_model as get_model
+from livegen_trio import LiveGenerationConfig, get_live_generative_model as get_model
 from livegen_trio.firebase import AI, FirebaseApp, LiveGenerativeModel, LiveSession, get_ai
 from support.peer import SETUP_COMPLETE, Peer, PeerBackend
 
@@ -23,6 +23,7 @@ def ai_of(**options: Any) -> AI:
 
 def model_of(backend: PeerBackend, **options: Any) -> LiveGenerativeModel:
     """Firebase's model, whose sessions are with a peer."""
+    options.setdefault("generation_config", LiveGenerationConfig())
     return LiveGenerativeModel(get_model(MODEL, backend=backend, **options))
 
 

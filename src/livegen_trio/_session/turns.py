@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Final, Generic, Self, TypeVar
 
 import trio
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from .interface import EventSource
 
 T = TypeVar("T")
+_logger: Final = logging.getLogger(__name__)
 DEFAULT_AUDIO_RATE = 24_000  # Hz; the service's, where a chunk does not name its own
 
 
@@ -26,7 +29,8 @@ class TurnResult:
     """A whole turn.
 
     Attributes:
-        text: The model's text parts, joined; without its thoughts.
+        text: What the model said: its text parts, joined, without its thoughts; or, where it spoke instead, the
+            transcript. Empty if it spoke and output transcription is off.
         audio: The model's speech as it was received: PCM, signed 16-bit little-endian, mono.
         audio_rate: Sample rate of `audio` in Hz.
         input_transcript: What the user was heard to say, if input transcription is on.
@@ -86,12 +90,16 @@ class TurnRecord:
 
     def result(self) -> TurnResult:
         """What has been collected so far."""
+        transcript = "".join(self._output).strip()
+        text = "".join(self._text) or transcript
+        if self._audio and not text:
+            _warn_of_empty_text()
         return TurnResult(
-            text="".join(self._text),
+            text=text,
             audio=b"".join(blob.data for blob in self._audio),
             audio_rate=self._audio[0].sample_rate if self._audio else DEFAULT_AUDIO_RATE,
             input_transcript="".join(self._input).strip(),
-            output_transcript="".join(self._output).strip(),
+            output_transcript=transcript,
             tool_calls=tuple(self._calls),
             interrupted=self._interrupted,
             reason=self._reason,
@@ -148,8 +156,12 @@ class Turn(metaclass=NoPublicConstructor):
         return event
 
     def text(self) -> Pieces[str]:
-        """The model's text: iterate over it as it comes, or await all of it."""
-        return construct(Pieces, self, self._engine, lambda content: (content.text,), "".join)
+        """What the model says: iterate over it as it comes, or await all of it.
+
+        The model's text parts; or, where it speaks instead, the transcript of its speech, which needs output
+        transcription. Of a turn that has both, the kind that comes first.
+        """
+        return construct(Pieces, self, self._engine, _Words().select, self._join_words)
 
     def audio(self) -> Pieces[bytes]:
         """The model's speech: PCM, signed 16-bit little-endian, mono, as a rule at 24 kHz.
@@ -175,6 +187,11 @@ class Turn(metaclass=NoPublicConstructor):
             pass
         return self._record.result()
 
+    def _join_words(self, pieces: list[str]) -> str:
+        if not pieces:
+            self._record.result()  # says why there are none
+        return "".join(pieces)
+
     async def _next(self) -> ServerEvent:
         if self._opening:
             await self._engine.checkpoint()
@@ -185,6 +202,20 @@ class Turn(metaclass=NoPublicConstructor):
         if content.audio_epoch < self._engine.protocol.audio_epoch:
             return ()
         return tuple(blob.data for blob in content.audio)
+
+
+class _Words:
+    """The words of a turn: its text, or its transcript, whichever comes first."""
+
+    def __init__(self) -> None:
+        self._is_written: bool | None = None
+
+    def select(self, content: ServerContent) -> tuple[str, ...]:
+        """Return the words in a piece of the turn."""
+        transcript = _words(content.output_transcription)
+        if self._is_written is None and (content.text or transcript):
+            self._is_written = bool(content.text)
+        return (content.text if self._is_written else transcript,)
 
 
 class Pieces(AsyncIterator[T], Awaitable[T], Generic[T], metaclass=NoPublicConstructor):
@@ -250,3 +281,11 @@ class TurnReader(metaclass=NoPublicConstructor):
 
 def _words(transcription: Transcription | None) -> str:
     return (transcription.text if transcription is not None else None) or ""
+
+
+@cache  # once a process: every later answer would say the same
+def _warn_of_empty_text() -> None:
+    _logger.warning(
+        "the model spoke, and its answer has no text: set "
+        "LiveGenerationConfig(output_audio_transcription=AudioTranscriptionConfig()) to have it transcribed"
+    )

@@ -12,6 +12,7 @@ from .._model import (
 )
 from .._needs_trio import needs_trio
 from ..transports._dial.proxies import ENVIRONMENT
+from ..types import LiveGenerationConfig
 from ._ai import dialled
 from ._errors import AIError, AIErrorCode, code_of, in_firebases_terms
 from ._session import LiveSession
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from .._inputs import ContentInput, ToolInput
     from .._protocol.model_profiles import ModelProfile
-    from ..types import Content, LiveGenerationConfig, SessionResumptionConfig, Tool, ToolConfig
+    from ..types import Content, SessionResumptionConfig, Tool, ToolConfig
     from ._ai import AI
 
 
@@ -136,7 +137,8 @@ def get_live_generative_model(
             get_model(
                 model,
                 backend=backend,
-                generation_config=generation_config,
+                # Firebase transcribes nothing that isn't asked for.
+                generation_config=generation_config or LiveGenerationConfig(),
                 system_instruction=system_instruction,
                 tools=tools,
                 tool_config=tool_config,

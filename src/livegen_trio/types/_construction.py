@@ -13,7 +13,8 @@ import reprlib
 import textwrap
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal, TypeGuard, get_args, get_origin
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Final, Literal, TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
@@ -44,32 +45,37 @@ _OTHER_NAMES: Final = {
 class StructType(msgspec.StructMeta):
     """The type of struct types, which is what runs when a struct is constructed."""
 
-    if (
-        not TYPE_CHECKING
-    ):  # pragma: no branch - a checker would take these parameters for those of every struct
+    if not TYPE_CHECKING:  # pragma: no branch - a checker would take these for every struct's parameters
 
         def __call__(cls, *args: object, **fields: object) -> object:  # noqa: N805 - a metaclass
-            return super().__call__(*args, **prepare_fields(cls, fields))
+            if not getattr(cls, "_is_received", False):
+                prepare_fields(cls, fields)
+            elif not fields.keys() <= fields_of(cls).keys():
+                raise _misspelling(cls, fields)
+            return super().__call__(*args, **fields)
 
 
-def prepare_fields(struct: type[msgspec.Struct], fields: dict[str, object]) -> dict[str, object]:
-    """Return a constructor's arguments, converted and checked; of what only servers send they only have to be fields.
+def prepare_fields(struct: type[msgspec.Struct], fields: dict[str, object]) -> None:
+    """Convert and check a constructor's arguments, in place.
 
     Raises:
         ConfigError: A value doesn't fit its field.
         TypeError: There is no such field.
     """
     known = fields_of(struct)
-    for name in fields:
-        if name not in known:
-            raise TypeError(_no_field(struct, name))
-    if getattr(struct, "_is_received", False):
-        return fields
-    return {
-        name: known[name].prepared(struct, value)
-        for name, value in fields.items()
-        if value is not None or known[name].takes_none
-    }
+    absent: list[str] = []
+    for name, value in fields.items():
+        field = known.get(name)
+        if field is None:
+            raise _misspelling(struct, fields)
+        if type(value) is field.plain:  # most are, and servers construct them for each chunk of speech
+            continue
+        if value is None and not field.takes_none:
+            absent.append(name)
+        elif value is not None:
+            fields[name] = field.prepared(struct, value)
+    for name in absent:
+        del fields[name]
 
 
 class Field:
@@ -79,6 +85,7 @@ class Field:
         name: Its name in Python.
         declared: Its type.
         takes_none: Whether None is a value, and not the same as leaving it out.
+        plain: Type of which every value fits as it is, if there is one.
     """
 
     def __init__(self, name: str, declared: type[object], *, takes_none: bool, is_guarded: bool) -> None:
@@ -92,6 +99,7 @@ class Field:
         self._is_bytes = declared is bytes
         self._is_duration = declared is Duration or Duration in get_args(declared)
         self._known_values = _literals_in(declared)
+        self.plain: type | None = None if self._known_values else _plain_type(declared)
 
     def prepared(self, struct: type, value: object) -> object:
         """Convert and check a value that somebody has written for a field of *struct*.
@@ -102,8 +110,12 @@ class Field:
             ConfigError: It doesn't fit.
         """
         if self._known_values:
+            if type(value) is str and value in self._known_values:
+                return value
             value = self._in_enum(struct, value, self.name)
         elif self._struct is not None:
+            if self._is_list and _is_list(value) and all(type(item) is self._struct for item in value):
+                return [*value]
             value = self._with_structs(value)
         elif self._is_bytes:
             value = _as_bytes(value)
@@ -214,6 +226,10 @@ def struct_in(declared: object) -> type[msgspec.Struct] | None:
     return next((found for part in get_args(declared) if (found := struct_in(part))), None)
 
 
+def _misspelling(struct: type[msgspec.Struct], fields: Mapping[str, object]) -> TypeError:
+    return TypeError(_no_field(struct, next(name for name in fields if name not in fields_of(struct))))
+
+
 def _no_field(struct: type[msgspec.Struct], name: str) -> str:
     snake_case = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
     fields = [*fields_of(struct)]
@@ -239,6 +255,14 @@ def _names_of(struct: type[msgspec.Struct]) -> dict[object, str]:
 @cache
 def _required(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(field.name for field in msgspec.structs.fields(struct) if field.required)
+
+
+def _plain_type(declared: object) -> type | None:
+    """A type that stands alone, or next to None; bounds and containers need a closer look."""
+    kinds = [kind for kind in get_args(declared) or (declared,) if kind is not NoneType]
+    [*others, kind] = kinds
+    is_plain = isinstance(kind, type) and not others and get_origin(declared) in (None, UnionType, Union)
+    return kind if is_plain and kind is not object and kind is not float else None
 
 
 def _literals_in(declared: object) -> tuple[str, ...]:

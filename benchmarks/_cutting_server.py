@@ -42,7 +42,7 @@ def frame(number: int) -> bytes:
 
 @dataclass
 class CuttingServer:
-    """What it does, and what has come of it.
+    """Server that cuts its first connection.
 
     Attributes:
         cut: How the first connection ends: by a Close; by silence; by a TCP reset; or by a Close ten seconds after it
@@ -62,7 +62,7 @@ class CuttingServer:
 
     @property
     def repeated(self) -> int:
-        """How many frames were heard more often than once, all told."""
+        """How many frames were heard more often than once."""
         numbers = [number for numbers in self.heard for number in numbers]
         return len(numbers) - len(set(numbers))
 

@@ -1,4 +1,4 @@
-"""How the server is asked what it has read: by pings that ride on inputs, and by few others."""
+"""Pings that acknowledge inputs: most go out with an input, few by themselves."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def keep_on(frame: bytes | str) -> bool:
 
 
 async def serve(outbox: Outbox, transport: Transport, *, pings: bool = True) -> None:
-    """What a connection does, once it is set up."""
+    """Do what a connection does, once it is set up."""
     outbox.transmission.start(transport, acknowledges_by_pong=pings)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(transport.deliver, keep_on)
@@ -67,13 +67,13 @@ async def connected(*, pings: bool = True) -> AsyncGenerator[tuple[Outbox, RawPe
             await transport.abort()  # noqa: ASYNC102 - it doesn't wait
 
 
-async def test_the_first_input_takes_a_ping_along(mock_clock: MockClock) -> None:
+async def test_the_first_input_is_followed_by_a_ping(mock_clock: MockClock) -> None:
     async with connected() as (outbox, peer):
         outbox.put(b"one", Kind.MEDIA)
         assert [await peer.hear(), await peer.hear()] == [(TEXT, b"one"), (PING, b"2")]
 
 
-async def test_of_media_the_first_after_an_interval_takes_the_next_one_along(mock_clock: MockClock) -> None:
+async def test_the_first_media_after_an_interval_are_followed_by_a_ping(mock_clock: MockClock) -> None:
     async with connected() as (outbox, peer):
         for frame in (b"one", b"two", b"three"):
             outbox.put(frame, Kind.MEDIA)
@@ -93,7 +93,9 @@ async def test_of_media_the_first_after_an_interval_takes_the_next_one_along(moc
 
 
 @pytest.mark.parametrize("kind", [Kind.CONTROL, Kind.ANSWER, Kind.MARK])
-async def test_what_is_no_media_always_takes_one_along(kind: Kind, mock_clock: MockClock) -> None:
+async def test_inputs_other_than_media_are_always_followed_by_a_ping(
+    kind: Kind, mock_clock: MockClock
+) -> None:
     async with connected() as (outbox, peer):
         outbox.put(b"one", Kind.MEDIA)
         outbox.put(b"two", kind)
@@ -101,7 +103,7 @@ async def test_what_is_no_media_always_takes_one_along(kind: Kind, mock_clock: M
         assert heard == [(TEXT, b"one"), (PING, b"2"), (TEXT, b"two"), (PING, b"3")]
 
 
-async def test_its_answer_acknowledges_at_once(mock_clock: MockClock) -> None:
+async def test_a_pong_acknowledges_at_once(mock_clock: MockClock) -> None:
     async with connected() as (outbox, peer):
         outbox.put(b"one", Kind.MEDIA)
         outbox.put(b"two", Kind.MEDIA)
@@ -111,7 +113,7 @@ async def test_its_answer_acknowledges_at_once(mock_clock: MockClock) -> None:
         assert outbox.ledger.sent.unacknowledged == 1
 
 
-async def test_the_last_inputs_are_asked_about_later_and_again_until_that_is_answered(
+async def test_the_last_inputs_are_pinged_for_later_and_again_until_a_pong_comes(
     mock_clock: MockClock,
 ) -> None:
     async with connected() as (outbox, peer):
@@ -150,7 +152,7 @@ async def test_while_media_flow_there_are_two_or_three_pings_a_second(mock_clock
     assert 20 <= heard.count(PING) <= 25
 
 
-async def test_where_the_server_tells_by_itself_nothing_is_asked_and_no_answer_counts(
+async def test_where_the_server_reports_what_it_has_read_no_ping_is_sent_and_no_pong_counts(
     mock_clock: MockClock,
 ) -> None:
     async with connected(pings=False) as (outbox, peer):
@@ -175,7 +177,7 @@ async def test_a_ping_that_can_not_go_out_at_once_follows_what_is_being_sent(moc
         assert heard == [(TEXT, LARGE), (PING, b"2"), (PING, b"2"), (TEXT, b"behind it")]
 
 
-async def test_what_the_sender_has_to_send_is_asked_about_by_it(autojump_clock: MockClock) -> None:
+async def test_the_sender_pings_for_what_it_sends(autojump_clock: MockClock) -> None:
     ours, theirs = memory_transport_pair()
     outbox = Outbox(Buffering(), EveryNthCheckpoint())
     async with trio.open_nursery() as nursery:

@@ -157,7 +157,7 @@ class BreakingBackend(Backend):
 
 @dataclass
 class Client:
-    """What was accepted, and what has come."""
+    """Inputs that were accepted, and those that have arrived."""
 
     accepted: list[int] = field(default_factory=list)
     reports: list[Reconnected] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What the server has read, but would not have in the session that its newest handle resumes."""
+"""Inputs that the server has read, but would not have in the session that its newest handle resumes."""
 
 from __future__ import annotations
 

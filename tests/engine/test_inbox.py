@@ -61,7 +61,7 @@ async def test_the_default_bound_takes_less_than_512_mebibytes(frame: bytes) -> 
 
 
 async def flood(inbox: Inbox, rounds: int, size: int) -> None:
-    """What a fast server does: in each round of the event loop, another burst arrives."""
+    """Put a burst of events in each round of the event loop, as a fast server does."""
     for _ in range(rounds):
         for _ in range(size):
             assert inbox.put(word(), WORD), inbox.explain_full()

@@ -1,4 +1,4 @@
-"""Which inputs a handle covers: a session that is resumed has each input once, or the input is counted."""
+"""Inputs that a handle covers: a session that is resumed has each input once, or the input is counted."""
 
 from __future__ import annotations
 
@@ -258,11 +258,11 @@ class Conversation(RuleBasedStateMachine):
     @initialize(
         resumes=st.sampled_from(["finished_exchanges", "everything_read"]),
         merges=st.booleans(),
-        told=st.booleans(),
+        is_known=st.booleans(),
     )
-    def begin(self, resumes: Resumes, merges: bool, told: bool) -> None:
+    def begin(self, resumes: Resumes, merges: bool, is_known: bool) -> None:
         self.service = ResumingService(resumes, merges=merges)
-        self.session = Session(resumes if told else None)
+        self.session = Session(resumes if is_known else None)
 
     @rule(sort=st.sampled_from(["question", "speech", "silence", "context"]), kind=st.sampled_from([Q, TEXT]))
     def say(self, sort: Sort, kind: Kind) -> None:

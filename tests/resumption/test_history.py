@@ -1,4 +1,4 @@
-"""What is known in words of a session, for a new one to begin with."""
+"""The text of a session, for a new one to begin with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lines(history: History, *waiting: int) -> list[tuple[str | None, list[str | 
     return [(content.role, [part.text for part in content.parts or ()]) for content in contents]
 
 
-def test_both_sides_are_told_in_order() -> None:
+def test_both_sides_are_kept_in_order() -> None:
     history = History()
     history.said(said("What is the time?"), 1)
     history.observe([answer("It is "), answer("noon."), ServerContent(turn_complete=True)])
@@ -34,7 +34,7 @@ def test_both_sides_are_told_in_order() -> None:
     ]
 
 
-def test_speech_is_known_by_its_transcripts_in_whatever_order_they_come() -> None:
+def test_speech_is_known_by_its_transcripts_in_any_order() -> None:
     history = History()
     history.observe(
         [
@@ -56,7 +56,7 @@ def test_what_one_side_says_in_a_row_is_one_content() -> None:
     assert lines(history) == [("user", ["I am Ann.", "I live in Rome."]), ("model", ["Hello Ann."])]
 
 
-def test_what_is_still_to_be_sent_is_not_told_as_well() -> None:
+def test_inputs_that_are_still_to_be_sent_are_left_out() -> None:
     history = History()
     for number, words in enumerate(["one", "two", "three"], start=1):
         history.said(said(words), number)
@@ -75,7 +75,7 @@ def test_thoughts_pictures_and_silence_are_not_kept() -> None:
     assert lines(history) == []
 
 
-def test_the_oldest_words_make_room() -> None:
+def test_the_oldest_text_makes_room() -> None:
     history = History(max_characters=10)
     for number, words in enumerate(["12345", "67890", "abc"], start=1):
         history.said(said(words), number)

@@ -62,7 +62,7 @@ def test_an_input_waits_until_it_was_written_whole() -> None:
     assert (ledger.backlog.count, ledger.backlog.size(is_control=False)) == (0, 0)
 
 
-def test_the_oldest_that_waits_tells_how_far_behind_the_sender_is() -> None:
+def test_the_oldest_input_that_waits_shows_how_far_behind_the_sender_is() -> None:
     ledger = filled(MEDIA, CONTROL)
     assert ledger.backlog.since == 1
     send(ledger)
@@ -100,7 +100,7 @@ def test_what_is_being_written_is_not_dropped() -> None:
     assert (ledger.dropped, ledger.sent.unacknowledged) == (1, 1)
 
 
-def test_drops_are_told_once() -> None:
+def test_drops_are_reported_once() -> None:
     ledger = filled(MEDIA, MEDIA)
     ledger.drop_media(max_bytes=1, before=-math.inf)
     assert (ledger.take_dropped(), ledger.take_dropped(), ledger.dropped) == (1, 0, 1)
@@ -178,7 +178,7 @@ def test_a_replay_that_is_broken_off_goes_on() -> None:
     assert send(ledger) == [1, 2, 3]
 
 
-def test_acknowledgements_count_anew_on_each_connection() -> None:
+def test_acknowledgements_count_from_zero_on_each_connection() -> None:
     ledger = filled(CONTROL, CONTROL)
     send(ledger)
     ledger.acknowledge(1, 0.0)

@@ -1,4 +1,4 @@
-"""When inputs are followed by a ping, whose pong acknowledges them.
+"""The schedule of pings behind inputs, whose pongs acknowledge them.
 
 A ping that goes out in one write with an input costs next to nothing. One that has to be timed, queued and sent by
 tasks of its own costs more than the message; so there is a task (`keepalive.ping_after_idle`) only for the inputs that

@@ -1,4 +1,4 @@
-"""Where received events wait for their consumer. Putting never blocks, so the receiver never waits for user code."""
+"""A queue of received events for one consumer. Putting never blocks, so the receiver never waits for user code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Inbox:
     received any more.
 
     Attributes:
-        pace: How many events in a row the consumer takes.
+        pace: Decides how many events in a row the consumer takes.
         is_receiving: Whether a task waits for the next event.
         is_closed: Whether the consumer has left.
         ending: The ending of the session, if it has ended.

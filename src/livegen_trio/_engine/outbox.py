@@ -1,4 +1,4 @@
-"""Where inputs of any number of tasks are accepted: as long as the session is open, and within its bounds."""
+"""Acceptance of inputs from any number of tasks, as long as the session is open and has room."""
 
 from __future__ import annotations
 

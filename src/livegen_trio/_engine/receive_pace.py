@@ -1,4 +1,4 @@
-"""How many events in a row a consumer takes before other tasks run."""
+"""The number of events in a row that a consumer takes before other tasks run."""
 
 from __future__ import annotations
 

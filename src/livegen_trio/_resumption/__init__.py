@@ -1,1 +1,1 @@
-"""What survives a connection: inputs, history, and the decision to dial again. Pure."""
+"""State that survives a connection: inputs, history, and the decision to dial again. Pure."""

@@ -1,4 +1,4 @@
-"""Which inputs a resumption handle covers. Pure.
+"""Inference of the inputs that a resumption handle covers. Pure.
 
 That a server has read an input doesn't mean that a session resumed by the newest handle has it. There are three kinds:
 

@@ -94,6 +94,15 @@ def test_chunks_are_bounded_with_all_that_is_around_them() -> None:
     assert len(exchange.body) < 20
 
 
+def test_what_comes_behind_a_switch_of_protocols_may_be_of_any_size() -> None:
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    exchange = get()
+    exchange.feed(head[:50])
+    exchange.feed(head[50:] + b"x" * 3 * MAX_HEAD_SIZE)
+    assert (exchange.is_complete, exchange.fault) == (True, None)
+    assert exchange.trailing_data == b"x" * 3 * MAX_HEAD_SIZE
+
+
 @pytest.mark.parametrize("data", [b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", b"HTTP/1.1 200", b""])
 def test_an_answer_that_breaks_off_is_one_of_a_peer_that_hung_up(data: bytes) -> None:
     exchange = get()

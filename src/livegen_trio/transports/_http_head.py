@@ -99,9 +99,6 @@ class ClientExchange:
     def feed(self, data: bytes) -> None:
         """Read what has arrived next; nothing where the peer has hung up."""
         self._size += len(data)
-        if self._size > self._max_size:
-            self.fault = "too large"
-            return
         self._connection.receive_data(data)
         while (event := _next_event(self._connection)) is not None and self._note(event):
             pass
@@ -109,6 +106,8 @@ class ClientExchange:
             self.fault = "hung up"
         elif event is None:
             self.fault = "not HTTP"
+        elif self._size > self._max_size and not self.is_complete:  # else the rest is another protocol's
+            self.fault = "too large"
 
     def _note(self, event: object) -> bool:
         """Note what one event says. Returns whether another may follow."""

@@ -1,7 +1,7 @@
 """Sound in real time: conversations with a microphone and a loudspeaker, devices without hardware, and WAV files.
 
 `AudioConversation` connects an `AudioSource` and an `AudioSink` to a session. Sound is PCM everywhere, signed 16-bit
-little-endian mono; a session takes any rate, and is told by MIME type: `Recording.mime_type`.
+little-endian mono; a session takes any rate, which the MIME type names: `Recording.mime_type`.
 """
 
 from .._public_names import publish as _publish

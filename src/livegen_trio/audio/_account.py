@@ -1,4 +1,4 @@
-"""How much of each turn's speech was received, written to the speaker, and heard."""
+"""The account of each turn's speech: what was received, written to the speaker, and heard."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class SpeechAccount:
 
     @property
     def unheard_seconds(self) -> float:
-        """How long the samples play that were written and not heard so far."""
+        """Length of the samples that were written and not heard so far."""
         return sum(run.samples / run.rate for run in self._written)
 
     @property
     def heard_seconds(self) -> float:
-        """How long the model has been heard in all."""
+        """Length of the speech that has been heard in all."""
         return seconds_of(self._heard)
 
     @property

@@ -1,4 +1,4 @@
-"""Which sample is being heard: playing in real time, by Trio's clock."""
+"""Playing in real time, by Trio's clock: the sample that is being heard."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Stretch(NamedTuple):
 
 
 class PlaybackClock:
-    """Says of sound that plays in real time how far it is.
+    """The position in sound that plays in real time.
 
     What is added plays right after what was added before, or at once if that is over.
     """
@@ -41,19 +41,19 @@ class PlaybackClock:
 
     @property
     def end(self) -> float:
-        """When all that was added will have been heard, by Trio's clock."""
+        """The time at which all that was added will have been heard, by Trio's clock."""
         return self._stretches[-1].end if self._stretches else -math.inf
 
     @property
     def played_samples(self) -> int:
-        """How many samples have been heard."""
+        """Number of samples that have been heard."""
         now = trio.current_time()
         while self._stretches and self._stretches[0].played(now) == self._stretches[0].samples:
             self._over += self._stretches.popleft().samples
         return self._over + (self._stretches[0].played(now) if self._stretches else 0)
 
     def add(self, samples: int, rate: int) -> None:
-        """*samples* more are to be played."""
+        """Add *samples* to be played."""
         needs_trio(
             "a speaker without hardware", on_asyncio="write the sound between calls of asyncio.sleep()"
         )
@@ -61,7 +61,7 @@ class PlaybackClock:
         self._stretches.append(_Stretch(start, samples, rate))
 
     def cut(self) -> None:
-        """Stop here: what was not heard is not played. Whoever waits needn't any more."""
+        """Stop here: what was not heard is not played, and `wait_until_left` returns."""
         self._over = self.played_samples
         self._stretches.clear()
         self._waiting.cancel(reason="the playing was cut")

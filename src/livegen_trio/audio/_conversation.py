@@ -131,12 +131,12 @@ class AudioConversation:
 
     @property
     def played_seconds(self) -> float:
-        """How long the model has been heard, in all turns together. Exact to the sample."""
+        """Length of the speech that has been heard, in all turns together. Exact to the sample."""
         return self._playback.played_seconds
 
     @property
     def buffered_seconds(self) -> float:
-        """How long the speech plays that has come and has not been heard yet. Models speak faster than real time."""
+        """Length of the speech that has come and has not been heard yet. Models speak faster than real time."""
         return self._playback.buffered_seconds
 
     @property

@@ -1,4 +1,4 @@
-"""What a conversation tells its user: the session's events without the sound, and how speech begins and ends."""
+"""The events of a conversation: the session's, without the sound, and the beginnings and ends of speech."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .._session.closed import SessionClosedError
 
 ConversationEvent: TypeAlias = ServerEvent | SpeechStarted | SpeechEnded
-"""All that a conversation tells."""
+"""An event of a conversation."""
 
+# An event counts as a kilobyte and the media in it, so this is hours of conversation without a reader.
 MAX_UNREAD_BYTES: Final = 16 * 2**20
-"""Roughly: an event counts as a kilobyte, and as the media in it. Hours of conversation without a reader."""
 _EVENT_BYTES: Final = 1024
 
 _SessionEnding: TypeAlias = "SessionClosedError | trio.ClosedResourceError | None"
@@ -28,10 +28,10 @@ _SessionEnding: TypeAlias = "SessionClosedError | trio.ClosedResourceError | Non
 class EventQueue:
     """Events in order, for one reader at a time, who keeps nobody waiting.
 
-    Whoever doesn't read at all has the oldest ones dropped, in the end. After `end`, what is there is received first.
+    Beyond *max_bytes* the oldest are dropped. After `end`, the events that wait are received first.
 
     Attributes:
-        dropped: How many events were dropped.
+        dropped: Number of events that were dropped.
     """
 
     def __init__(self, max_bytes: int = MAX_UNREAD_BYTES) -> None:
@@ -47,12 +47,12 @@ class EventQueue:
 
     @property
     def unread(self) -> int:
-        """How many events wait."""
+        """Number of events that wait."""
         return len(self._events)
 
     @property
     def unseen_ending(self) -> SessionClosedError | trio.ClosedResourceError | None:
-        """How the session broke, if it did and the reader has not been told."""
+        """The error that the session broke with, if reading has not raised it so far."""
         return None if self._ending_was_seen else self._ending
 
     def put(self, event: ConversationEvent) -> None:
@@ -66,14 +66,14 @@ class EventQueue:
         self._news.unpark_all()
 
     def end(self, ending: SessionClosedError | trio.ClosedResourceError | None = None) -> None:
-        """There is no more to come, but for ends of speech. The first ending counts."""
+        """End the queue; only ends of speech may still come. The first ending counts."""
         if not self._has_ended:
             self._has_ended = True
             self._ending = ending
             self._news.unpark_all()
 
     async def receive(self) -> ConversationEvent:
-        """The next event. Cancelling this loses none.
+        """Receive the next event. Cancelling this loses none.
 
         Raises:
             trio.BusyResourceError: Another task is receiving.
@@ -104,7 +104,7 @@ class EventQueue:
 
 
 def without_sound(content: ServerContent) -> ServerContent | None:
-    """*content* without what the speaker plays; None if nothing is left of it."""
+    """Return *content* without the sound that the speaker plays; None if nothing is left of it."""
     if not any(is_playable(blob.mime_type) for blob in content.audio):
         return content
     assert content.model_turn is not None

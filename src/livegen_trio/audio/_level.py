@@ -1,4 +1,4 @@
-"""How loud a recording is, window by window."""
+"""The loudness of a recording, window by window."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ _WINDOW_SECONDS: Final = 0.02
 _AUDIBLE: Final = 100  # of 32,768: -50 dB of full scale; a recorder's own hiss stays below it
 _ABOVE_NOISE: Final = 3  # times the background's level, 10 dB
 _SURELY_SILENT: Final = 1 / 30  # of the loudest window's level, -30 dB
-_SURELY_LOUD: Final = (
-    1 / 5
-)  # of it, -14 dB: a noisy or tightly cut recording has speech above it all the same
+# Of the loudest window's level, -14 dB: a noisy or tightly cut recording has speech above it all the same.
+_SURELY_LOUD: Final = 1 / 5
 
 
 def speech_end(recording: Recording) -> int | None:
-    """How many samples it takes until the last that is above silence; None if the recording is silent.
+    """Return the number of samples up to the last that is above silence; None if the recording is silent.
 
-    Silence is what the recording's own background is: a tenth of its windows are taken to have nothing else in them.
+    Silence is the level of the recording's own background: a tenth of its windows are taken to hold nothing else.
     """
     samples = to_samples(recording.pcm)
     window = max(1, round(recording.rate * _WINDOW_SECONDS))

@@ -94,13 +94,13 @@ class Playback:
 
     @property
     def played_seconds(self) -> float:
-        """How long the model has been heard in all."""
+        """Length of the speech that has been heard in all."""
         self._update()
         return self._account.heard_seconds
 
     @property
     def buffered_seconds(self) -> float:
-        """How long the sound plays that has come and has not been heard."""
+        """Length of the sound that has come and has not been heard."""
         self._update()
         return self._account.unheard_seconds + sum(sound.samples / sound.rate for sound in self._waiting)
 

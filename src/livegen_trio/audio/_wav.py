@@ -54,7 +54,7 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """How long it plays."""
+        """Its length in seconds."""
         return len(self.pcm) / SAMPLE_WIDTH / self.rate
 
     @property

@@ -49,7 +49,7 @@ class Drain:
 
     @property
     def is_draining(self) -> bool:
-        """Whether the process takes no more conversations; a health check should tell the load balancer."""
+        """Whether the process takes no more conversations; a health check should report it."""
         return self._is_draining
 
     @property

@@ -1,4 +1,4 @@
-"""How a lease on a conversation is refused, or ends."""
+"""The errors of leases on conversations."""
 
 from __future__ import annotations
 

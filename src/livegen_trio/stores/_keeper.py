@@ -35,7 +35,7 @@ class LeaseKeeper:
 
     Attributes:
         key: The conversation.
-        token: Tells this lease from all others; it begins with the holder's name.
+        token: Identifies this lease; it begins with the holder's name.
         scope: The block that the lease is for. Its deadline is moved by each renewal: a process that was paused for
             longer finds it passed.
         end: Why the block was cancelled, if it was.

@@ -1,4 +1,4 @@
-"""The atomic steps that a store takes for leases. Tokens tell the holders of one conversation apart."""
+"""The atomic steps that a store takes for leases. A token identifies a holder."""
 
 from __future__ import annotations
 

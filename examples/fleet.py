@@ -65,7 +65,7 @@ async def talk(browser: WebSocket) -> None:
     try:
         async with store.lease(browser.path_params["name"], TTL, wait=PATIENCE, drain=drain) as lease:
             async with connect(model, session_resumption=lease) as session:
-                await browser.send_json({"begun": "anew" if lease.state is None else "again"})
+                await browser.send_json({"begun": "new" if lease.state is None else "again"})
                 await relay(session, browser)
     except (DrainingError, HandedOverError, LeaseLostError) as exc:
         await end(browser, RECONNECT, str(exc))
@@ -98,7 +98,7 @@ async def end(browser: WebSocket, code: int, reason: str) -> None:
 
 
 async def health(_: Request) -> PlainTextResponse:
-    """Tell the load balancer whether new conversations are welcome."""
+    """Report to the load balancer whether new conversations are welcome."""
     return PlainTextResponse("draining" if drain.is_draining else "ok", 503 if drain.is_draining else 200)
 
 

@@ -48,7 +48,7 @@ async def test_receiving_after_the_servers_normal_end_is_the_end_of_the_stream()
             await event_stream(session).receive()
 
 
-async def test_a_session_that_breaks_is_a_broken_stream_whose_cause_tells_how() -> None:
+async def test_a_session_that_breaks_is_a_broken_stream_whose_cause_says_how() -> None:
     async with conversation() as (session, peer):
         await peer.close(1011, "Internal error encountered.")
         with pytest.raises(anyio.BrokenResourceError, match="1011") as caught:
@@ -84,7 +84,7 @@ async def test_a_closed_stream_gives_no_events_and_leaves_the_session_open() -> 
         assert words_of(await session.receive()) == "still here"
 
 
-async def test_closing_a_stream_wakes_whoever_receives_from_it() -> None:
+async def test_closing_a_stream_wakes_the_task_that_receives_from_it() -> None:
     async with conversation() as (session, _), trio.open_nursery() as nursery:
         stream = event_stream(session)
 
@@ -213,7 +213,7 @@ async def test_a_session_works_unchanged_inside_a_task_group_of_anyio() -> None:
     assert heard == ["Hi!", ""]
 
 
-async def test_a_failing_task_group_of_anyio_cancels_a_session_and_the_server_is_told() -> None:
+async def test_a_failing_task_group_of_anyio_cancels_a_session_and_its_connection_is_closed() -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="^sibling$")):
         async with anyio.create_task_group() as tasks:
 

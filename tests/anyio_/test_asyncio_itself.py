@@ -46,7 +46,7 @@ def close_code(server: ScriptedServer) -> int | None:
 
 
 @on_asyncio
-async def test_a_cancelled_task_has_said_goodbye_when_it_ends() -> None:
+async def test_a_cancelled_task_has_closed_its_connection_when_it_ends() -> None:
     async def converse() -> None:
         async with connected(server) as session:
             opened.set()

@@ -152,7 +152,7 @@ async def test_everything_that_can_be_sent_arrives_in_order() -> None:
 
 
 @on_every_loop
-async def test_a_stream_of_media_is_sent_and_its_end_told() -> None:
+async def test_a_stream_of_media_is_sent_and_its_end() -> None:
     async def microphone() -> Any:
         for number in range(3):
             await anyio.lowlevel.checkpoint()
@@ -563,7 +563,7 @@ async def test_an_ask_that_is_cancelled_at_any_step_leaves_the_session_usable(st
 
 
 @on_every_loop
-async def test_a_cancelled_body_says_goodbye_to_the_server() -> None:
+async def test_a_cancelled_body_closes_the_connection_in_order() -> None:
     server = playing()
     with anyio.CancelScope() as scope:
         async with connected(server) as session:
@@ -650,7 +650,7 @@ async def test_what_came_before_a_close_is_received_and_then_the_close() -> None
 
 
 @on_every_loop
-async def test_a_break_that_nobody_has_been_told_of_is_raised_on_leaving() -> None:
+async def test_a_break_that_no_call_has_raised_is_raised_on_leaving() -> None:
     server = playing(HangUp())
     with pytest.raises(SessionClosedError):
         async with connected(server) as session:
@@ -658,7 +658,7 @@ async def test_a_break_that_nobody_has_been_told_of_is_raised_on_leaving() -> No
 
 
 @on_every_loop
-async def test_an_own_exception_wins_over_a_break_that_nobody_has_been_told_of() -> None:
+async def test_an_own_exception_wins_over_a_break_that_no_call_has_raised() -> None:
     server = playing(HangUp())
     with pytest.raises(KeyError):
         async with connected(server) as session:
@@ -667,7 +667,7 @@ async def test_an_own_exception_wins_over_a_break_that_nobody_has_been_told_of()
 
 
 @on_every_loop
-async def test_closing_the_session_by_hand_wakes_whoever_receives() -> None:
+async def test_closing_the_session_by_hand_wakes_the_task_that_receives() -> None:
     server = playing()
     async with server.playing(), connected(server) as session, anyio.create_task_group() as tasks:
 

@@ -23,8 +23,8 @@ PROGRAM = Path(__file__).parents[1] / "support" / "dying_program.py"
 PATIENCE = 20.0  # seconds
 PROMPTLY = 10.0  # the start of a process is in it where nothing is sent
 CALL: dict[str, Any] = {"toolCall": {"functionCalls": [{"id": "1", "name": "tool", "args": {}}]}}
-GOODBYE = [1000, 1000]
-NO_GOODBYE = [1006, 1006]
+CLOSED = [1000, 1000]
+NOT_CLOSED = [1006, 1006]
 NOISE = ("never awaited", "destroyed", "never retrieved", "was never", "livegen_trio", "Fatal Python error")
 
 without_uvloop = pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not for this Python")
@@ -42,7 +42,7 @@ class End:
 
 
 async def end_of(way: str, loop: str, sent: signal.Signals | None = None) -> End:
-    """Run the program until it ends, in the way that it is told or by a signal."""
+    """Run the program until it ends, in the given way or by a signal."""
     server = ScriptedServer(Connection(Emit(CALL), listen), Connection(listen))
     with trio.fail_after(PATIENCE):
         async with server.listening() as url, program(way, loop, url) as process:
@@ -104,7 +104,7 @@ def is_free_of_noise(complaints: str) -> bool:
 @every_loop
 async def test_an_unhandled_error_is_all_that_is_reported(loop: str) -> None:
     seen = await end_of("an error", loop)
-    assert (seen.returncode, seen.close_codes) == (1, GOODBYE)
+    assert (seen.returncode, seen.close_codes) == (1, CLOSED)
     assert seen.complaints.count("Traceback (most recent call last)") == 2  # the group's and its own
     assert "ZeroDivisionError: the user's own" in seen.complaints
     assert is_free_of_noise(seen.complaints)
@@ -113,20 +113,20 @@ async def test_an_unhandled_error_is_all_that_is_reported(loop: str) -> None:
 @every_loop
 @pytest.mark.parametrize("way", ["sys.exit", "sys.exit in a callback"])
 async def test_sys_exit_closes_the_sessions_and_is_silent(way: str, loop: str) -> None:
-    assert await end_of(way, loop) == End(3, "", GOODBYE)
+    assert await end_of(way, loop) == End(3, "", CLOSED)
 
 
 @every_loop
 async def test_sys_exit_in_a_task_closes_the_sessions(loop: str) -> None:
     seen = await end_of("sys.exit in a task", loop)
-    assert (seen.returncode, seen.close_codes) == (3, GOODBYE)
+    assert (seen.returncode, seen.close_codes) == (3, CLOSED)
     assert "livegen_trio" not in seen.complaints  # asyncio may have one, of the group's task
 
 
 @every_loop
 async def test_a_keyboard_interrupt_closes_the_sessions(loop: str) -> None:
     seen = await end_of("a signal", loop, signal.SIGINT)
-    assert (seen.returncode, seen.close_codes) == (-signal.SIGINT, GOODBYE)
+    assert (seen.returncode, seen.close_codes) == (-signal.SIGINT, CLOSED)
     assert seen.complaints.splitlines()[-1] == "KeyboardInterrupt"
     assert is_free_of_noise(seen.complaints)
 
@@ -134,18 +134,18 @@ async def test_a_keyboard_interrupt_closes_the_sessions(loop: str) -> None:
 @every_loop
 @pytest.mark.parametrize(("way", "code"), [("sys.exit on SIGTERM", 3), ("task.cancel on SIGTERM", 0)])
 async def test_a_sigterm_that_is_handled_closes_the_sessions(way: str, code: int, loop: str) -> None:
-    assert await end_of(way, loop, signal.SIGTERM) == End(code, "", GOODBYE)
+    assert await end_of(way, loop, signal.SIGTERM) == End(code, "", CLOSED)
 
 
 @every_loop
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
 async def test_a_process_that_is_killed_leaves_no_connection_open(sent: signal.Signals, loop: str) -> None:
-    assert await end_of("a signal", loop, sent) == End(-sent, "", NO_GOODBYE)
+    assert await end_of("a signal", loop, sent) == End(-sent, "", NOT_CLOSED)
 
 
 @every_loop
 async def test_a_process_that_exits_at_once_leaves_no_connection_open(loop: str) -> None:
-    assert await end_of("os._exit", loop) == End(3, "", NO_GOODBYE)
+    assert await end_of("os._exit", loop) == End(3, "", NOT_CLOSED)
 
 
 # Loops that just stop
@@ -154,17 +154,17 @@ async def test_a_process_that_exits_at_once_leaves_no_connection_open(loop: str)
 @every_loop
 @pytest.mark.parametrize("way", ["loop.stop", "loop.stop and close", "loop.stop and another run"])
 async def test_a_loop_that_is_stopped_in_the_middle_leaves_no_session_open(way: str, loop: str) -> None:
-    assert await end_of(way, loop) == End(0, "", GOODBYE)
+    assert await end_of(way, loop) == End(0, "", CLOSED)
 
 
 @every_loop
 async def test_sessions_that_nobody_leaves_are_closed(loop: str) -> None:
-    assert await end_of("sessions left open", loop) == End(0, "", GOODBYE)
+    assert await end_of("sessions left open", loop) == End(0, "", CLOSED)
 
 
 @every_loop
 async def test_a_loop_in_a_thread_that_keeps_no_process_alive_ends_with_the_process(loop: str) -> None:
-    assert await end_of("the main thread's end", loop) == End(0, "", GOODBYE)
+    assert await end_of("the main thread's end", loop) == End(0, "", CLOSED)
 
 
 @every_loop
@@ -201,7 +201,7 @@ async def test_a_dead_network_holds_up_no_exit(loop: str) -> None:
 
 
 class Wire:
-    """A network in front of a server, that can be cut so that nobody is told."""
+    """A network in front of a server, that can be cut without notice."""
 
     def __init__(self, url: str) -> None:
         self._port = int(url.rpartition(":")[2])

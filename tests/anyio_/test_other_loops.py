@@ -59,7 +59,7 @@ async def attempt(session: LiveSession) -> None:
 
 @on_asyncio
 @pytest.mark.parametrize("run", [asyncio.run, trio.run])
-async def test_another_loop_in_another_thread_is_told_to_go_home(run: Any) -> None:
+async def test_another_loop_in_another_thread_is_refused_with_advice(run: Any) -> None:
     # An event waits already, and is still there in the end.
     message = {"serverContent": {"turnComplete": True}}
     server = ScriptedServer(Connection(Emit(message), Expect({"realtimeInput": {"text": "home"}})))

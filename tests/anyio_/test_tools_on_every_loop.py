@@ -278,7 +278,7 @@ async def test_a_tool_may_be_called_before_the_block_has_begun() -> None:
 
 
 @on_every_loop
-async def test_progress_is_told_from_a_tool_and_from_what_it_calls_back() -> None:
+async def test_progress_is_reported_from_a_tool_and_from_its_callbacks() -> None:
     @tool(behavior="NON_BLOCKING")
     async def order(dish: str, context: ToolContext) -> str:
         await context.progress("asked")
@@ -297,7 +297,7 @@ async def test_progress_is_told_from_a_tool_and_from_what_it_calls_back() -> Non
 
 
 @on_every_loop
-async def test_a_sync_tool_tells_its_progress_by_trio_and_knows_what_has_become_of_its_call() -> None:
+async def test_a_sync_tool_reports_its_progress_by_trio_and_knows_what_has_become_of_its_call() -> None:
     known: list[object] = []
 
     @tool(behavior="NON_BLOCKING", timeout=60)
@@ -313,7 +313,7 @@ async def test_a_sync_tool_tells_its_progress_by_trio_and_knows_what_has_become_
 
 
 @on_every_loop
-async def test_a_deadline_is_told_by_the_clock_of_the_tools_loop() -> None:
+async def test_a_deadline_is_measured_by_the_clock_of_the_tools_loop() -> None:
     left: list[float] = []
 
     @tool(timeout=60)
@@ -555,7 +555,7 @@ async def test_a_tool_of_ones_own_may_use_a_client_and_hand_on_its_progress() ->
 
 @asynccontextmanager
 async def measuring() -> AsyncGenerator[mcp.Client]:
-    """A client of a server on the same loop, whose one tool tells its progress."""
+    """A client of a server on the same loop, whose one tool reports its progress."""
     server = MCPServer("gauge")
 
     @server.tool()

@@ -125,7 +125,7 @@ async def test_browsers_speak_and_are_answered(command: list[str]) -> None:
 
 @posix
 @every_server
-async def test_a_server_that_is_told_to_end_leaves_no_session_behind(command: list[str]) -> None:
+async def test_a_server_that_gets_sigterm_leaves_no_session_behind(command: list[str]) -> None:
     async def listen(server: ServerEnd) -> None:
         connected.set()
         while await server.hear_or_end() is not None:

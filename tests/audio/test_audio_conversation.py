@@ -306,22 +306,22 @@ async def test_a_conversation_that_is_stopped_before_it_begins_does_nothing(
         assert (await next_content(session)).text == "for the session"
 
 
-async def test_whoever_waits_for_the_last_words_is_told_that_the_conversation_was_stopped(
+async def test_a_task_that_waits_for_the_last_sound_goes_on_when_the_conversation_is_stopped(
     autojump_clock: MockClock,
 ) -> None:
     async with talk() as talking, trio.open_nursery() as nursery:
-        told: list[float] = []
+        ends: list[float] = []
 
         async def wait() -> None:
             await talking.conversation.wait_played()
-            told.append(trio.current_time())
+            ends.append(trio.current_time())
 
         await talking.say(spoken(SECOND))
         nursery.start_soon(wait)
         await trio.sleep(0.5)
         await talking.conversation.stop()
         await trio.sleep(1)
-        assert told == [0.5]
+        assert ends == [0.5]
 
 
 async def test_a_conversation_can_be_stopped_by_another_task(autojump_clock: MockClock) -> None:
@@ -410,7 +410,7 @@ async def test_what_was_said_beside_sound_that_can_not_be_played_is_not_lost(
     assert words == ["one", "two"]
 
 
-async def test_devices_that_fail_together_are_told_together(autojump_clock: MockClock) -> None:
+async def test_devices_that_fail_together_are_reported_together(autojump_clock: MockClock) -> None:
     class Broken(VirtualSpeaker):
         def flush(self) -> None:
             raise OSError("the speaker as well")
@@ -427,7 +427,7 @@ async def test_devices_that_fail_together_are_told_together(autojump_clock: Mock
     assert caught.value.__notes__ == ["After it, the audio conversation met OSError('the speaker as well')"]
 
 
-async def test_an_error_of_the_users_wins_over_one_of_a_device_and_tells_of_it(
+async def test_an_error_of_the_users_wins_over_one_of_a_device_and_has_a_note_of_it(
     autojump_clock: MockClock,
 ) -> None:
     async def unplugged() -> AsyncGenerator[bytes]:
@@ -486,7 +486,7 @@ async def test_a_normal_end_waits_for_the_last_words_to_be_heard(autojump_clock:
     assert not events[-1].interrupted
 
 
-async def test_a_break_is_told_after_what_came_before_it_and_what_has_come_is_heard(
+async def test_a_break_is_raised_after_what_came_before_it_and_what_has_come_is_heard(
     autojump_clock: MockClock,
 ) -> None:
     speaker = VirtualSpeaker()
@@ -505,7 +505,7 @@ async def test_a_break_is_told_after_what_came_before_it_and_what_has_come_is_he
         assert speaker.recording.pcm == SECOND
 
 
-async def test_a_break_that_nobody_was_told_of_is_raised_on_leaving(autojump_clock: MockClock) -> None:
+async def test_a_break_that_no_call_has_raised_is_raised_on_leaving(autojump_clock: MockClock) -> None:
     with pytest.raises(SessionClosedError, match="Internal error"):
         async with conversation() as (session, peer), quiet(session):
             await peer.close(1011, "Internal error encountered.")
@@ -553,7 +553,7 @@ async def test_a_normal_end_is_no_error_also_if_the_user_leaves_before_the_last_
     assert talking.speaker.recording.seconds == 0.5
 
 
-async def test_a_break_while_leaving_is_told_as_well(autojump_clock: MockClock) -> None:
+async def test_a_break_while_leaving_is_raised_as_well(autojump_clock: MockClock) -> None:
     async def handle(call: object) -> dict[str, object]:
         await trio.sleep_forever()
         raise AssertionError

@@ -54,7 +54,7 @@ async def heard_by(peer: Peer) -> list[dict[str, Any]]:
     return messages
 
 
-async def test_a_source_that_knows_its_rate_is_sent_with_it_and_its_end_is_told(
+async def test_a_source_that_knows_its_rate_is_sent_with_it_and_so_is_its_end(
     autojump_clock: MockClock,
 ) -> None:
     async with conversation() as (session, peer):
@@ -64,7 +64,7 @@ async def test_a_source_that_knows_its_rate_is_sent_with_it_and_its_end_is_told(
         assert {heard_audio(message)[0] for message in sound} == {"audio/pcm;rate=22050"}
         assert b"".join(heard_audio(message)[1] for message in sound) == SECOND
         assert end == END
-        assert await heard_by(peer) == []  # the end is told once
+        assert await heard_by(peer) == []  # the end is sent once
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_a_microphone_that_was_never_on_is_not_turned_off(autojump_clock: 
         assert await heard_by(peer) == []
 
 
-async def test_leaving_tells_that_the_microphone_is_off(autojump_clock: MockClock) -> None:
+async def test_leaving_sends_that_the_microphone_is_off(autojump_clock: MockClock) -> None:
     async with conversation() as (session, peer):
         async with conversing(session, stream_pcm(SECOND, 16_000)):
             await trio.sleep(0.5)

@@ -181,7 +181,7 @@ async def test_an_answer_that_somebody_gave_already_is_not_sent(caplog: pytest.L
         await talking.say(call("2"))
 
 
-async def test_leaving_ends_the_calls_and_tells_the_model(autojump_clock: MockClock) -> None:
+async def test_leaving_ends_the_calls_and_answers_them(autojump_clock: MockClock) -> None:
     async def handle(called: FunctionCall) -> Mapping[str, object]:
         await trio.sleep(10)
         return {}

@@ -30,7 +30,7 @@ class Stage:
     """A playback under way, with what it says of itself."""
 
     epoch: int = 0
-    told: list[SpeechStarted | SpeechEnded] = field(default_factory=list)
+    emitted: list[SpeechStarted | SpeechEnded] = field(default_factory=list)
     speaker: VirtualSpeaker = field(default_factory=VirtualSpeaker)
     playback: Playback = field(init=False)
 
@@ -52,7 +52,7 @@ async def stage(
 ) -> AsyncGenerator[Stage]:
     new = Stage(epoch)
     new.playback = Playback(
-        sink or new.speaker, newest_epoch=lambda: new.epoch, emit=new.told.append, max_bytes=max_bytes
+        sink or new.speaker, newest_epoch=lambda: new.epoch, emit=new.emitted.append, max_bytes=max_bytes
     )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(new.playback.run)
@@ -112,7 +112,7 @@ async def test_a_turn_of_several_rates_is_counted_in_seconds_as_well(autojump_cl
         on.play(SECOND, rate=RATE, turn_complete=True)
         await on.playback.wait_played()
         assert on.playback.played_seconds == 1.5
-    assert on.told[-1] == SpeechEnded(
+    assert on.emitted[-1] == SpeechEnded(
         turn=1,
         received_samples=48_000,
         heard_samples=48_000,
@@ -129,7 +129,7 @@ async def test_sound_that_can_not_be_played_is_left_alone(autojump_clock: MockCl
         on.play(b"", b"\1")
         await on.playback.wait_played()
         assert on.speaker.played_samples == 0
-        assert on.told == []
+        assert on.emitted == []
 
 
 @pytest.mark.parametrize(
@@ -208,24 +208,24 @@ async def test_speech_begins_with_its_first_sound_and_ends_with_its_last(autojum
     async with stage() as on:
         on.play(SECOND)
         await trio.testing.wait_all_tasks_blocked()
-        assert on.told == [SpeechStarted(turn=1)]
+        assert on.emitted == [SpeechStarted(turn=1)]
         on.play(turn_complete=True)
         await trio.sleep(0.99)
-        assert on.told == [SpeechStarted(turn=1)]
+        assert on.emitted == [SpeechStarted(turn=1)]
         await trio.sleep(0.011)
-        assert on.told[1:] == [ended(1, 1, 1, interrupted=False)]
+        assert on.emitted[1:] == [ended(1, 1, 1, interrupted=False)]
 
 
 async def test_a_turn_whose_end_comes_after_its_last_sound_ends_then(autojump_clock: MockClock) -> None:
     async with stage() as on:
         on.play(SECOND)
         await trio.sleep(5)
-        assert on.told == [SpeechStarted(turn=1)]
+        assert on.emitted == [SpeechStarted(turn=1)]
         on.play(turn_complete=True)
-        assert on.told[1:] == [ended(1, 1, 1, interrupted=False)]
+        assert on.emitted[1:] == [ended(1, 1, 1, interrupted=False)]
 
 
-async def test_turns_that_come_ahead_of_time_are_told_apart(autojump_clock: MockClock) -> None:
+async def test_turns_that_come_ahead_of_time_are_kept_apart(autojump_clock: MockClock) -> None:
     async with stage() as on:
         on.play(SECOND, turn_complete=True)
         on.play(SECOND, SECOND, turn_complete=True)
@@ -233,9 +233,9 @@ async def test_turns_that_come_ahead_of_time_are_told_apart(autojump_clock: Mock
         assert on.playback.speech is not None
         assert on.playback.speech.turn == 1
         await on.playback.wait_played()
-    assert on.told[0] == SpeechStarted(turn=1)
+    assert on.emitted[0] == SpeechStarted(turn=1)
     # The second turn is written while the end of the first is still in the speaker.
-    assert on.told[1:] == [
+    assert on.emitted[1:] == [
         SpeechStarted(turn=2),
         ended(1, 1, 1, interrupted=False),
         ended(2, 2, 2, interrupted=False),
@@ -247,7 +247,7 @@ async def test_a_turn_without_sound_is_none(autojump_clock: MockClock) -> None:
         on.play(turn_complete=True)
         on.play(SECOND, turn_complete=True)
         await on.playback.wait_played()
-    assert on.told == [SpeechStarted(turn=1), ended(1, 1, 1, interrupted=False)]
+    assert on.emitted == [SpeechStarted(turn=1), ended(1, 1, 1, interrupted=False)]
 
 
 async def test_a_speaker_that_lags_behind_its_samples_is_asked_until_it_is_done(
@@ -262,7 +262,7 @@ async def test_a_speaker_that_lags_behind_its_samples_is_asked_until_it_is_done(
         on.play(SECOND, turn_complete=True)
         await on.playback.wait_played()
         assert 3 < trio.current_time() < 4
-    assert on.told[-1] == ended(1, 1, 1, interrupted=False)
+    assert on.emitted[-1] == ended(1, 1, 1, interrupted=False)
 
 
 # Interruptions
@@ -278,7 +278,7 @@ async def test_an_interruption_takes_no_time_also_while_the_speaker_is_being_wri
         on.play(epoch=1)
         assert not on.playback.is_speaking
         assert on.playback.waiting_bytes == 0
-        assert on.told[1:] == [
+        assert on.emitted[1:] == [
             SpeechEnded(
                 turn=1,
                 received_samples=48_000,
@@ -300,7 +300,7 @@ async def test_sound_of_an_older_epoch_is_never_played(autojump_clock: MockClock
         on.play(SECOND[::-1], epoch=1)
         await on.playback.wait_played()
         assert on.speaker.recording.pcm == SECOND[::-1]
-        assert on.told == [SpeechStarted(turn=1)]
+        assert on.emitted == [SpeechStarted(turn=1)]
 
 
 async def test_what_waits_is_not_played_after_an_interruption_that_only_the_session_knows_of(
@@ -321,7 +321,7 @@ async def test_all_turns_that_were_not_heard_are_cut(autojump_clock: MockClock) 
         await trio.sleep(0.25)
         on.interrupt()
         on.play(turn_complete=True, epoch=1)
-        assert on.told[1:] == [ended(1, 1, 0.25, interrupted=True), ended(2, 1, 0, interrupted=True)]
+        assert on.emitted[1:] == [ended(1, 1, 0.25, interrupted=True), ended(2, 1, 0, interrupted=True)]
 
 
 async def test_a_turn_that_was_heard_is_not_interrupted(autojump_clock: MockClock) -> None:
@@ -331,7 +331,7 @@ async def test_a_turn_that_was_heard_is_not_interrupted(autojump_clock: MockCloc
         await trio.sleep(1.5)
         on.interrupt()
         on.play(epoch=1)
-    assert on.told[2:] == [ended(1, 1, 1, interrupted=False), ended(2, 1, 0.5, interrupted=True)]
+    assert on.emitted[2:] == [ended(1, 1, 1, interrupted=False), ended(2, 1, 0.5, interrupted=True)]
 
 
 async def test_speech_after_an_interruption_is_another_turns(autojump_clock: MockClock) -> None:
@@ -341,7 +341,7 @@ async def test_speech_after_an_interruption_is_another_turns(autojump_clock: Moc
         on.interrupt()
         on.play(SECOND[:2400], turn_complete=True, epoch=1)
         await on.playback.wait_played()
-    assert on.told == [
+    assert on.emitted == [
         SpeechStarted(turn=1),
         ended(1, 1, 0.5, interrupted=True),
         SpeechStarted(turn=2),
@@ -359,7 +359,7 @@ async def test_an_interruption_in_silence_is_nothing(autojump_clock: MockClock) 
         assert on.speaker.recording.pcm == SECOND
 
 
-async def test_whoever_waits_for_the_end_is_told_of_an_interruption(autojump_clock: MockClock) -> None:
+async def test_a_task_that_waits_for_the_end_goes_on_after_an_interruption(autojump_clock: MockClock) -> None:
     async with stage() as on, trio.open_nursery() as nursery:
         on.play(SECOND)
         nursery.start_soon(on.playback.wait_played)
@@ -376,6 +376,6 @@ async def test_a_speaker_with_a_long_buffer_is_flushed_as_well(autojump_clock: M
         await trio.sleep(0.5)
         on.interrupt()
         on.play(epoch=1)
-        assert on.told[1:] == [ended(1, 2, 0.5, interrupted=True)]
+        assert on.emitted[1:] == [ended(1, 2, 0.5, interrupted=True)]
         await trio.sleep(5)
         assert speaker.recording.seconds == 0.5

@@ -1,4 +1,4 @@
-"""Sound cut anew, whatever the chunks are that a source yields."""
+"""Sound cut into messages, whatever the chunks are that a source yields."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ async def test_aud_10_should_warn_if_no_function_handler_is_provided_for_a_tool_
     async with talk(model=DECLARED) as talking:
         await talking.say(CALL)
         event = await talking.conversation.receive()
-        assert isinstance(event, ToolCall)  # the user is told, and answers; nobody answers for them
+        assert isinstance(event, ToolCall)  # the user receives the call, and answers it
         await talking.session.send_function_responses([FunctionResponse(id="1", name="look")])
         assert "toolResponse" in await talking.peer.hear()
 

@@ -128,7 +128,7 @@ async def test_resumption_is_asked_for_when_it_is_given(
         assert backend.setup["setup"].get("sessionResumption") == sent
 
 
-async def test_a_handshake_that_the_server_closes_tells_its_code_and_reason() -> None:
+async def test_a_handshake_that_the_server_closes_has_its_code_and_reason() -> None:
     class Refusing(PeerBackend):
         async def _answer_setup(self) -> None:
             await self.peer.hear()
@@ -150,7 +150,7 @@ async def test_the_blocks_own_error_leaves_it_as_it_is(error: BaseException) -> 
     assert caught.value is error
 
 
-async def test_a_break_that_nobody_was_told_of_is_raised_on_leaving() -> None:
+async def test_a_break_that_no_call_has_raised_is_raised_on_leaving() -> None:
     with pytest.raises(AIError, match="close code 1011") as caught:
         async with firebase_session(SETUP_COMPLETE) as (_, peer):
             await peer.close(1011, "Internal error encountered.")

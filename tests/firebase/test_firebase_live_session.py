@@ -338,7 +338,7 @@ async def test_breaking_out_of_a_loop_does_not_end_the_session() -> None:
         assert words_of(await anext(session.receive())) == "three"
 
 
-async def test_two_loops_at_once_are_told_of() -> None:
+async def test_two_loops_at_once_are_an_error() -> None:
     """In Firebase they take messages from each other."""
     async with firebase_session() as (session, _), trio.open_nursery() as nursery:
         nursery.start_soon(anext, session.receive())
@@ -430,7 +430,7 @@ async def test_a_server_that_closes_normally_ends_the_loop() -> None:
         assert session.is_closed
 
 
-async def test_sending_to_a_session_that_the_server_has_ended_tells_its_words() -> None:
+async def test_sending_to_a_session_that_the_server_has_ended_has_its_reason() -> None:
     async with firebase_session() as (session, peer):
         await peer.close(1011, "Internal error encountered.")
         await trio.testing.wait_all_tasks_blocked()

@@ -137,7 +137,7 @@ async def test_a_drained_worker_hands_over_and_a_killed_ones_conversation_is_tak
     with trio.fail_after(PATIENCE):
         async with fleet(server, valkey_port) as (first, second):
             async with connected(f"{first.url}ann-{server}") as client:
-                assert json.loads(await client.receive()) == {"begun": "anew"}
+                assert json.loads(await client.receive()) == {"begun": "new"}
                 assert "Ann" in await ask(client, "My name is Ann.")
                 first.process.send_signal(signal.SIGTERM)
                 assert await wait_closed(client) == RECONNECT

@@ -1,8 +1,8 @@
-"""A program that holds two sessions open on asyncio, and whose loop ends in the way that it is told.
+"""A program that holds two sessions open on asyncio, and whose loop ends in a given way.
 
 python dying_program.py WAY LOOP URL
 
-In one session a tool runs, the other is listened to. "held" is printed when it is so, for whoever is waited for.
+In one session a tool runs, the other is listened to. "held" is printed when both are so.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Held:
                 pass
 
 
-def tell(news: str) -> None:
+def report(news: str) -> None:
     sys.stdout.write(f"{news}\n")
     sys.stdout.flush()
 
@@ -86,7 +86,7 @@ async def until(end: Callable[[asyncio.TaskGroup], object]) -> None:
         group.create_task(held.listen())
         await held.wait()
         end(group)
-        tell("held")
+        report("held")
         await asyncio.Event().wait()
 
 
@@ -155,7 +155,7 @@ def stop_and_close() -> None:
 def stop_and_live_on() -> None:
     stop().close()
     tasks.clear()
-    tell("held")
+    report("held")
     sys.stdin.read()
     gc.collect()
 
@@ -218,7 +218,7 @@ NO_ENDS: Final[Mapping[str, Callable[[], object]]] = {
 
 if __name__ == "__main__":
     _, way, loop_name, url = sys.argv
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # the runner of the tests may ignore it
     if way in ENDS:
         run(until(ENDS[way]))
     else:

@@ -73,7 +73,7 @@ def on_every_loop(test: Test) -> Callable[..., None]:
 
 
 def on_asyncio(test: Test) -> Callable[..., None]:
-    """Run a test on asyncio, whoever runs it."""
+    """Run a test on asyncio, with or without AnyIO, uvloop and uvicorn."""
     return _on(ON_ASYNCIO, test)
 
 

@@ -193,3 +193,11 @@ def test_the_ids_of_a_session_that_was_taken_over_are_not_given_again() -> None:
     ids = CallIds()
     ids.skip([*taken_over, call("livegen-trio-x")])
     assert not set(named(call(None), call(None), ids=ids)) & {one.id for one in taken_over}
+
+
+def test_all_calls_are_cancelled_where_the_session_is_forgotten() -> None:
+    known = ledger(call("1"), call(None), call("2", "listen"))
+    assert known.cancel_all() == ("1", "2")
+    assert len(known) == 0
+    assert known.is_cancelled(response("2", "listen"))
+    assert repr(ledger(call("1")).pending[0]) in repr(vars(ledger(call("1"))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,15 +11,18 @@ if TYPE_CHECKING:
     from ..types import FunctionCall, FunctionResponse
 
 
-@dataclass(slots=True)
 class PendingCalls:
     """Calls in the order in which they have come. Each operation takes the same time, however many there are."""
 
-    _next_number: int = 0
-    _calls: dict[int, FunctionCall] = field(default_factory=dict)
-    _by_id: dict[str, int] = field(default_factory=dict)
-    # By the function's name, and by whether they have an id.
-    _by_name: dict[tuple[str, bool], OrderedDict[int, None]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._next_number = 0
+        self._calls: dict[int, FunctionCall] = {}
+        self._by_id: dict[str, int] = {}
+        # By the function's name, and by whether they have an id.
+        self._by_name: dict[tuple[str, bool], OrderedDict[int, None]] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({[*self]!r})"
 
     def __len__(self) -> int:
         return len(self._calls)

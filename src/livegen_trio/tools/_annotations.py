@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import PurePath
-from types import UnionType
+from types import GenericAlias, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin  # noqa: TID251 - to know it
 
 import msgspec
@@ -40,7 +40,7 @@ def adapted(hint: object) -> object:
     hint = _unaliased(hint)
     origin, args = get_origin(hint), get_args(hint)
     if origin is Iterable:
-        return list[tuple(map(adapted, args))]  # type: ignore[misc]  # it is made at run time
+        return GenericAlias(list, tuple(map(adapted, args)))
     if origin is Annotated:
         base, *notes = args
         return _annotated(adapted(base), notes)

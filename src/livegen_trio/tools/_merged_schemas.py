@@ -48,11 +48,9 @@ def _properties(one: object, other: object) -> object:
 def _schemas(one: object, other: object) -> object:
     if is_object(one) and is_object(other):
         return merged(one, other)
+    if one is False or other is False:
+        return False
     return other if one is True else one
-
-
-def _items(one: object, other: object) -> object:
-    return _schemas(one, other) if other is not True else one
 
 
 def _texts(one: object, other: object) -> object:
@@ -96,9 +94,9 @@ _RULES: Final[Mapping[str, Callable[[object, object], object]]] = {
     "properties": _properties,
     "patternProperties": _properties,
     "$defs": _properties,
-    "items": _items,
-    "additionalProperties": _items,
-    "propertyNames": _items,
+    "items": _schemas,
+    "additionalProperties": _schemas,
+    "propertyNames": _schemas,
     "description": _texts,
     "anyOf": _alternatives,
     "allOf": _both,

@@ -111,6 +111,7 @@ class Interrupter:
     def __init__(self, n: int) -> None:
         self._left = n
         self.lines = 0
+        self.earlier = sys.gettrace()  # that of a debugger, or of coverage
 
     def trace(self, frame: FrameType, event: str, _: object) -> TraceFunction | None:
         if not frame.f_code.co_filename.startswith(TRACED):
@@ -155,7 +156,7 @@ class Program:
         try:
             trio.run(self._main)
         finally:
-            sys.settrace(None)
+            sys.settrace(self._interrupter.earlier)
             self._ours.close()
             self.server.join(5)
 
@@ -169,7 +170,7 @@ class Program:
             except KeyboardInterrupt:
                 self.was_interrupted = True
             finally:
-                sys.settrace(None)
+                sys.settrace(self._interrupter.earlier)
             with trio.move_on_after(0.2 if self.sent else 0):
                 await self._receive(session)
             assert isinstance(session._engine, Engine)

@@ -211,6 +211,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into `docs/_build/html`; a warning, or a public name without an entry, fails it."""
+    install(session, package(), *group("docs"))
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks: those that are named by their file names, with whatever begins with a dash; else all."""
     options = [argument for argument in session.posargs if argument.startswith("-")]

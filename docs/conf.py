@@ -1,0 +1,100 @@
+"""Configuration of the site: `nox -s docs` builds it, strictly and without a network."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sphinx.util.logging import getLogger
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+logger = getLogger(__name__)
+
+PUBLIC_MODULES = (
+    "livegen_trio",
+    *(
+        f"livegen_trio.{name}"
+        for name in ("anyio", "audio", "firebase", "local", "stores", "testing", "tools", "types")
+    ),
+)
+PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+
+project = "livegen-trio"
+author = "The livegen-trio contributors"
+copyright = f"2026, {author}"  # noqa: A001 - Sphinx's name for it
+release = version = PROJECT["version"]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+source_suffix = [".md"]
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # "Attributes:" documents fields of structs, which are no separate members
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = f"livegen-trio {release}"
+html_static_path = ["_static"]
+html_theme_options = {
+    "source_repository": PROJECT["urls"]["Source"],
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
+copybutton_exclude = ".linenos, .gp, .go"
+
+# Docstrings are written with Markdown's backticks, which editors show; Sphinx reads reStructuredText.
+default_role = "py:obj"
+# `livegen_trio.firebase` has some of the names of `livegen_trio`; a reference without a module means the latter.
+suppress_warnings = ["ref.python"]
+
+
+def from_markdown(
+    _app: Sphinx, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Turn code fences into directives, and part backticks from the letters behind them."""
+    text = re.sub(r"```python\n(.*?)```", code_block, "\n".join(lines), flags=re.DOTALL)
+    lines[:] = re.sub(r"(?<!`)`([^`\n]+)`(?=\w)", r"`\1`\\ ", text).split("\n")
+
+
+def code_block(fence: re.Match[str]) -> str:
+    """Write the code of a fence as a directive."""
+    return ".. code-block:: python\n\n" + textwrap.indent(fence[1], "    ")
+
+
+def check_reference(_app: Sphinx, env: BuildEnvironment) -> None:
+    """Warn of public names that the reference leaves out, which fails a strict build."""
+    documented = {name.rpartition(".")[2] for name in env.domaindata["py"]["objects"]}
+    for module in map(importlib.import_module, PUBLIC_MODULES):
+        for name in dir(module):
+            is_public = not (name.startswith("_") or inspect.ismodule(getattr(module, name)))
+            if is_public and name not in documented:
+                logger.warning("%s.%s is not in the reference", module.__name__, name)
+
+
+def setup(app: Sphinx) -> None:
+    """Convert docstrings before napoleon reads their sections, and check the reference once all is read."""
+    app.connect("autodoc-process-docstring", from_markdown, priority=100)
+    app.connect("env-check-consistency", check_reference)

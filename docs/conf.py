@@ -5,14 +5,21 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 import textwrap
 import tomllib
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 
 if TYPE_CHECKING:
+    from docutils.nodes import Node
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -22,7 +29,7 @@ PUBLIC_MODULES = (
     "livegen_trio",
     *(
         f"livegen_trio.{name}"
-        for name in ("anyio", "audio", "firebase", "local", "stores", "testing", "tools", "types")
+        for name in ("anyio", "audio", "firebase", "local", "stores", "testing", "types")
     ),
 )
 PROJECT = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
@@ -48,7 +55,6 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -71,9 +77,7 @@ default_role = "py:obj"
 suppress_warnings = ["ref.python"]
 
 
-def from_markdown(
-    _app: Sphinx, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
-) -> None:
+def from_markdown(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:  # noqa: ARG001, PLR0917 - as autodoc calls it
     """Turn code fences into directives, and part backticks from the letters behind them."""
     text = re.sub(r"```python\n(.*?)```", code_block, "\n".join(lines), flags=re.DOTALL)
     lines[:] = re.sub(r"(?<!`)`([^`\n]+)`(?=\w)", r"`\1`\\ ", text).split("\n")
@@ -82,6 +86,40 @@ def from_markdown(
 def code_block(fence: re.Match[str]) -> str:
     """Write the code of a fence as a directive."""
     return ".. code-block:: python\n\n" + textwrap.indent(fence[1], "    ")
+
+
+class Aliases(SphinxDirective):
+    """Describe the type aliases and constants of a public module, which autodoc finds only where they are defined."""
+
+    required_arguments = 1
+
+    def run(self) -> list[Node]:
+        """Write an entry for each of them, with the string behind its definition."""
+        module = importlib.import_module(self.arguments[0])
+        lines: list[str] = []
+        for name in dir(module):
+            value = getattr(module, name)
+            if (
+                not name.startswith("_")
+                and not isinstance(value, type | ModuleType)
+                and not inspect.isroutine(value)
+            ):
+                lines += [f".. py:data:: {module.__name__}.{name}", "", f"   {docs_of(name)}", ""]
+        from_markdown(self.env.app, "data", name="", obj=None, options=None, lines=lines)
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+@cache
+def docs_of(name: str) -> str:
+    """The string behind the definition of *name*, wherever in the package that is."""
+    for module in [module for module in sys.modules if module.startswith("livegen_trio.")]:
+        try:
+            found = ModuleAnalyzer.for_module(module).find_attr_docs()
+        except PycodeError:  # a package without code of its own
+            continue
+        if ("", name) in found:
+            return " ".join(found["", name])
+    return ""
 
 
 def check_reference(_app: Sphinx, env: BuildEnvironment) -> None:
@@ -96,5 +134,6 @@ def check_reference(_app: Sphinx, env: BuildEnvironment) -> None:
 
 def setup(app: Sphinx) -> None:
     """Convert docstrings before napoleon reads their sections, and check the reference once all is read."""
+    app.add_directive("aliases", Aliases)
     app.connect("autodoc-process-docstring", from_markdown, priority=100)
     app.connect("env-check-consistency", check_reference)

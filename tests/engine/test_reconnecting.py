@@ -416,6 +416,21 @@ async def test_an_idle_session_moves_at_once(autojump_clock: MockClock) -> None:
         assert fleet.peers[0].closed.code == 1000
 
 
+async def test_an_end_that_is_announced_with_the_setups_completion_is_known(
+    autojump_clock: MockClock,
+) -> None:
+    fleet = Fleet(SETUP_COMPLETE, HANDLE)
+    async with connected(fleet) as session:
+        await next_of(session, SessionResumptionUpdate)
+        fleet.replies = ({**SETUP_COMPLETE, **go_away(60)}, text("Once"))
+        await fleet.peer.transport.abort()
+        await next_of(session, GoAway)
+        fleet.replies = (SETUP_COMPLETE,)
+        await next_of(session, Reconnected)
+        assert (await next_of(session, Reconnected)).turn_cut
+        assert trio.current_time() == 55
+
+
 async def test_a_session_in_a_turn_moves_when_that_has_ended(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet) as session:

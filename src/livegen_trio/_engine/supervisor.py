@@ -164,6 +164,7 @@ class Supervisor:
         await self._dialler.wait_closed()
         if self._dialler.discard():
             self._triggers.clear(keep=keep)
+            self.hand_over.reset()
             self.succession.take_stock()
 
     # What comes of it
@@ -202,7 +203,6 @@ class Supervisor:
     @trio.lowlevel.enable_ki_protection
     def _connection_opened(self) -> None:
         self._last_ending = None
-        self.hand_over.reset()
         self.succession.begin(self._machine.gap(trio.current_time()))
 
     @trio.lowlevel.enable_ki_protection

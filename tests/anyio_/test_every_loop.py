@@ -742,6 +742,25 @@ async def test_a_slow_consumer_loses_nothing_and_holds_up_nobody() -> None:
 
 
 @on_every_loop
+async def test_a_loop_over_events_that_have_arrived_lets_other_tasks_run() -> None:
+    rounds = 0
+
+    async def count() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await anyio.lowlevel.checkpoint()
+
+    server = playing(Emit(*[said("more")] * 1000), Close())
+    async with server.playing(), connected(server) as session, anyio.create_task_group() as tasks:
+        await until(lambda: session.is_closed)
+        tasks.start_soon(count)
+        assert len([event async for event in session]) == 1000
+        tasks.cancel_scope.cancel()
+    assert rounds > 0
+
+
+@on_every_loop
 async def test_a_consumer_that_is_too_slow_loses_the_session_and_what_came_is_kept() -> None:
     server = ScriptedServer(Connection(Emit(*[said("x" * 500)] * 5000)))
     async with connected(server, buffering=Buffering(event_bytes=2**16)) as session:

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from ._bridge import Bridge
 
 # Bounds of what is on its way to the loop, or waits there. The rest waits in the session's inbox, and counts there.
-_MAX_EVENTS: Final = 128
-_MAX_BYTES: Final = 2**20
+# With less, the switches between the two threads would keep a consumer that only receives behind a fast server.
+_MAX_EVENTS: Final = 2048
+_MAX_BYTES: Final = 4 * 2**20
+
+# Events in a row after which other tasks of the loop run.
+_EVENTS_IN_ROW: Final = 64
 
 
 class Arrivals:
@@ -39,6 +43,7 @@ class Arrivals:
         self._waiter: asyncio.Future[None] | None = None
         self._receiving = False
         self._closed = False
+        self._in_row = 0
         self._taken_events = 0
         self._taken_bytes = 0
         self.waiting: deque[Arrived] = deque()
@@ -71,7 +76,7 @@ class Arrivals:
         self._receiving = True
         try:
             if self._is_ready():
-                await anyio.lowlevel.checkpoint_if_cancelled()
+                await self._checkpoint()
             while not self._is_ready():
                 self._waiter = self._bridge.host.loop.create_future()
                 await self._waiter
@@ -89,6 +94,13 @@ class Arrivals:
             self.waiting.clear()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    async def _checkpoint(self) -> None:
+        self._in_row = (self._in_row + 1) % _EVENTS_IN_ROW
+        if self._in_row:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        else:
+            await anyio.lowlevel.checkpoint()
 
     def _is_ready(self) -> bool:
         return bool(self.waiting) or self.ending is not None or self._closed

@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
     from ..transports.base import Transport
     from ..types import ClientMessage
-    from ._admission import Voices
     from ._auth_tokens import Token
     from ._dialect import Dialect
-    from ._engines import Engines
     from ._fairness import WorkShare
-    from ._resumption import SessionStore
+    from ._service import Service
     from ._setup_rules import Model
 
 SETUP_TIMEOUT: Final = 30.0  # seconds that a client has for its first message
@@ -40,27 +38,6 @@ _OVERSTAYED: Final = (
     "Connection aborted because the client failed to close the connection after receiving a GoAway signal "
     "once the session duration expired"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The parts that all conversations of one server share.
-
-    Attributes:
-        engines: Hear, think and speak.
-        limiter: Of the threads in which engines work.
-        voices: The sessions that use speech engines.
-        sessions: Sessions that can be resumed.
-        connection_lifetime: Seconds after which a connection is ended; None for never.
-        go_away_lead: Seconds by which that is announced.
-    """
-
-    engines: Engines
-    limiter: trio.CapacityLimiter
-    voices: Voices
-    sessions: SessionStore
-    connection_lifetime: float | None
-    go_away_lead: float
 
 
 @dataclass(frozen=True, slots=True)

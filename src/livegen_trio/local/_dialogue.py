@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import trio
 
     from ..types import ClientMessage, Content, Setup
-    from ._conversation import Service
     from ._line import Line
     from ._resumption import SessionState
+    from ._service import Service
 
 CONSUMED_BETWEEN_UPDATES: Final = 10  # messages of the client's, of a session that is resumed transparently
 

@@ -17,7 +17,7 @@ from ..transports._trio_websocket.transport import serve_websocket_stream
 from ..transports.base import MAX_MESSAGE_SIZE
 from ._admission import MAX_CONNECTIONS, Admission, Door, RefusedError, Voices
 from ._auth_tokens import TokenStore, is_for_tokens, token_name
-from ._conversation import Client, Conversation, Service
+from ._conversation import Client, Conversation
 from ._dialect import Dialect, find_dialect
 from ._fairness import Unlimited, WorkQueue, WorkShare
 from ._guarded_stream import GuardedStream, MemoryBudget
@@ -25,6 +25,7 @@ from ._loading import load_engines
 from ._native import run_native
 from ._request import BadRequestError, NoRequestError, read_body, read_request, refusal, response
 from ._resumption import SessionStore
+from ._service import Service
 
 if TYPE_CHECKING:
     import ssl

@@ -299,7 +299,7 @@ def test_the_rest_of_a_turn_that_called_a_quick_tool_is_not_the_reply(
 
 @pytest.mark.parametrize(
     ("profile", "grace"),
-    [(ANY_MODEL, REPLY_GRACE), (ENDS_CALLING_TURN, LIKELY_GRACE), (WAITS_FOR_TOOLS, None)],
+    [(ANY_MODEL, REPLY_GRACE), (ENDS_CALLING_TURN, DUE_GRACE), (WAITS_FOR_TOOLS, None)],
 )
 def test_the_reply_may_come_in_the_turn_that_called(profile: ModelProfile, grace: float | None) -> None:
     talk = Conversation(profile)

@@ -121,7 +121,7 @@ class Turn:
         if self.call_ends_turn is False or self._was_generated or (waits_for_words and has_words):
             exchange.awaits_reply = False
             return True
-        self.reply_grace = LIKELY_GRACE if self.call_ends_turn else REPLY_GRACE
+        self.reply_grace = DUE_GRACE if self.call_ends_turn else REPLY_GRACE
         return not waits_for_words
 
     def note_generated(self) -> None:

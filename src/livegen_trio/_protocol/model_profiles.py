@@ -138,7 +138,7 @@ _NATIVE_AUDIO: Final = ModelProfile(
     sources={
         "response_modalities": f"{_LIVE_GUIDE}; {_PYDANTIC}, 2026-09-28: TEXT closes the connection with 1007",
         "default_behavior": _LIVE_GUIDE,
-        "ends_calling_turn": f"{_LIVE_GUIDE}: it pauses until the answer",
+        "ends_calling_turn": f"{_LIVE_GUIDE}: it pauses until the answer; {_PYDANTIC}, with the edition 09-2025",
         "takes_late_answers": f"{_PYDANTIC}, 2026-10: it reads over them",
         "response_media": f"{_PYDANTIC}, 2026-09-28: it guesses what is in them",
         "refused_history": f"{_PYDANTIC}, 2026-09-28: 1007",

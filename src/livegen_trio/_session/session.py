@@ -256,6 +256,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
                 empty one, such as a source may end with, nothing is sent.
             mime_type: With the sample rate; the server resamples from any.
         """
+        # As `_send_media`, without a call of it: fifty chunks a second come this way.
         if isinstance(data, Blob):
             mime_type, data = data.mime_type, data.data
         await self._engine.send_media("audio", data, mime_type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -135,6 +136,7 @@ async def test_content_is_the_users_and_to_be_answered(content: Any, words: list
         (b"\1\2", "audio", "audio/pcm;rate=16000"),
         (bytearray(b"\1\2"), "audio", "audio/pcm;rate=16000"),
         (memoryview(b"\1\2"), "audio", "audio/pcm;rate=16000"),
+        (array("h", [0x0201]), "audio", "audio/pcm;rate=16000"),
     ],
 )
 async def test_media_are_sent_in_real_time_by_their_kind(media: Any, field: str, mime_type: str) -> None:

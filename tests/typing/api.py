@@ -52,7 +52,8 @@ from livegen_trio import (
     profile_of,
     tool,
 )
-from livegen_trio.stores import MemoryResumeStore
+from livegen_trio.anyio import connect as livegen_anyio_connect
+from livegen_trio.stores import Drain, Lease, MemoryResumeStore
 
 if TYPE_CHECKING:
     import mcp
@@ -272,6 +273,16 @@ async def take_over(model: LiveGenerativeModel, store: ResumeStore, session: Liv
     async with model.connect(session_resumption=state or "auto"):
         assert_type(session.statistics(), SessionStatistics)
     await store.delete("ann")
+
+
+async def hold(model: LiveGenerativeModel, store: MemoryResumeStore, drain: Drain) -> None:
+    async with store.lease("ann", 10, wait=5, holder="a", drain=drain) as lease:
+        assert_type(lease, Lease)
+        assert_type(lease.state, ResumeState | None)
+        async with model.connect(session_resumption=lease) as session:
+            assert_type(session, LiveSession)
+        async with livegen_anyio_connect(model, session_resumption=lease) as session:
+            assert_type(session.is_idle, bool)
 
 
 async def resume(session: LiveSession) -> None:

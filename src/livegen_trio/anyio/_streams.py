@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
 
 import anyio.abc
 
-from .._inputs import ContentInput
 from ..types import Blob, FunctionResponse, ServerEvent
 from ._view import View
 
 if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from .._inputs import ContentInput
     from .._session.session import LiveSession
 
-SessionInput: TypeAlias = (
-    ContentInput | Blob | bytes | bytearray | memoryview | FunctionResponse | Sequence[FunctionResponse]
-)
+SessionInput: TypeAlias = "ContentInput | Blob | Buffer | FunctionResponse | Sequence[FunctionResponse]"
 """Items that `input_stream` sends: content, media, or responses of tools."""
 
 
@@ -56,7 +56,7 @@ class InputStream(View, anyio.abc.ObjectSendStream[SessionInput]):
                 await session.send_audio_realtime(item)
             case Blob():
                 await session.send_video_realtime(item)
-            case bytes() | bytearray() | memoryview():
+            case _ if _has_buffer(item):
                 await session.send_audio_realtime(item)
             case FunctionResponse():
                 await session.send_function_responses([item])
@@ -84,6 +84,14 @@ def input_stream(session: LiveSession) -> InputStream:
     It is a view: closing it leaves the session open. Say `session.end_audio()` when the microphone is off.
     """
     return InputStream(session)
+
+
+def _has_buffer(item: object) -> TypeGuard[Buffer]:
+    try:
+        memoryview(item)  # type: ignore[arg-type]  # whether it can be one is the question
+    except TypeError:
+        return False
+    return True
 
 
 def _are_responses(item: object) -> bool:

@@ -30,7 +30,7 @@ class LeaseHeldError(LeaseError):
         self.holder: str = holder
 
     def __str__(self) -> str:
-        return f"the conversation {self.key!r} is held by {self.holder}"
+        return f"the conversation {self.key!r} is held by {self.holder}; give wait= to ask for it, or try again later"
 
 
 class LeaseLostError(LeaseError):
@@ -46,7 +46,7 @@ class LeaseLostError(LeaseError):
         self.reason: str = reason
 
     def __str__(self) -> str:
-        return f"the lease on the conversation {self.key!r} was lost: {self.reason}"
+        return f"the lease on the conversation {self.key!r} was lost: {self.reason}; take a new one to go on"
 
 
 class LeaseLapsedError(LeaseError):
@@ -81,4 +81,6 @@ class DrainingError(LeaseError):
     """
 
     def __str__(self) -> str:
-        return f"this process is about to stop, and does not take the conversation {self.key!r}"
+        return (
+            f"this process is about to stop, and does not take the conversation {self.key!r}; use another one"
+        )

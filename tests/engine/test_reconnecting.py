@@ -431,6 +431,32 @@ async def test_an_end_that_is_announced_with_the_setups_completion_is_known(
         assert trio.current_time() == 55
 
 
+@pytest.mark.parametrize("seconds", [1, 58])
+async def test_an_end_that_is_announced_before_there_is_a_handle_waits_for_one(
+    seconds: float, autojump_clock: MockClock
+) -> None:
+    fleet = Fleet(SETUP_COMPLETE)
+    async with connected(fleet) as session:
+        await fleet.peer.say(go_away(60))
+        await trio.sleep(seconds)
+        assert len(fleet.peers) == 1
+        await fleet.peer.say(HANDLE)
+        await next_of(session, Reconnected)
+        assert trio.current_time() == seconds
+    assert fleet.handles == [None, "h1"]
+
+
+async def test_an_announced_end_without_any_handle_is_the_end(autojump_clock: MockClock) -> None:
+    fleet = Fleet(SETUP_COMPLETE)
+    async with connected(fleet) as session:
+        await fleet.peer.say(go_away(10))
+        await trio.sleep(10)
+        await fleet.peer.close(1008, "Policy")
+        with pytest.raises(SessionClosedError):
+            await next_of(session, Reconnected)
+    assert len(fleet.peers) == 1
+
+
 async def test_a_session_in_a_turn_moves_when_that_has_ended(autojump_clock: MockClock) -> None:
     fleet = Fleet(SETUP_COMPLETE, HANDLE)
     async with connected(fleet) as session:

@@ -62,14 +62,17 @@ class HandOver:
             may_leave_at: Returns the time before which no safe point is used, since the connection has hardly begun.
         """
 
-        def is_safe() -> bool:
-            return self._is_safe and trio.current_time() >= may_leave_at()
+        def may_leave() -> bool:
+            if not self._shared.setup.is_possible:
+                return False  # without a handle the next connection would be another session
+            now = trio.current_time()
+            return now >= self._leave_by or (now >= may_leave_at() and self._is_safe)
 
         while True:
-            with trio.move_on_at(self._time_to_look(may_leave_at())):
-                return await self._triggers.wait(is_safe) or Trigger.HAND_OVER
-            if trio.current_time() >= self._leave_by:
-                return self._triggers.pop() or Trigger.HAND_OVER
+            now = trio.current_time()
+            times = (time for time in (may_leave_at(), self._leave_by) if time > now)
+            with trio.move_on_at(min(times, default=math.inf)):
+                return await self._triggers.wait(may_leave) or Trigger.HAND_OVER
 
     def look_again(self) -> None:
         """Look again for a safe point, if the end is announced: an input was put."""
@@ -83,11 +86,8 @@ class HandOver:
             return False
         return shared.coverage is None or not shared.coverage.awaits_handle
 
-    def _time_to_look(self, may_leave_at: float) -> float:
-        return min(may_leave_at, self._leave_by) if may_leave_at > trio.current_time() else self._leave_by
-
     def _announce(self, event: ServerEvent) -> None:
-        if not isinstance(event, GoAway) or not self._shared.setup.is_possible:
+        if not isinstance(event, GoAway):
             return
         if not self.is_announced:
             self.is_announced = True

@@ -32,10 +32,6 @@ class TriggerQueue:
         """Drop the triggers of a connection that has been left, but for those to *keep*."""
         self._triggers = deque(trigger for trigger in self._triggers if trigger is keep)
 
-    def pop(self) -> Trigger | None:
-        """Take the next trigger, if there is one."""
-        return self._triggers.popleft() if self._triggers else None
-
     def look_again(self) -> None:
         """Have the waiting task look again at what else it waits for."""
         self._waiting.unpark_all()

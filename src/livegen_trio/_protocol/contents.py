@@ -1,4 +1,4 @@
-"""What users may write where the wire wants a `Content`."""
+"""Conversion of what users write into a `Content`."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ class LiveProtocol:
             if type(event) is not ServerContent:
                 self._observe(event, events[0])
                 continue
-            # First the interruption, then the parts beside it: those are already of the new epoch.
+            # First the interruption, then the parts of the same message: those are already of the new epoch.
             if event.interrupted:
                 self.audio_epoch += 1
             if self.audio_epoch:

@@ -47,7 +47,7 @@ def has_answer(content: ServerContent) -> bool:
 
 
 def has_words(content: ServerContent) -> bool:
-    """Return whether *content* has words of the model's, written or transcribed."""
+    """Return whether *content* has text of the model's, written or transcribed."""
     return bool(content.text) or _has_text(content.output_transcription)
 
 

@@ -1,4 +1,4 @@
-"""How a session ended, and the one error that tells it, on sending, receiving and leaving alike."""
+"""The ending of a session, and the error that reports it: the same on sending, receiving and leaving."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class SessionClosedError(LiveError, trio.BrokenResourceError):
-    """The session ended, and not because you closed it.
+    """The session has ended, and you did not close it.
 
     Attributes:
         code: WebSocket close code; 1006 if the connection broke without one.
-        reason: The words of whoever ended it; the server's are cut at 123 bytes.
+        reason: The reason that came with the code; a server's is cut at 123 bytes.
         initiator: "server" if the server or the network ended it, "local" if this library did.
         phase: "open" while it was in use, "closing" if it broke while the block was being left.
         retryable: Whether a new session may fare better.
@@ -50,7 +50,7 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a session ended. Makes a new error for each caller, so that tracebacks don't grow into each other."""
+    """The ending of a session. Each caller gets an error of its own, so that tracebacks don't grow into each other."""
 
     code: int
     reason: str
@@ -65,7 +65,7 @@ class Ending:
         return self.code == 1000 and self.initiator == "server"
 
     def error(self) -> SessionClosedError:
-        """The error to raise at a caller's call site."""
+        """Return a new error to raise."""
         error = SessionClosedError(
             self.code, self.reason, initiator=self.initiator, phase=self.phase, resuming=self.resuming
         )

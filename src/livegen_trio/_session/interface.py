@@ -31,7 +31,7 @@ class Events(Protocol):
         ...
 
     async def receive(self) -> ServerEvent:
-        """The next event; see `Inbox.receive`."""
+        """Receive the next event; see `Inbox.receive`."""
         ...
 
 

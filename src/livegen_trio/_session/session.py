@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from .turns import TurnResult
 
 AUDIO_FORMAT: Final = "audio/pcm;rate=16000"
-"""What the service hears best: PCM, signed 16-bit little-endian, mono, 16 kHz."""
+"""Format that the service hears best: PCM, signed 16-bit little-endian, mono, 16 kHz."""
 IMAGE_FORMAT: Final = "image/jpeg"
 
 P = ParamSpec("P")
@@ -134,7 +134,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
 
     @property
     def is_closed(self) -> bool:
-        """Whether the session is over, whoever ended it. Events that have arrived can still be received."""
+        """Whether the session is over, on whichever side. Events that have arrived can still be received."""
         return self._engine.is_closed
 
     @property
@@ -154,7 +154,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
 
     @property
     def audio_epoch(self) -> int:
-        """How many interruptions there were, known as soon as they arrive, whoever is slow to receive.
+        """The number of interruptions so far, known as soon as they arrive, however slow the consumer is.
 
         Speech whose `ServerContent.audio_epoch` is lower was interrupted: do not play it any more.
         """
@@ -167,11 +167,11 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
 
     @property
     def pending_calls(self) -> Sequence[FunctionCall]:
-        """The tool calls that wait for their answer, oldest first, whoever is to give it."""
+        """The tool calls that wait for their answer, from the session's tools or from you, oldest first."""
         return self._engine.protocol.calls.pending
 
     def statistics(self) -> SessionStatistics:
-        """How full the buffers are now, and what became of what they held."""
+        """Return how full the buffers are now, and how much was dropped or is not acknowledged."""
         return self._engine.statistics()
 
     # Receiving
@@ -191,7 +191,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
         return await self._engine.inbox.receive()
 
     def turns(self) -> TurnReader:
-        """The turns of the conversation: `async for turn in session.turns()`.
+        """Return the turns of the conversation: `async for turn in session.turns()`.
 
         Ends with the session. Each `Turn` gives its events, its text, its audio, or `await turn.collect()` all of it;
         what you leave of one unread is skipped when you ask for the next.
@@ -338,11 +338,11 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
     # Resuming
 
     async def resume_session(self, session_resumption: SessionResumptionConfig | None = None) -> None:
-        """Go on with another connection: this one is closed, then the server is dialled anew with the session's handle.
+        """Continue with another connection: close this one, then dial the server again with the session's handle.
 
         For a session whose server has announced that it will hang up (`GoAway`), or has. What was accepted is sent
         first, what is sent meanwhile waits, and events go on to come from the same session object. The server
-        remembers what its handle stands for; a turn under way is cut, and may be spoken anew.
+        remembers what its handle stands for; a turn under way is cut, and may be spoken again.
 
         If this fails or is cancelled, the session is closed, and may be resumed later: right after a connection has
         ended, the service has been seen to refuse its session for a second or two, with a retryable error.
@@ -361,7 +361,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
         await self._engine.call(self._operations.resume, session_resumption)
 
     def resume_state(self) -> ResumeState | None:
-        """What another process needs to go on with the session as it is now; None as long as there is no handle.
+        """Return what another process needs to continue the session as it is now; None as long as there is no handle.
 
         Close this session before another process takes it up: the server refuses one whose earlier connection is still
         open. Inputs that the server isn't known to have are counted in the state, and do not come with it.
@@ -392,7 +392,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
     # Ending
 
     async def aclose(self) -> None:
-        """Close the session: what was accepted is sent, the server is told, and nothing is received any more.
+        """Close the session: send what was accepted, close the connection in order, and receive nothing any more.
 
         Takes at most `close_timeout`, also if the server doesn't answer. Idempotent. Leaving `connect`'s block does it.
         """

@@ -1,4 +1,4 @@
-"""How long a session waits for what, in seconds."""
+"""The time limits of a session, in seconds."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Final
 
 from .._errors import ConfigError
 
+# Ample: even a far server takes one or two for the name look-up, TLS and the setup.
 CONNECT_TIMEOUT: Final = 15.0
-"""Ample: even a far server answers the name look-up, TLS and the setup in one or two."""
 
+# A few round trips; the service answers a Close in 10 to 90 ms.
 CLOSE_TIMEOUT: Final = 1.0
-"""A few round trips; the service answers a Close in 10 to 90 ms."""
 
+# The service's pongs have been seen 30 s late, so a connection is silent long before it is dead.
 KEEPALIVE_INTERVAL: Final = 20.0
 KEEPALIVE_TIMEOUT: Final = 60.0
-"""The service's pongs have been seen 30 s late, so silence is long before it is death."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The times of one session; `math.inf` turns one off. `LiveGenerativeModel.connect` says what each means.
+    """The time limits of one session; `math.inf` turns one off. `LiveGenerativeModel.connect` says what each means.
 
     Raises:
         ConfigError: One of them is no time to wait.

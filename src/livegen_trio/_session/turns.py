@@ -89,7 +89,7 @@ class TurnRecord:
         del self._text[texts:], self._audio[blobs:], self._output[transcripts:]
 
     def result(self) -> TurnResult:
-        """What has been collected so far."""
+        """Return what has been collected so far."""
         transcript = "".join(self._output).strip()
         text = "".join(self._text) or transcript
         if self._audio and not text:
@@ -156,7 +156,7 @@ class Turn(metaclass=NoPublicConstructor):
         return event
 
     def text(self) -> Pieces[str]:
-        """What the model says: iterate over it as it comes, or await all of it.
+        """Return what the model says: iterate over it as it comes, or await all of it.
 
         The model's text parts; or, where it speaks instead, the transcript of its speech, which needs output
         transcription. Of a turn that has both, the kind that comes first.
@@ -164,7 +164,7 @@ class Turn(metaclass=NoPublicConstructor):
         return construct(Pieces, self, self._engine, _Words().select, self._join_words)
 
     def audio(self) -> Pieces[bytes]:
-        """The model's speech: PCM, signed 16-bit little-endian, mono, as a rule at 24 kHz.
+        """Return the model's speech: PCM, signed 16-bit little-endian, mono, as a rule at 24 kHz.
 
         Iterate over the chunks as they come, or await all of it. Chunks from before an interruption are left out:
         they must not be played any more.
@@ -172,7 +172,7 @@ class Turn(metaclass=NoPublicConstructor):
         return construct(Pieces, self, self._engine, self._fresh_audio, b"".join)
 
     def transcript(self) -> Pieces[str]:
-        """The words of the model's speech, if output transcription is on: iterate over them, or await them all."""
+        """Return the transcript of the model's speech, if output transcription is on: iterate, or await all of it."""
         return construct(
             Pieces, self, self._engine, lambda content: (_words(content.output_transcription),), "".join
         )
@@ -205,7 +205,7 @@ class Turn(metaclass=NoPublicConstructor):
 
 
 class _Words:
-    """The words of a turn: its text, or its transcript, whichever comes first."""
+    """The text of a turn, or its transcript: the one that comes first."""
 
     def __init__(self) -> None:
         self._is_written: bool | None = None

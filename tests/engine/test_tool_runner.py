@@ -474,3 +474,23 @@ async def test_a_call_that_finishes_after_its_cancellation_leaves_its_id_to_anot
         await peer.close(1000)
         await trio.sleep(1)
     assert ended == [(5, 5), (100, 11)]
+
+
+async def test_a_call_that_is_taken_back_while_it_waits_for_its_turn_never_runs(
+    autojump_clock: MockClock,
+) -> None:
+    began = []
+
+    async def work(number: int) -> int:
+        began.append(number)
+        await trio.sleep(5)
+        return number
+
+    async with conversation(tools=[work]) as (_, peer):
+        await peer.say(many(70, "work"))
+        await trio.sleep(1)
+        assert began == [*range(64)]
+        await peer.say({"toolCallCancellation": {"ids": ["65", "66", "1"]}})
+        known = await answers(peer, 67)
+    assert began == [*range(65), 67, 68, 69]
+    assert set(map(int, known)) == {*range(70)} - {1, 65, 66}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ..tools import CallableTool, ToolContext
     from ..types import FunctionCall
@@ -30,27 +31,42 @@ class RunningCall:
 
 
 class RunningCalls:
-    """Calls by their ids, and those that finish though the server has taken them back."""
+    """Calls by their ids, and those that finish though the server has taken them back.
 
-    def __init__(self) -> None:
+    So many run at the same time; more of them wait for their turn, in order.
+
+    Args:
+        most: The number of calls that run at the same time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: OrderedDict[RunningCall, None] = OrderedDict()
         self._by_id: dict[str | None, RunningCall] = {}
         self._finishing: set[RunningCall] = set()
         self._count = 0
 
     def __len__(self) -> int:
-        """Return how many have not ended, those that clean up after a cancellation among them."""
-        return self._count
+        """Return how many run or wait, those that clean up after a cancellation among them."""
+        return self._count + len(self._waiting)
 
     def __contains__(self, call: FunctionCall) -> bool:
         return call.id in self._by_id
 
     def add(self, running: RunningCall) -> None:
-        """Add one before its task runs, so that a cancellation in the same frame finds it."""
+        """Add one before its task starts, so that a cancellation in the same frame finds it."""
         self._by_id[running.call.id] = running
-        self._count += 1
+        self._waiting[running] = None
+
+    def start(self) -> Iterator[RunningCall]:
+        """Yield those whose turn has come, to be removed when they have ended."""
+        while self._waiting and self._count < self._most:
+            running, _ = self._waiting.popitem(last=False)
+            self._count += 1
+            yield running
 
     def remove(self, running: RunningCall) -> None:
-        """Remove one whose task ends."""
+        """Remove one that has ended."""
         self._count -= 1
         self._finishing.discard(running)
         if self._by_id.get(running.call.id) is running:
@@ -64,6 +80,7 @@ class RunningCalls:
         reason = "the server cancelled the call"
         for running in filter(None, [self._by_id.pop(call_id, None) for call_id in ids]):
             if running.tool.options.on_interrupt == "cancel":
+                self._waiting.pop(running, None)
                 running.cancel(reason)
             else:
                 running.context.note_cancelled(reason)

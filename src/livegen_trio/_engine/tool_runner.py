@@ -77,9 +77,8 @@ class ToolRunner:
         self._scope = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._session: LiveSession
-        self._running = RunningCalls()
+        self._running = RunningCalls(CALLS_AT_ONCE)
         self._unanswered = UnansweredCalls(protocol.calls.is_pending, report)
-        self._limiter = trio.CapacityLimiter(CALLS_AT_ONCE)
         self._threads = trio.CapacityLimiter(THREADS)
 
     def leaves_to_caller(self, call: FunctionCall) -> bool:
@@ -131,6 +130,7 @@ class ToolRunner:
         accepted = min(MAX_CALLS_IN_A_FRAME, self._room_for(calls))
         for call in calls[:accepted]:
             self._begin(call, self._nursery)
+        self._start_waiting()
         if refused := calls[accepted:]:
             message = (
                 f"too many calls at once; make at most {MAX_CALLS_IN_A_FRAME}, and wait for their answers"
@@ -157,7 +157,11 @@ class ToolRunner:
             context = ToolContext(call, self._session, tool.options, self._answer, threads=self._threads)
             running = RunningCall(call, tool, context)
             self._running.add(running)
-            nursery.start_soon(self._run_call, running)
+
+    def _start_waiting(self) -> None:
+        if self._nursery is not None:
+            for running in self._running.start():
+                self._nursery.start_soon(self._run_call, running)
 
     async def _run_call(self, running: RunningCall) -> None:
         try:
@@ -165,6 +169,7 @@ class ToolRunner:
                 await self._send([running.call], await self._outcome(running))
         finally:
             self._running.remove(running)
+            self._start_waiting()
 
     async def _outcome(self, running: RunningCall) -> FunctionResponse:
         call, tool = running.call, running.tool
@@ -172,8 +177,7 @@ class ToolRunner:
         try:
             if approve is not None and not await run_user_code(approve, call):
                 return _error("the user did not allow this call", tool)
-            async with self._limiter:
-                return await tool.call(call.args or {}, running.context)
+            return await tool.call(call.args or {}, running.context)
         except ToolError as exc:
             return self._failed(call, exc, str(exc), tool)
         except Exception as exc:  # a tool may raise anything, and the conversation goes on

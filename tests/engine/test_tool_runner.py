@@ -489,8 +489,8 @@ async def test_a_call_that_is_taken_back_while_it_waits_for_its_turn_never_runs(
     async with conversation(tools=[work]) as (_, peer):
         await peer.say(many(70, "work"))
         await trio.sleep(1)
-        assert began == [*range(64)]
+        assert set(began) == {*range(64)}
         await peer.say({"toolCallCancellation": {"ids": ["65", "66", "1"]}})
         known = await answers(peer, 67)
-    assert began == [*range(65), 67, 68, 69]
+    assert set(began) == {*range(70)} - {65, 66}
     assert set(map(int, known)) == {*range(70)} - {1, 65, 66}

@@ -12,12 +12,12 @@ from livegen_trio._protocol.model_profiles import ANY_MODEL
 from livegen_trio._protocol.service_behavior import PLAIN
 from livegen_trio.local._auth_tokens import TokenStore
 from livegen_trio.local._calls import CallLedger, PendingCall
+from livegen_trio.local._due_messages import DueMessages
 from livegen_trio.local._hearing import LARGEST_UTTERANCE, ActivityCut, Ears
 from livegen_trio.local._history import SIZE, History
 from livegen_trio.local._reading import LARGEST_CONTENT, LARGEST_CONTEXT, MOST_OBJECTS, read_message
 from livegen_trio.local._resumption import SessionState, SessionStore
 from livegen_trio.local._setup_rules import Model
-from livegen_trio.local._turns import DueMessages
 from livegen_trio.types import (
     AutomaticActivityDetection,
     Content,

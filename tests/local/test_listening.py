@@ -12,7 +12,7 @@ import trio.testing
 
 from livegen_trio.local import CallTool, Engines, Say
 from livegen_trio.local._hearing import LONGEST_UTTERANCE, Ears
-from livegen_trio.local._listening import TEXT_GRACE
+from livegen_trio.local._typing import TEXT_GRACE
 from support.live_client import (
     NEW_MODEL,
     SPEECH_MODEL,

@@ -62,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--text", action="store_true", help="converse in text only, even if speech is installed"
     )
+    _add_admission(parser)
+    parser.set_defaults(terminated=OK)  # SIGTERM is the usual end of a server
+
+
+def _add_admission(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-origin",
         metavar="ORIGIN",
@@ -90,7 +95,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_arguments.count,
         help="sessions at a time that use speech; by default as many as were measured at the start",
     )
-    parser.set_defaults(terminated=OK)  # SIGTERM is the usual end of a server
 
 
 async def run(

@@ -54,7 +54,7 @@ class Dialogue:
         """Answer the setup."""
         self._line.put(SetupComplete(session_id=str(uuid.uuid4()) if self._line.dialect.is_vertex else None))
         if self._setup.session_resumption is not None:
-            self._turns.on_handle_due = self._issue_handle
+            self._turns.marks.issue_handle = self._issue_handle
             self._issue_handle()
         self._turns.resume()
 
@@ -106,9 +106,9 @@ class Dialogue:
             case ContextUpdate():
                 if message.tools is not None:
                     check_tools(message.tools.tools, model)
-                    self._turns.tools = message.tools.tools
+                    self._turns.decider.tools = message.tools.tools
                 if message.system_instruction is not None:
-                    self._turns.system_instruction = message.system_instruction
+                    self._turns.decider.system_instruction = message.system_instruction
             case _:
                 raise RemoteProtocolError(NOT_FIRST)
 
@@ -131,7 +131,7 @@ class Dialogue:
     def _remember(self, message: ClientContent) -> None:
         for content in message.turns:
             if content.role == "system":
-                self._turns.system_instruction = content
+                self._turns.decider.system_instruction = content
             else:
                 self._session.history.add(content)
                 self._session.meter.read(content.text)
@@ -165,8 +165,8 @@ def _make_turns(
         nursery,
         can_be_interrupted=realtime is None or realtime.activity_handling != "NO_INTERRUPTION",
     )
-    turns.system_instruction = setup.system_instruction
-    turns.tools = setup.tools
+    turns.decider.system_instruction = setup.system_instruction
+    turns.decider.tools = setup.tools
     return turns
 
 

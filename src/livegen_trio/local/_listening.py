@@ -15,10 +15,9 @@ from ._hearing import ActivityBegan, ActivityOver, Utterance, read_pcm
 from ._native import run_native
 from ._setup_rules import INVALID_ARGUMENT
 from ._speaking import Reply
+from ._typing import Typing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..types import Blob, RealtimeInput, VoiceActivityType
     from ._engines import SpeechRecognizer
     from ._hearing import Ears, Heard
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
 
 _logger: Final = logging.getLogger("livegen_trio.local")
 
-TEXT_GRACE: Final = 0.1  # seconds without more text, after which it is a turn: text may come in fragments
-
-_TEXT_PATIENCE: Final = 2.0  # seconds after which text is a turn, even if more of it comes all the time
-_TEXT_SIZE: Final = 2**20  # bytes of text, about, after which the rest is another turn
-_FRAGMENT_SIZE: Final = 64  # bytes of memory that a fragment takes besides its text
 _BACKLOG: Final = 16  # utterances that wait to be transcribed
 _BACKLOG_BYTES: Final = 8 * 2**20  # of their sound and text: four minutes at 16 kHz
 _SLICE_SECONDS: Final = 0.5  # of audio that is judged at once, before other sessions have theirs
@@ -64,7 +58,7 @@ class Listening:
         self._to_understand, self._said = trio.open_memory_channel[Utterance](_BACKLOG)
         self._not_understood = 0
         self._not_understood_bytes = 0
-        self._typing = _Typing(turns.nursery, self._end_typing)
+        self._typing = Typing(turns.nursery, self._end_typing)
 
     async def take(self, message: RealtimeInput) -> None:
         """Take a message. Returns before it is understood.
@@ -212,7 +206,7 @@ class Listening:
         first, space, last = text.rpartition(" ")
         if first:
             self._line.put(ServerContent(input_transcription=Transcription(text=first)))
-        self._turns.put_after_turn(ServerContent(input_transcription=Transcription(text=space + last)))
+        self._turns.marks.put_after_turn(ServerContent(input_transcription=Transcription(text=space + last)))
 
     def _put_hypotheses(self, text: str) -> None:
         """Send what a model that only transcribes sends: each hypothesis is whole, and replaces the one before."""
@@ -226,48 +220,3 @@ class Listening:
 
 def _size_of(utterance: Utterance) -> int:
     return len(utterance.pcm) + len(utterance.text)
-
-
-class _Typing:
-    """Text that the user writes in real time, in fragments, until it is a turn."""
-
-    def __init__(self, nursery: trio.Nursery, end: Callable[[], None]) -> None:
-        self._nursery = nursery
-        self._end = end
-        self._fragments: list[str] = []
-        self._size = 0
-        self._waiting: trio.CancelScope | None = None
-        self._since = 0.0
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether a turn is to be made of the text soon."""
-        return self._waiting is not None
-
-    def has_room_for(self, text: str) -> bool:
-        """Whether a fragment can be added to what there is."""
-        return not self._fragments or self._size + len(text) + _FRAGMENT_SIZE <= _TEXT_SIZE
-
-    def add(self, text: str) -> None:
-        """Add a fragment."""
-        self._fragments.append(text)
-        self._size += len(text) + _FRAGMENT_SIZE
-
-    def take(self) -> str:
-        """Take the text so far."""
-        text, self._fragments, self._size = "".join(self._fragments), [], 0
-        return text
-
-    def wait_for_more(self) -> None:
-        """Make a turn of the text as soon as no more has come for a while."""
-        now = trio.current_time()
-        if self._waiting is None:
-            self._waiting, self._since = trio.CancelScope(), now
-            self._nursery.start_soon(self._wait, self._waiting)
-        self._waiting.deadline = min(now + TEXT_GRACE, self._since + _TEXT_PATIENCE)
-
-    async def _wait(self, scope: trio.CancelScope) -> None:
-        with scope:
-            await trio.sleep_forever()
-        self._waiting = None
-        self._end()

@@ -107,6 +107,9 @@ Q, TEXT, MEDIA, MARK, ANSWER = Kind.QUESTION, Kind.TEXT, Kind.MEDIA, Kind.MARK, 
         pytest.param([Q, Q, 2, BEGIN, END, HANDLE], [], 1, id="two questions, perhaps answered together"),
         pytest.param([Q, Q, 2, BEGIN, END, HANDLE, BEGIN, END, HANDLE], [], 0, id="or one after the other"),
         pytest.param([Q, Q, 1, BEGIN, END, HANDLE], [2], 0, id="the second of which was not read"),
+        pytest.param(
+            [MEDIA, Q, 2, BEGIN, END, HANDLE], [], 1, id="a question, or the speech before it, is answered"
+        ),
         pytest.param([MEDIA, MEDIA, 2], [1, 2], 0, id="speech, without a handle since"),
         pytest.param([MEDIA, MEDIA, 1, HANDLE], [2], 0, id="speech that opens no exchange"),
         pytest.param(
@@ -209,6 +212,21 @@ def test_an_activity_is_open_until_it_is_answered() -> None:
     coverage.note_update(t.SessionResumptionUpdate(new_handle="h", resumable=True))
     assert coverage.awaits_handle
     assert ledger.lose_connection(0.0) == Loss(replayed=1, unacknowledged=0)
+
+
+def test_speech_that_the_server_hears_is_not_covered_by_a_handle_for_the_exchange_before() -> None:
+    session = Session(FINISHED)
+    session.put(Q)
+    session.hear_all(1, BEGIN, END)
+    session.put(MEDIA)
+    session.hear(2)
+    session.coverage.note_voice(t.VoiceActivity(type="ACTIVITY_END"))
+    assert session.coverage._heard == 0
+    session.coverage.note_voice(t.VoiceActivity(type="ACTIVITY_START"))
+    session.hear(HANDLE)
+    session.coverage.note_update(t.GoAway())  # is no update
+    session.lose()
+    assert session.replayed() == [2]
 
 
 def test_a_hand_over_waits_for_a_handle_that_covers_the_exchange() -> None:

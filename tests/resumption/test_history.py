@@ -82,6 +82,13 @@ def test_the_oldest_text_makes_room() -> None:
     assert lines(history) == [("user", ["67890", "abc"])]
 
 
+def test_a_history_may_begin_with_what_was_said_before_the_session() -> None:
+    history = History(
+        [Content(role="model", parts=[Part(text="Welcome back.")]), Content(parts=[Part(text="Hi.")])]
+    )
+    assert lines(history) == [("model", ["Welcome back."]), ("user", ["Hi."])]
+
+
 def test_content_without_a_role_is_the_users() -> None:
     history = History()
     history.said(ClientContent(turns=[Content(parts=[Part(text="Hello")])]), 1)

@@ -127,6 +127,18 @@ def test_an_acknowledgement_that_makes_no_sense_does_no_harm(counts: tuple[int, 
     assert ledger.sent.unacknowledged == 0
 
 
+def test_inputs_that_are_sent_at_once_are_acknowledged_like_others() -> None:
+    ledger = Ledger()
+    ledger.accept_sent(b"1", CONTROL, 1.0)
+    ledger.accept(b"2", MEDIA, 2.0)
+    send(ledger)
+    ledger.accept_sent(b"3", MEDIA, 3.0)
+    assert (ledger.accepted, ledger.sent.unacknowledged) == (3, 3)
+    ledger.acknowledge(2, 3.0)
+    ledger.lose_connection(3.0)
+    assert send(ledger) == [3]
+
+
 # Losing a connection
 
 

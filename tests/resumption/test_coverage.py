@@ -28,20 +28,27 @@ FINISHED: HandleCovers = "finished_exchanges"
 class Session:
     """The pure parts of a session, wired as the engine wires them, and what was sent and not read."""
 
-    def __init__(self, covers: HandleCovers | None) -> None:
+    def __init__(self, covers: HandleCovers | None, *, is_transparent: bool = False) -> None:
         self.protocol = LiveProtocol(SETUP, profile_of("gemini-2.5-flash-native-audio-latest"))
         self.ledger = Ledger()
-        self.coverage = Coverage(self.protocol, self.ledger, covers)
+        self.coverage = None if is_transparent else Coverage(self.protocol, self.ledger, covers)
         self._open()
 
     def hear(self, frame: str | int) -> None:
         """Receive a frame, or a pong for so many inputs."""
         if isinstance(frame, int):
-            self.ledger.acknowledge(frame, 0.0)
+            if self.coverage is not None:
+                self.ledger.acknowledge(frame, 0.0)
             return
         for event in self.protocol.receive(frame):
             if isinstance(event, t.SessionResumptionUpdate):
-                self.coverage.note_update(event)
+                self._note_update(event)
+
+    def _note_update(self, event: t.SessionResumptionUpdate) -> None:
+        if self.coverage is not None:
+            self.coverage.note_update(event)
+        elif event.last_consumed_client_message_index is not None:
+            self.ledger.acknowledge(event.last_consumed_client_message_index - 1, 0.0)
 
     def hear_all(self, *frames: str | int) -> None:
         for frame in frames:
@@ -62,7 +69,8 @@ class Session:
         loss = self.ledger.lose_connection(0.0, max_replays=1_000)
         self.protocol.resume(SETUP)
         self._open()
-        self.coverage.begin()
+        if self.coverage is not None:
+            self.coverage.begin()
         return loss
 
     def replayed(self) -> list[int]:
@@ -216,6 +224,7 @@ def test_an_activity_is_open_until_it_is_answered() -> None:
 
 def test_speech_that_the_server_hears_is_not_covered_by_a_handle_for_the_exchange_before() -> None:
     session = Session(FINISHED)
+    assert session.coverage is not None
     session.put(Q)
     session.hear_all(1, BEGIN, END)
     session.put(MEDIA)
@@ -232,6 +241,7 @@ def test_speech_that_the_server_hears_is_not_covered_by_a_handle_for_the_exchang
 def test_a_hand_over_waits_for_a_handle_that_covers_the_exchange() -> None:
     session = Session(FINISHED)
     awaits = []
+    assert session.coverage is not None
     for step in (HANDLE, Q, 1, BEGIN, END, HANDLE):
         if isinstance(step, Kind):
             session.put(step)
@@ -274,13 +284,14 @@ class Conversation(RuleBasedStateMachine):
         self.was_mistaken = False  # a service of no known kind had not withheld a handle yet
 
     @initialize(
-        resumes=st.sampled_from(["finished_exchanges", "everything_read"]),
+        resumes=st.sampled_from(["finished_exchanges", "everything_read", "counted"]),
         merges=st.booleans(),
         is_known=st.booleans(),
     )
     def begin(self, resumes: Resumes, merges: bool, is_known: bool) -> None:
         self.service = ResumingService(resumes, merges=merges)
-        self.session = Session(resumes if is_known else None)
+        covers = None if resumes == "counted" or not is_known else resumes
+        self.session = Session(covers, is_transparent=resumes == "counted")
 
     @rule(sort=st.sampled_from(["question", "speech", "silence", "context"]), kind=st.sampled_from([Q, TEXT]))
     def say(self, sort: Sort, kind: Kind) -> None:

@@ -7,7 +7,7 @@ import json
 from collections import deque
 from typing import Literal, TypeAlias
 
-Resumes: TypeAlias = Literal["finished_exchanges", "everything_read"]
+Resumes: TypeAlias = Literal["finished_exchanges", "everything_read", "counted"]
 Sort: TypeAlias = Literal["question", "speech", "silence", "context", "answer"]
 
 
@@ -96,6 +96,13 @@ class ResumingService:
     def issue_handle(self) -> None:
         """Issue a handle for what is over."""
         handle = f"handle {len(self._handles)}"
+        if self.resumes == "counted":
+            self._handles[handle] = list(self.known)
+            index = str(1 + self._read)  # the setup counts
+            self._say(
+                {"sessionResumptionUpdate": {"newHandle": handle, "lastConsumedClientMessageIndex": index}}
+            )
+            return
         first = self.known.index(self._unanswered[0]) if self._unanswered else len(self.known)
         self._handles[handle] = [
             *self.known[:first],
@@ -105,7 +112,7 @@ class ResumingService:
 
     def resume(self, handle: str) -> None:
         """Go on, on another connection, with what the handle stands for."""
-        if self.resumes == "finished_exchanges":
+        if self.resumes != "everything_read":
             self.known = list(self._handles[handle])
         self._unanswered = [number for number in self._unanswered if number in self.known]
         self.answering, self.call, self._read = [], None, 0

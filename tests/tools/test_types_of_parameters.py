@@ -272,6 +272,21 @@ async def test_types_that_others_have_made_are_read(annotation: object, value: o
         await called(taking(annotation), value=["abcd"])
 
 
+async def test_a_default_is_taken_as_it_is_and_a_value_like_it_is_read() -> None:
+    def tool(
+        number: Annotated[int, pydantic.AfterValidator(doubled)] = 4,
+        names: list[str] = Field(default=None),  # type: ignore[arg-type]  # noqa: B008 - as users write it
+    ) -> object:
+        return [number, names]
+
+    assert await called(tool) == {"output": [4, None]}
+    assert await called(tool, number=4, names=None) == {"output": [8, None]}
+    assert properties(tool)["names"]["anyOf"] == [
+        {"type": "array", "items": {"type": "string"}},
+        {"type": "null"},
+    ]
+
+
 # Notes in annotations
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import PurePath
-from types import GenericAlias, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin  # noqa: TID251 - to know it
+from types import GenericAlias, NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Optional, Union, get_args, get_origin  # noqa: TID251 - to know it
 
 import msgspec
 
@@ -33,6 +33,11 @@ def members_of(hint: object) -> set[object]:
     if origin in (Union, UnionType):
         return {member for one in get_args(hint) for member in members_of(one)}
     return {object if hint is Any else origin or hint}
+
+
+def or_none(hint: object) -> object:
+    """Return *hint* for a parameter whose default is None: `x: list[int] = None` means what it meant before PEP 484."""
+    return hint if members_of(hint) & {NoneType, object} else Optional[hint]  # noqa: UP045 - it is made at run time
 
 
 def adapted(hint: object) -> object:

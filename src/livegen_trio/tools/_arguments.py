@@ -10,7 +10,7 @@ import msgspec
 import msgspec.inspect
 
 from .._errors import ToolError
-from ._annotations import adapted, pydantic_field
+from ._annotations import adapted, or_none, pydantic_field
 from ._foreign import decoded, is_pydantic, validated
 from ._plain import plain, plain_with_whole_numbers
 from ._schemas import described, schemas_of
@@ -91,11 +91,15 @@ class Arguments:
         try:
             plain_args = with_times(plain_with_whole_numbers(dict(args)), self._kind)
             checked = msgspec.convert(plain_args, self._struct, strict=False, dec_hook=decoded)
-            return {one.name: _value(one, getattr(checked, one.name)) for one in self._arguments}
         except (msgspec.ValidationError, ToolError) as exc:
             raise ToolError(str(exc)) from exc
         except RecursionError:
             raise ToolError("they are nested too deeply") from None
+        values: dict[str, object] = {one.name: getattr(checked, one.name) for one in self._arguments}
+        for one in self._arguments:
+            if one.name in args:  # a default is taken as it is
+                values[one.name] = _value(one, values[one.name])
+        return values
 
 
 def _argument(
@@ -109,6 +113,8 @@ def _argument(
         default = parameter.default
         if (field := pydantic_field(default)) is not None:
             hint, default = field.annotated(hint), field.default
+        if default is None:
+            hint = or_none(hint)
         hint = hint if is_pydantic(hint) else adapted(hint)
         plain(schemas_of([hint]))  # examples may be anything
     except Exception as exc:  # whatever an annotation may raise
@@ -125,7 +131,7 @@ def _field(argument: Argument) -> tuple[str, object] | tuple[str, object, object
 
 
 def _value(argument: Argument, value: object) -> object:
-    if not is_pydantic(argument.type) or value is argument.default:
+    if not is_pydantic(argument.type):
         return value
     try:
         return validated(argument.type, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from functools import partial
-from types import NoneType, SimpleNamespace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, get_type_hints
 
 from .._errors import ToolError
@@ -108,9 +108,7 @@ def resolved(function: Callable[..., object], parameter: inspect.Parameter) -> o
     names: dict[str, object] = getattr(origin, "__globals__", {})
     holder = SimpleNamespace(__annotations__={parameter.name: parameter.annotation})
     hint: object = get_type_hints(holder, names, include_extras=True)[parameter.name]
-    # `x: list[int] = None` means what PEP 484 once had it mean.
-    may_be_none = parameter.default is not None or members_of(hint) & {NoneType, object}
-    return hint if may_be_none or hint is ToolContext else hint | None  # type: ignore[operator]
+    return hint
 
 
 def check_is_named(parameter: inspect.Parameter, name: str) -> None:

@@ -32,9 +32,16 @@ from livegen_trio import (
     profile_of,
 )
 from livegen_trio._protocol.model_profiles import ANY_MODEL
-from livegen_trio._protocol.profile_checks import check_setup
+from livegen_trio._protocol.profile_checks import check_responses, check_setup
 from livegen_trio._protocol.session_rules import LiveProtocol
-from livegen_trio.types import CodeExecution, GoogleMaps, GoogleSearch, Setup, UrlContext
+from livegen_trio.types import (
+    CodeExecution,
+    FunctionResponsePart,
+    GoogleMaps,
+    GoogleSearch,
+    Setup,
+    UrlContext,
+)
 from support.peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, PeerBackend, text
 
 NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
@@ -468,6 +475,41 @@ async def test_an_answers_scheduling_is_refused_where_it_means_nothing(model: st
             response = FunctionResponse(id="1", name="look_up", response={})
         await session.send_function_responses([response])
         assert "toolResponse" in await backend.peer.hear()
+
+
+def with_media(mime_type: str) -> FunctionResponse:
+    blob = Blob(mime_type=mime_type, data=b"x")
+    return FunctionResponse(id="1", name="look_up", parts=[FunctionResponsePart(inline_data=blob)])
+
+
+@pytest.mark.parametrize(
+    ("model", "mime_type", "complaint"),
+    [
+        (
+            NEW,
+            "application/pdf",
+            "reads image/jpeg or image/png or image/webp or text/plain in FunctionResponse.parts",
+        ),
+        (
+            NATIVE,
+            "image/png",
+            "reads nothing but JSON in FunctionResponse.parts, not image/png; put what it says into",
+        ),
+        (NEW, "image/PNG", None),
+        (OLD, "text/plain; charset=utf-8", None),
+        ("gemini-4-live", "application/pdf", None),
+    ],
+)
+def test_media_that_the_model_does_not_read_in_an_answer_are_refused(
+    model: str, mime_type: str, complaint: str | None
+) -> None:
+    profile = profile_of(model)
+    check_responses(profile, model, [FunctionResponse(parts=[FunctionResponsePart()])])
+    if complaint is None:
+        check_responses(profile, model, [with_media(mime_type)])
+        return
+    with pytest.raises(LocalProtocolError, match=rf"^{model} {complaint}"):
+        check_responses(profile, model, [with_media(mime_type)])
 
 
 async def test_tools_that_come_later_are_checked_as_well() -> None:

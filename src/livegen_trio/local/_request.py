@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LONGEST_HEAD: Final = 16 * 2**10  # bytes; as much as the WebSocket library takes
 _LARGEST_BODY: Final = 2**20  # bytes
+_READ_SIZE: Final = 4096  # bytes
 _MOST_VALUES: Final = 32  # in a query
 _REQUEST_LINE: Final = re.compile(rb"[A-Z]{1,16} [!-~]+ HTTP/1\.[01]\r?\n")
 _END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
@@ -73,16 +74,16 @@ async def read_request(stream: trio.abc.Stream) -> Request:
         trio.BrokenResourceError: The connection broke.
     """
     data = bytearray()
-    while True:
-        received = await stream.receive_some(_LONGEST_HEAD)
+    # It is parsed once, when it is whole: a client may send it byte by byte.
+    while not _END_OF_HEAD.search(data, max(0, len(data) - _READ_SIZE - 4)):
+        received = await stream.receive_some(_READ_SIZE)
         data += received
-        head = read_head(bytes(data))
-        if isinstance(head, RequestHead):
-            return _request(head, bytes(data))
-        if head is not None and _REQUEST_LINE.match(data):
-            raise BadRequestError
-        if head is not None or not received or len(data) > _LONGEST_HEAD:
+        if not received or len(data) > _LONGEST_HEAD or not data[:1].isupper():
             raise NoRequestError
+    head = read_head(bytes(data))
+    if isinstance(head, RequestHead):
+        return _request(head, bytes(data))
+    raise BadRequestError if _REQUEST_LINE.match(data) else NoRequestError
 
 
 async def read_body(stream: trio.abc.Stream, request: Request) -> bytes | None:

@@ -64,6 +64,8 @@ class ConnectOptions(TypedDict, total=False):
 
 _logger: Final = logging.getLogger(__name__)
 
+_TRANSCRIBED: Final = LiveGenerationConfig(output_audio_transcription=AudioTranscriptionConfig())
+_PLAIN: Final = LiveGenerationConfig()
 _PATIENT: Final = Reconnection()
 _BOUNDED: Final = Buffering()
 
@@ -367,4 +369,9 @@ def get_live_generative_model(
 def _default_config(profile: ModelProfile) -> LiveGenerationConfig:
     """Have speech transcribed, which a model that only writes has no use for."""
     speaks = profile.response_modalities is None or "AUDIO" in profile.response_modalities
-    return LiveGenerationConfig(output_audio_transcription=AudioTranscriptionConfig() if speaks else None)
+    return _TRANSCRIBED if speaks else _PLAIN
+
+
+def is_default_config(config: LiveGenerationConfig) -> bool:
+    """Return whether a model's *config* is the default, and not one that was given to it."""
+    return config is _TRANSCRIBED or config is _PLAIN

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final, Literal, TypeGuard, get_args
 import msgspec
 
 from ._errors import ConfigError, HandshakeError
+from ._model import is_default_config
 from ._needs_trio import needs_trio
 from ._protocol.close_hints import diagnose_status
 from ._protocol.codec import encode_client_message
 from .backends._vertex_only import ONLY_VERTEX_IN_SETUP
 from .backends.gemini import AUTH_TOKENS, KEY_HEADER, GeminiBackend
-from .types import Model, SessionResumptionConfig, Setup, make_setup
+from .types import LiveGenerationConfig, Model, SessionResumptionConfig, Setup, make_setup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -170,9 +171,11 @@ def _setup_of(
     if session_resumption not in ("auto", None):
         raise ConfigError('session_resumption is "auto" or None; a handle is no part of a token')
     asks_for_handles = additional is None and session_resumption == "auto"
+    # A list locks what the model sets; its default it doesn't set.
+    is_set = additional is None or not is_default_config(model.generation_config)
     setup = make_setup(
         model.model,
-        model.generation_config,
+        model.generation_config if is_set else LiveGenerationConfig(),
         system_instruction=model.system_instruction,
         tools=model.tools,
         tool_config=model.tool_config,

@@ -266,6 +266,7 @@ UNREADABLE = [
     b"\x00\x01\x02",
     b'{"toolResponse": {"functionResponses": [{"response": {"a": ' + b"[" * 100_000,
     b'{"x": ' + b"[" * 100_000,
+    b'{"x": ' + b"[" * 10_000,
     *(b"[]", b'"text"', b"5", b"null", b"{} []", b"{} 5", b"{}" * 17, b" ", "\ufeff"),
 ]
 UNREADABLE_BY_THE_SERVICE = [
@@ -821,6 +822,7 @@ def test_long_speech_is_read_by_a_way_of_its_own_to_the_same_end(space: str, mor
         b'{"serverContent":{"modelTurn":{"parts":[{"text":"\\"data\\":\\"%b\\""}]}}}' % LONG.encode(),
         b'{"data":5,"more":"%b"}' % LONG.encode(),
         b'{"text":"%b"}' % LONG.encode(),
+        speech(LONG, more=f',"outputTranscription":{{"text":"{"a" * 5000}"}}'),
     ],
 )
 def test_what_only_looks_like_long_speech_is_left_to_the_usual_way(frame: bytes | str) -> None:

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 Approve: TypeAlias = Callable[[FunctionCall], Awaitable[bool]]
-"""Asks a human, say, whether a call may be carried out."""
+"""Asks a human, say, whether a call may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolExecution:
-    """The choice of who carries out tool calls.
+    """The choice of who answers tool calls.
 
     Attributes:
         is_manual: Whether all of them are the caller's to answer.
-        approve: Asked before each call that the session carries out.
+        approve: Asked before each call that the session runs.
     """
 
     is_manual: bool = False
@@ -41,7 +41,7 @@ class SessionOptions:
     Attributes:
         profile: What the model takes.
         tools: The tools of the session.
-        tool_execution: Who carries out what the model calls.
+        tool_execution: The choice of who answers tool calls.
         timing: How long is waited for what.
         buffering: How much waits.
         reconnection: How the session outlives its connections.

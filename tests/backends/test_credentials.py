@@ -243,6 +243,29 @@ class TestARefusedSecret:
             assert await status_of_dial(backend) == 401
         assert len(server.asked) == 1
 
+    async def test_whose_renewal_may_succeed_later_is_the_error_of_the_renewal(self) -> None:
+        calls = iter(["key-1"])
+
+        async def give() -> str:
+            if (key := next(calls, None)) is None:
+                raise asyncio.CancelledError
+            return key
+
+        async with serving("none") as server:
+            async with trio.open_nursery() as nursery:
+                with pytest.raises(HandshakeError, match="CancelledError") as caught:
+                    await GeminiBackend(api_key=give, base_url=server.url).dial(nursery, Progress())
+            assert (caught.value.phase, caught.value.retryable) == ("request", True)
+
+    async def test_that_has_become_empty_is_the_first_error(self) -> None:
+        keys = iter(["key-1", ""])
+
+        async def give() -> str:
+            return next(keys)
+
+        async with serving("none") as server:
+            assert await status_of_dial(GeminiBackend(api_key=give, base_url=server.url)) == 401
+
     async def test_is_asked_for_once_more_where_a_function_gives_it(self) -> None:
         for n in range(6):
             async with serving("key-2") as server:

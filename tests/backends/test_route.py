@@ -98,6 +98,12 @@ def test_the_options_of_a_route_are_in_the_signature_of_every_backend(backend: A
     assert parameters["base_url"].annotation == "str | None"
 
 
+def test_a_transport_that_does_not_exist_is_refused() -> None:
+    options: dict[str, Any] = {"transport": "carrier pigeon"}
+    with pytest.raises(ConfigError, match='transport is "direct" or "trio-websocket"'):
+        GeminiBackend(api_key="k", **options)
+
+
 def test_an_option_that_does_not_exist_is_a_type_error_with_a_suggestion() -> None:
     options: dict[str, Any] = {"base_ulr": "wss://voice.test"}
     with pytest.raises(TypeError, match=r"'base_ulr'; did you mean base_url\?"):

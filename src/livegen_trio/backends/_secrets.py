@@ -7,7 +7,6 @@ be there and is empty.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
@@ -63,7 +62,7 @@ async def reveal(secret: Secret, what: str, *, if_empty: str) -> str:
     return text
 
 
-async def reveal_optional(secret: OptionalSecret | None, what: str) -> str:
+async def reveal_optional(secret: OptionalSecret, what: str) -> str:
     """The value of *secret* now; empty where there is none.
 
     Raises:
@@ -71,8 +70,6 @@ async def reveal_optional(secret: OptionalSecret | None, what: str) -> str:
         HandshakeError: The function raised CancelledError, in phase "request".
         Exception: Whatever else the function raises.
     """
-    if secret is None:
-        return ""
     value = secret if isinstance(secret, str) else await run_user_code(_call, secret, what)
     return "" if value is None else _checked_text(value, what)
 
@@ -105,9 +102,8 @@ def _checked_awaitable(value: object, what: str) -> Awaitable[object]:
 
 
 def _is_cancelled_on_asyncio() -> bool:
-    asyncio = sys.modules.get("asyncio")  # not imported yet: then this is not its loop
-    if asyncio is None:
-        return False
+    import asyncio  # noqa: PLC0415 - most programs do without
+
     try:
         task = asyncio.current_task()
     except RuntimeError:  # no loop of its in this thread

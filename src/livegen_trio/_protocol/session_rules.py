@@ -69,6 +69,7 @@ class LiveProtocol:
     """The state of one session, fed with what is sent and received.
 
     Attributes:
+        profile: What is known of the model.
         opening: The setup of the present connection, and its progress.
         outgoing: What may be sent.
         exchanges: Which question the model answers with what it says.
@@ -81,7 +82,7 @@ class LiveProtocol:
     """
 
     def __init__(self, setup: Setup, profile: ModelProfile = ANY_MODEL) -> None:
-        self._profile = profile
+        self.profile: ModelProfile = profile
         self._call_ids = CallIds()
         self._tools = setup.tools
         self._unreadable_in_row = 0
@@ -107,7 +108,7 @@ class LiveProtocol:
     @property
     def tells_history(self) -> bool:
         """Whether the setup has to say that a history comes, where there is one."""
-        return self._profile.client_content == "history"
+        return self.profile.client_content == "history"
 
     # From connection to connection
 
@@ -140,7 +141,7 @@ class LiveProtocol:
 
     def history(self, contents: Sequence[Content]) -> bytes:
         """Return the frame that gives a new session what was said before it; it is not answered."""
-        turns = end_history(self._profile, contents)
+        turns = end_history(self.profile, contents)
         return encode_client_message(ClientContent(turns=turns, turn_complete=self.tells_history))
 
     def send(self, message: Outgoing) -> bytes:
@@ -269,8 +270,8 @@ class LiveProtocol:
     def _calls_end_turn(self, calls: Sequence[FunctionCall]) -> bool | None:
         """Whether the model ends its turn with *calls*: if it doesn't wait for them, or is one that always does."""
         declared = {one.name: one.behavior for tool in self._tools for one in tool.function_declarations}
-        behaviors = {declared.get(call.name) or self._profile.default_behavior for call in calls}
-        return True if behaviors == {"NON_BLOCKING"} else self._profile.ends_calling_turn
+        behaviors = {declared.get(call.name) or self.profile.default_behavior for call in calls}
+        return True if behaviors == {"NON_BLOCKING"} else self.profile.ends_calling_turn
 
     def _note(self, message: Outgoing) -> None:
         match message:

@@ -19,6 +19,7 @@ from ..types import (
 from .answers import read_answer
 from .interface import EventSource
 from .saving import StateSaver
+from .transcripts import Transcripts
 from .turns import TurnReader
 
 if TYPE_CHECKING:
@@ -197,6 +198,16 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
         what you leave of one unread is skipped when you ask for the next.
         """
         return self._turns
+
+    def transcripts(self) -> Transcripts:
+        """Return what both sides say, in writing: `async for transcript in session.transcripts()`.
+
+        Each `Transcript` is a whole utterance so far, whether the model sends its transcriptions piece by piece or as
+        whole hypotheses. Ends with the session. Other events are skipped, so this is for sessions that are read for
+        their transcripts, such as live transcription and translation. It needs `input_audio_transcription` and
+        `output_audio_transcription`, which some models do without being asked.
+        """
+        return construct(Transcripts, self._engine)
 
     async def ask(self, content: ContentInput) -> TurnResult:
         """Send *content* and return the whole answer, the model's tool calls and what follows them included.

@@ -81,9 +81,7 @@ class Drain:
         A second signal goes to the handler that was there before.
         """
         with _signal_event(signum) as came:
-            await came.wait()
-            self.start()
-            await self.wait_drained()
+            await self._drain_after(came)
 
     @asynccontextmanager
     async def on_signal(self, signum: int = signal.SIGTERM) -> AsyncGenerator[None]:
@@ -91,10 +89,11 @@ class Drain:
 
         A second signal goes to that handler at once.
         """
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._drain_on_signal, signum)
-            yield
-            tasks.cancel_scope.cancel()
+        with _signal_event(signum) as came:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._drain_and_pass_on, came, signum)
+                yield
+                tasks.cancel_scope.cancel()
 
     def check(self, key: str) -> None:
         """Check that the conversation *key* may be taken.
@@ -116,8 +115,13 @@ class Drain:
         self._leases.discard(lease)
         self._notify()
 
-    async def _drain_on_signal(self, signum: int) -> None:
-        await self.wait_for_signal(signum)
+    async def _drain_after(self, came: anyio.Event) -> None:
+        await came.wait()
+        self.start()
+        await self.wait_drained()
+
+    async def _drain_and_pass_on(self, came: anyio.Event, signum: int) -> None:
+        await self._drain_after(came)
         signal.raise_signal(signum)
 
     def _notify(self) -> None:

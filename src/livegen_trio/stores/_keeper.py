@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CLOSING_PART: Final = 1 / 3  # of the ttl: what is left for closing the session before the lease expires
 _RENEWAL_PART: Final = 1 / 6  # of the ttl: the time between two renewals, and for one
+_LONGEST_INTERVAL: Final = 2.0  # seconds between two renewals, by which requests to hand over are noticed
 _ACQUIRE_TIMEOUT: Final = 5.0  # seconds until a store counts as failed that doesn't answer
 _RETRY_INTERVAL: Final = 0.5  # seconds between two attempts to take or to renew a lease
 
@@ -87,7 +88,7 @@ class LeaseKeeper:
 
     async def renew(self) -> None:
         """Renew the lease from time to time, until it is lost. A failure is tried again until `scope` gives up."""
-        interval = self._ttl * _RENEWAL_PART
+        interval = min(self._ttl * _RENEWAL_PART, _LONGEST_INTERVAL)
         delay = interval
         while self.end is None:
             await anyio.sleep(delay)

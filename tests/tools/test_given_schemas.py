@@ -408,6 +408,14 @@ def test_a_tool_that_can_not_be_declared_is_left_out_and_logged(
     )
 
 
+async def test_a_tool_alone_has_a_name_that_the_service_takes_as_well() -> None:
+    client = Client()
+    tool = tool_of({"type": "object"}, "files/read", client)
+    await outcome(tool, {})
+    assert tool.name == "files_read"
+    assert client.called == [("files/read", {})]
+
+
 def test_a_server_s_tool_that_openapi_has_no_words_for_is_left_out_there(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -99,7 +99,7 @@ class McpTool(CallableTool):
     Args:
         client: The client of its server.
         tool: The server's description of it.
-        name: The name that the model calls it by, if the server's own is none that the service takes.
+        name: The name that the model calls it by; by default the server's own, or one like it that the service takes.
 
     Raises:
         ToolError: It can't be declared.
@@ -113,7 +113,7 @@ class McpTool(CallableTool):
         try:
             self._parameters = parameters_of_schema(tool.input_schema)
             self.declaration: FunctionDeclaration = FunctionDeclaration(
-                name=name or tool.name,
+                name=name or acceptable_name(tool.name, ()),
                 description=tool.description or tool.title,
                 parameters_json_schema=self._parameters.schema,
             )

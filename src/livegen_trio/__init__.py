@@ -32,7 +32,7 @@ from ._session.closed import SessionClosedError as SessionClosedError
 from ._session.lease import SessionLease as SessionLease
 from ._session.session import LiveSession as LiveSession
 from ._session.statistics import SessionStatistics as SessionStatistics
-from ._session.transcripts import Transcript as Transcript, Transcripts as Transcripts
+from ._session.transcripts import Transcript as Transcript
 from ._session.turns import Pieces as Pieces, Turn as Turn, TurnReader as TurnReader, TurnResult as TurnResult
 from .backends._route import RouteOptions as RouteOptions
 from .backends.base import Backend as Backend, WebSocketBackend as WebSocketBackend

@@ -104,7 +104,6 @@ OURS_ALONE: Final[dict[type[t.Model], str]] = {
     t.UnreadableFrame: "theirs raises an error",
     t.ExchangeEnded: "not on the wire",
     t.Reconnected: "not on the wire",
-    t.ExchangeEnded: "not on the wire",
     t.ToolFailed: "not on the wire",
     t.ToolCallUnanswered: "not on the wire",
 }

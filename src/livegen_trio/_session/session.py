@@ -23,7 +23,7 @@ from .transcripts import Transcripts
 from .turns import TurnReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
 
     from typing_extensions import Buffer
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from .interface import Asked
     from .statistics import SessionStatistics
+    from .transcripts import Transcript
     from .turns import TurnResult
 
 AUDIO_FORMAT: Final = "audio/pcm;rate=16000"
@@ -199,7 +200,7 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
         """
         return self._turns
 
-    def transcripts(self) -> Transcripts:
+    def transcripts(self) -> AsyncIterator[Transcript]:
         """Return what both sides say, in writing: `async for transcript in session.transcripts()`.
 
         Each `Transcript` is a whole utterance so far, whether the model sends its transcriptions piece by piece or as

@@ -6,7 +6,7 @@ So a traceback reads `livegen_trio.SessionClosedError`, and pickles don't depend
 from __future__ import annotations
 
 from types import FunctionType
-from typing import get_type_hints
+from typing import TypeGuard, get_type_hints
 
 import msgspec
 
@@ -21,15 +21,19 @@ def publish(namespace: dict[str, object]) -> None:
 
 def publish_one(thing: object, module: str) -> None:
     """Make *module* the home of a class or a function, if a private module of this package defines it."""
-    if isinstance(thing, type) and _is_private(thing):
-        if issubclass(thing, msgspec.Struct):
-            _resolve_annotations(thing)
-        thing.__module__ = module
-        for member in vars(thing).values():
-            if isinstance(member, FunctionType):
-                publish_one(member, module)
+    if _is_class(thing) and _is_private(thing):
+        _publish_class(thing, module)
     elif isinstance(thing, FunctionType) and _is_private(thing):
         thing.__module__ = module
+
+
+def _publish_class(cls: type[object], module: str) -> None:
+    if issubclass(cls, msgspec.Struct):
+        _resolve_annotations(cls)
+    cls.__module__ = module
+    for member in vars(cls).values():
+        if isinstance(member, FunctionType):
+            publish_one(member, module)
 
 
 def _resolve_annotations(struct: type[msgspec.Struct]) -> None:
@@ -38,5 +42,9 @@ def _resolve_annotations(struct: type[msgspec.Struct]) -> None:
     struct.__annotations__ = {name: hints[name] for name in vars(struct).get("__annotations__", {})}
 
 
-def _is_private(thing: type | FunctionType) -> bool:
+def _is_class(thing: object) -> TypeGuard[type[object]]:
+    return isinstance(thing, type)
+
+
+def _is_private(thing: type[object] | FunctionType) -> bool:
     return thing.__module__.startswith("livegen_trio.") and "._" in thing.__module__

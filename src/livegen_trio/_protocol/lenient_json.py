@@ -105,7 +105,7 @@ class _Anything:
 class _Scalar:
     """A number, a truth value, a string or a duration."""
 
-    def __init__(self, kind: type) -> None:
+    def __init__(self, kind: type[object]) -> None:
         self._kind = kind
 
     def fit(self, value: object, path: str, walk: Walk, /) -> object:
@@ -167,7 +167,7 @@ class _Entries:
         self._entry = entry
 
     def fit(self, value: object, path: str, walk: Walk, /) -> object:
-        if not _is_object(value):
+        if not is_object(value):
             return _MISFIT if walk.salvages else value
         if self._entry is _ANYTHING:
             return _ANYTHING.fit(value, path, walk)
@@ -190,7 +190,7 @@ class _Fields:
         self.spellings: dict[str, tuple[str, Shape]] = {}
 
     def fit(self, value: object, path: str, walk: Walk, /) -> object:
-        if not _is_object(value):
+        if not is_object(value):
             return _MISFIT if walk.salvages else value
         walk.count(len(value) + 1)
         fitted: dict[str, object] = {}
@@ -303,7 +303,7 @@ def _without_halves(value: object, walk: Walk) -> object:
         walk.count(len(value))
         items = [_without_halves(item, walk) for item in value]
         return value if all(map(_is_same, items, value)) else items
-    if _is_object(value):
+    if is_object(value):
         walk.count(len(value))
         entries = {
             _HALF_PAIR.sub(_REPLACEMENT, name): _without_halves(entry, walk) for name, entry in value.items()
@@ -317,7 +317,8 @@ def _is_same(one: object, other: object) -> bool:
     return one is other
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    """Return whether *value* is a JSON object."""
     return isinstance(value, dict)
 
 

@@ -15,7 +15,7 @@ from .._errors import RemoteProtocolError
 from ..types import ServerEvent, UnknownEvent
 from .durations import decode_other
 from .envelopes import ServerEnvelope, events_in
-from .lenient_json import Unknown, salvage
+from .lenient_json import Unknown, is_object, salvage
 
 # What decoding raises; errors of UTF-8 are bare `ValueError`s.
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
@@ -78,8 +78,8 @@ def _parse_leniently(frame: bytes | str) -> list[dict[str, object]]:
     place = _after_space(text, 0)
     while place < len(text):
         message, place = _LENIENT.raw_decode(text, place)
-        if not isinstance(message, dict):
-            raise ValueError("Expected `object`")  # noqa: TRY004 - of the frame, not of an argument
+        if not is_object(message):
+            raise ValueError("Expected `object`")
         if len(messages) == _MOST_MESSAGES:
             raise ValueError(f"it has more than {_MOST_MESSAGES} messages")
         messages.append(message)

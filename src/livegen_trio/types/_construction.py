@@ -99,7 +99,7 @@ class Field:
         self._is_bytes = declared is bytes
         self._is_duration = declared is Duration or Duration in get_args(declared)
         self._known_values = _literals_in(declared)
-        self.plain: type | None = None if self._known_values else _plain_type(declared)
+        self.plain: type[object] | None = None if self._known_values else _plain_type(declared)
 
     def prepared(self, struct: type, value: object) -> object:
         """Convert and check a value that somebody has written for a field of *struct*.
@@ -166,7 +166,7 @@ class Field:
         if self._is_list:
             return [struct_from(self._struct, item) for item in value] if _is_list(value) else value
         if self._is_mapping:
-            if not isinstance(value, Mapping):
+            if not _is_mapping(value):
                 return value
             return {key: struct_from(self._struct, item) for key, item in value.items()}
         return struct_from(self._struct, value)
@@ -193,7 +193,7 @@ def struct_from(struct: type[msgspec.Struct], value: object) -> object:
     Raises:
         ConfigError: The dict has a name or a value that the struct doesn't take.
     """
-    if not isinstance(value, Mapping):
+    if not _is_mapping(value):
         return value
     names = _names_of(struct)
     fields: dict[str, object] = {}
@@ -257,12 +257,17 @@ def _required(struct: type[msgspec.Struct]) -> tuple[str, ...]:
     return tuple(field.name for field in msgspec.structs.fields(struct) if field.required)
 
 
-def _plain_type(declared: object) -> type | None:
+def _plain_type(declared: object) -> type[object] | None:
     """A type that stands alone, or next to None; bounds and containers need a closer look."""
-    kinds = [kind for kind in get_args(declared) or (declared,) if kind is not NoneType]
-    [*others, kind] = kinds
-    is_plain = isinstance(kind, type) and not others and get_origin(declared) in (None, UnionType, Union)
-    return kind if is_plain and kind is not object and kind is not float else None
+    parts: tuple[object, ...] = get_args(declared) or (declared,)
+    [kind, *others] = [part for part in parts if part is not NoneType]
+    if others or not _is_type(kind) or get_origin(declared) not in (None, UnionType, Union):
+        return None
+    return None if kind in (object, float) else kind
+
+
+def _is_type(value: object) -> TypeGuard[type[object]]:
+    return isinstance(value, type)
 
 
 def _literals_in(declared: object) -> tuple[str, ...]:
@@ -277,6 +282,10 @@ def _has_origin(declared: object, kind: type) -> bool:
 
 def _is_list(value: object) -> TypeGuard[list[object] | tuple[object, ...]]:
     return isinstance(value, (list, tuple))
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    return isinstance(value, Mapping)
 
 
 def _as_bytes(value: object) -> object:

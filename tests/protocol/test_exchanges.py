@@ -573,3 +573,81 @@ def test_the_middle_of_a_turn_changes_nothing() -> None:
     talk.account.notify_change = lambda: changes.append({})
     talk.hear(*[TAIL] * 5)
     assert not changes
+
+
+# Doubt
+
+
+def test_the_repeated_turn_of_a_call_is_not_the_reply_to_its_answer() -> None:
+    talk = Conversation()
+    exchange = talk.ask()
+    talk.hear(text("Wait. "), call("1"))
+    talk.reconnect()
+    talk.answer("1")
+    talk.hear(text("Wait. "), DONE)
+    assert exchange.ends_with is None
+    talk.hear(text("Here."), DONE)
+    assert talk.read(exchange) == "Wait. Here."
+
+
+def test_the_end_of_a_cut_turn_of_a_call_is_not_the_reply_to_its_answer() -> None:
+    talk = Conversation()
+    exchange = talk.ask()
+    talk.hear(call("1"))
+    talk.reconnect()
+    talk.answer("1")
+    talk.hear(DONE)
+    assert exchange.ends_with is None
+    talk.hear(text("Here."), DONE)
+    assert talk.read(exchange) == "Here."
+
+
+def test_an_interrupted_turn_that_a_connection_has_cut_is_not_spoken_again() -> None:
+    talk = Conversation()
+    exchange = talk.ask()
+    talk.hear(text("Once upon"), INTERRUPTED)
+    talk.reconnect()
+    assert talk.account.grace == 0
+    assert talk.wait() == t.ExchangeEnded()
+    assert talk.read(exchange) == "Once upon"
+
+
+def test_a_turn_of_another_answer_is_left_out() -> None:
+    talk = Conversation()
+    talk.ask()
+    talk.hear(call("1"), DONE)
+    second = talk.ask()
+    talk.hear(call("2"), DONE)
+    talk.answer("1")
+    talk.hear(text("one"), DONE)
+    talk.answer("2")
+    talk.hear(text("two"), DONE)
+    assert talk.read(second) == "two"
+
+
+def test_a_call_in_the_tail_of_a_turn_belongs_to_the_next_question() -> None:
+    talk = Conversation()
+    talk.ask()
+    talk.hear(text("one"), DONE, TAIL)
+    second = talk.ask()
+    talk.hear(text("Wait. "), call("1"), DONE)
+    talk.answer("1")
+    talk.hear(text("two"), DONE)
+    assert talk.read(second) == "Wait. two"
+
+
+def test_a_cancellation_leaves_newer_questions_in_doubt() -> None:
+    talk = Conversation()
+    talk.ask()
+    second, third = talk.ask(), talk.ask()
+    talk.hear(text("all"), call("1"), CUT_OFF, {"toolCallCancellation": {"ids": ["1"]}})
+    assert talk.account.grace == LIKELY_GRACE
+    talk.wait()
+    assert second.ends_with is third.ends_with is not None
+
+
+def test_an_answer_that_is_over_gets_no_more_marks() -> None:
+    talk = Conversation()
+    exchange = talk.ask()
+    talk.hear(text("one"), DONE, text("two"), DONE, spoken("three"))
+    assert not exchange.marks or exchange.marks[-1][0] in talk.events[:2]

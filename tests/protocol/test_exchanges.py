@@ -651,3 +651,24 @@ def test_an_answer_that_is_over_gets_no_more_marks() -> None:
     exchange = talk.ask()
     talk.hear(text("one"), DONE, text("two"), DONE, spoken("three"))
     assert not exchange.marks or exchange.marks[-1][0] in talk.events[:2]
+
+
+def test_two_turns_of_an_older_answer_may_be_the_newer_one_as_a_whole() -> None:
+    talk = Conversation()
+    talk.ask()
+    second = talk.ask()
+    talk.hear(text("Hm. ", turnComplete=True, interactionStatus="IN_PROGRESS"), text("Both."), DONE)
+    talk.wait()
+    assert talk.read(second) == "Hm. Both."
+
+
+def test_a_cancellation_leaves_a_reply_that_is_due_alone() -> None:
+    talk = Conversation()
+    first = talk.ask()
+    talk.hear(call("1"), DONE)
+    second = talk.ask()
+    talk.hear(call("2"), DONE)
+    talk.answer("1")
+    talk.hear({"toolCallCancellation": {"ids": ["2"]}})
+    assert second.ends_with is talk.events[-1]
+    assert first.ends_with is None

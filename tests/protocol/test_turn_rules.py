@@ -138,3 +138,8 @@ def test_other_events_end_no_exchange(event: ServerEvent) -> None:
 def test_whatever_ends_a_turn_could_have_opened_it(content: t.ServerContent) -> None:
     assert opens_turn(content) or not ends_turn(content)
     assert has_answer(content) or not has_parts(content)
+
+
+@pytest.mark.parametrize("turn_cut", [False, True])
+def test_a_turn_ends_with_a_reconnection_that_has_cut_it(turn_cut: bool) -> None:
+    assert ends_turn(t.Reconnected(turn_cut=turn_cut)) is turn_cut

@@ -155,14 +155,16 @@ async def test_a_server_that_ends_the_session_ends_the_chat(standard_input: IO[b
         assert raised.value.exit_code == 1
 
 
-async def test_a_session_that_breaks_is_told_while_a_line_is_waited_for(standard_input: IO[bytes]) -> None:
+async def test_a_session_that_breaks_is_reported_while_a_line_is_waited_for(
+    standard_input: IO[bytes],
+) -> None:
     async with conversation() as (session, peer):
         await peer.close(1011, "Internal error encountered.")
         with pytest.raises(SessionClosedError, match="Internal error encountered"):
             await converse(session)
 
 
-async def test_a_session_that_breaks_is_told_while_lines_are_sent(standard_input: IO[bytes]) -> None:
+async def test_a_session_that_breaks_is_reported_while_lines_are_sent(standard_input: IO[bytes]) -> None:
     standard_input.write(b"Hello\n" * 10)
 
     async def break_off(peer: Peer) -> None:

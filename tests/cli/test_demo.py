@@ -103,7 +103,7 @@ async def test_patience_counts_from_the_last_news(autojump_clock: MockClock) -> 
         nursery.cancel_scope.cancel()
 
 
-async def test_a_break_is_told_once_and_as_it_is(autojump_clock: MockClock) -> None:
+async def test_a_break_is_raised_once_and_as_it_is(autojump_clock: MockClock) -> None:
     async with conversation() as (session, peer), trio.open_nursery() as nursery:
 
         async def close() -> None:

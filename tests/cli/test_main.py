@@ -113,7 +113,7 @@ def test_an_error_in_a_servers_words_stays_one_harmless_line(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file that is always full")
-def test_an_output_that_is_full_is_told_in_one_line(
+def test_an_output_that_is_full_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def write() -> int:

@@ -63,7 +63,7 @@ def test_what_breaks_while_a_command_is_interrupted_is_no_news() -> None:
             signal.raise_signal(signal.SIGINT)
             await trio.sleep_forever()
         finally:
-            raise LiveError("the goodbye went wrong")
+            raise LiveError("closing went wrong")
 
     assert run(command, terminated=143) == 130
 

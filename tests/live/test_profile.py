@@ -50,7 +50,7 @@ PNG: Final = bytes.fromhex(  # a red pixel
 
 def modalities() -> tuple[str, ...]:
     """Modalities that the model answers in, as far as that is known."""
-    return tuple(PROFILE.response_modalities or ("AUDIO",))
+    return tuple(sorted(PROFILE.response_modalities or ("AUDIO",)))  # AUDIO first, in any process
 
 
 def talking(backend: Any, *, config: dict[str, Any] | None = None, **options: Any) -> Any:

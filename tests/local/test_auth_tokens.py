@@ -256,7 +256,7 @@ async def test_a_request_that_makes_no_sense_is_refused_in_googles_form(body: by
     assert words in answer.body.decode()
 
 
-async def test_our_client_tells_why_it_was_refused() -> None:
+async def test_our_client_says_why_it_was_refused() -> None:
     async with listening() as address:
         headers = {"Transfer-Encoding": "chunked"}  # left out
         backend = GeminiBackend(api_key="k", base_url=url(address), api_version="v9", headers=headers)

@@ -527,7 +527,7 @@ async def test_a_session_is_taken_up_with_its_history() -> None:
     assert texts == ["One.", "You said: One.", "Two."]
 
 
-async def test_a_transparent_session_is_told_what_was_consumed_the_setup_included() -> None:
+async def test_a_transparent_session_learns_what_was_consumed_the_setup_included() -> None:
     message = setup(VERTEX_MODEL, sessionResumption={"transparent": True})
     async with conversation(message=message, dialect=VERTEX) as client:
         handle = await handle_of(client)
@@ -628,7 +628,7 @@ async def test_a_client_may_leave(autojump_clock: trio.testing.MockClock) -> Non
         await ours.aclose()
 
 
-async def test_a_client_is_told_when_it_has_to_go_and_sent_away_if_it_stays(
+async def test_a_client_gets_a_go_away_and_is_closed_if_it_stays(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     server = LocalServer(text_engines(), connection_lifetime=600, go_away_lead=60)

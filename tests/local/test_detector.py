@@ -1,4 +1,4 @@
-"""The voice detector that goes by loudness."""
+"""The voice detector without a model, which measures loudness."""
 
 from __future__ import annotations
 

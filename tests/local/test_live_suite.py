@@ -95,7 +95,7 @@ async def test_the_live_tests_pass_and_record_what_was_said(
 
 
 def check_recording(path: Path) -> None:
-    """Whether it reads as the older ones do, and tells nothing that it must not."""
+    """Whether it reads as the older ones do, and holds no secret."""
     text = path.read_text()
     assert KEY not in text
     assert PROJECT not in text
@@ -112,7 +112,7 @@ async def test_with_nobody_to_talk_to_each_live_test_is_skipped_and_says_why() -
     assert "no GEMINI_API_KEY, GOOGLE_API_KEY, GOOGLE_CLOUD_PROJECT or LIVEGEN_LIVE_BASE_URL" in output
 
 
-async def test_a_quota_that_is_used_up_skips_a_test_and_is_told() -> None:
+async def test_a_quota_that_is_used_up_skips_a_test_and_is_reported() -> None:
     reason = "You exceeded your current quota, please check your plan and billing details."
 
     async def refuse(transport: TrioWebSocketTransport) -> None:

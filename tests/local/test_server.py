@@ -194,7 +194,7 @@ async def answer_to(request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("path", "status"), [(GEMINI, b"426"), ("/", b"404"), ("/favicon.ico", b"404")])
-async def test_a_browser_is_told_what_this_is(path: str, status: bytes) -> None:
+async def test_a_browser_gets_an_error_that_says_what_this_is(path: str, status: bytes) -> None:
     answer = await answer_to(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert answer.startswith(b"HTTP/1.1 " + status)
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -311,7 +311,7 @@ async def test_a_server_that_stops_says_so() -> None:
     assert closed.code == 1001
 
 
-async def test_a_client_may_say_goodbye_first() -> None:
+async def test_a_client_may_close_first() -> None:
     async with listening() as address, dialled(address) as client:
         await client.say(setup())
         await client.hear()

@@ -110,7 +110,7 @@ def test_what_makes_no_sense_is_an_invalid_argument(fields: dict[str, Any]) -> N
     assert reason.startswith("Request contains an invalid argument.")
 
 
-def test_only_extended_thinking_can_be_told_how_to_think() -> None:
+def test_only_extended_thinking_takes_a_thinking_level() -> None:
     config = {"thinkingConfig": {"thinkingLevel": "LOW"}}
     check(model="models/gemini-3.8-live-extended-thinking", generationConfig=config)
 

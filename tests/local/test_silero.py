@@ -1,4 +1,4 @@
-"""The voice detector that goes by a model."""
+"""The voice detector with a model."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_frame_lasts_32_ms(silero: SileroModel) -> None:
     assert len(detector.feed(bytes(2 * 512 * 3))) == 3
 
 
-def test_speech_is_told_before_it_is_over(silero: SileroModel) -> None:
+def test_speech_is_detected_before_it_is_over(silero: SileroModel) -> None:
     detector = silero.open_detector(16000)
     endpointer = Endpointer(detector.frame_seconds, EndpointRules())
     voice = human_voice()

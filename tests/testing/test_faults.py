@@ -70,7 +70,7 @@ async def test_a_cut_lets_through_what_was_before_it(at: int) -> None:
     assert await all_of(server) == b"1234512345"[:at]
 
 
-async def test_a_cut_wakes_whoever_receives() -> None:
+async def test_a_cut_wakes_the_receiver() -> None:
     client, _ = joined(Fault("cut", "to server", 3))
     async with trio.open_nursery() as nursery:
 

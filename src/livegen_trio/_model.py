@@ -250,12 +250,12 @@ class LiveGenerativeModel(AIModel, metaclass=NoPublicConstructor):
         async with open_session(self.backend.for_setup(setup), setup, options) as session:
             yield session
 
-    async def _list(self, tools: SessionTools, timeout: float) -> Declared:
-        with trio.move_on_after(timeout):
+    async def _list(self, tools: SessionTools, seconds: float) -> Declared:
+        with trio.move_on_after(seconds):
             declared = await tools.list()
             self._check(declared)
             return declared
-        raise ConnectTimeoutError(phase="tools", timeout=timeout)
+        raise ConnectTimeoutError(phase="tools", timeout=seconds)
 
     def _check(self, declared: Declared) -> None:
         """Refuse what the model or the backend is known not to take, before it would fail in a conversation."""

@@ -186,7 +186,7 @@ async def serving(good: str, status: int = 401) -> AsyncGenerator[Server]:
     async with trio.open_nursery() as nursery:
         [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
         server.url = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}"
-        nursery.start_soon(trio.serve_listeners, server.serve, [listener])
+        await nursery.start(trio.serve_listeners, server.serve, [listener])
         yield server
         nursery.cancel_scope.cancel()
 

@@ -84,8 +84,9 @@ async def fleet(server: str, valkey_port: int) -> AsyncGenerator[tuple[Worker, W
                 await worker.start()
             yield workers[0], workers[1]
         finally:
-            for worker in workers:
-                await worker.kill()
+            with trio.move_on_after(5, shield=True):
+                for worker in workers:
+                    await worker.kill()
             nursery.cancel_scope.cancel()
 
 

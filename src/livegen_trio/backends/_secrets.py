@@ -84,7 +84,7 @@ async def _call(function: Callable[[], object], what: str) -> object:
     """Call a user's function on the user's loop."""
     try:
         return await _checked_awaitable(function(), what)
-    except BaseException as exc:  # noqa: ASYNC103 - raised again but for one, which no task was cancelled by
+    except BaseException as exc:  # noqa: ASYNC103, ASYNC104 - raised again but for one, which no task was cancelled by
         if type(exc).__name__ != "CancelledError" or _is_cancelled_on_asyncio():
             raise
         # It is asyncio's or concurrent.futures', from something that the function waited for. Trio would take it for

@@ -88,10 +88,11 @@ class WebSocketBackend(Backend):
         except HandshakeError as exc:
             if (exc.phase, exc.status_code) != ("upgrade", _UNAUTHORIZED):  # by a proxy it isn't about ours
                 raise
-            self.credentials_refused(endpoint)
-            renewed = await self._renewed_endpoint(progress)
-            if renewed is None or renewed.headers == endpoint.headers:
-                raise
+            refusal = exc
+        self.credentials_refused(endpoint)
+        renewed = await self._renewed_endpoint(progress)
+        if renewed is None or renewed.headers == endpoint.headers:
+            raise refusal
         return await _open(renewed, nursery, progress)
 
     async def _endpoint_now(self, progress: Progress) -> Endpoint:

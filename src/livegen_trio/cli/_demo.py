@@ -135,7 +135,7 @@ async def converse(
     return exchange
 
 
-async def _microphone(
+async def _microphone(  # noqa: ASYNC900 - it holds nothing that has to be closed
     question: Recording, exchange: Exchange, interruption: Interruption | None
 ) -> AsyncGenerator[bytes]:
     """Yield the question in real time, and then the silence of a user who waits. A microphone never stops."""

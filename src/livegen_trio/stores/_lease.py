@@ -185,7 +185,7 @@ async def hold(
                 finally:
                     tasks.cancel_scope.cancel()
     finally:
-        await keeper.release()
+        await keeper.release()  # noqa: ASYNC102 - shielded and bounded there
     if keeper.scope.cancelled_caught:
         raise keeper.error()
 

@@ -111,10 +111,10 @@ async def test_garbage_where_tls_is_served_ends_its_own_connection(
     server = LocalServer(text_engines())
     async with trio.open_nursery() as nursery:
 
-        async def run(*, task_status: trio.TaskStatus[Any]) -> None:
+        async def run(*, task_status: trio.TaskStatus[Any]) -> None:  # noqa: ASYNC128 - `serve` calls it
             await server.serve(0, ssl_context=context, task_status=task_status)
 
-        [address] = await nursery.start(run)  # noqa: ASYNC128 - `serve` calls it
+        [address] = await nursery.start(run)
         stream = await trio.open_tcp_stream(*address)
         await stream.send_all(garbage)
         await stream.send_eof()

@@ -84,13 +84,13 @@ async def _call(function: Callable[[], object], what: str) -> object:
     """Call a user's function on the user's loop."""
     try:
         return await _checked_awaitable(function(), what)
-    except BaseException as exc:  # noqa: ASYNC103, ASYNC104 - raised again but for one, which no task was cancelled by
+    except BaseException as exc:  # noqa: ASYNC103 - raised again but for one, which no task was cancelled by
         if type(exc).__name__ != "CancelledError" or _is_cancelled_on_asyncio():
             raise
         # It is asyncio's or concurrent.futures', from something that the function waited for. Trio would take it for
         # a crash, and asyncio for the end of this task.
         message = f"the function for the {what} raised {type(exc).__module__}.CancelledError"
-        raise HandshakeError(
+        raise HandshakeError(  # noqa: ASYNC104 - as above
             message, phase="request", retryable=True, hint="something that it waits for was cancelled"
         ) from exc
 

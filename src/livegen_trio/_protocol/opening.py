@@ -35,7 +35,7 @@ class Opening:
 
     def __init__(self, setup: Setup) -> None:
         self._state = State.NEW
-        self.setup = setup
+        self.setup: Setup = setup
         self.is_open: bool = False  # no property, since it is read with every frame
         self.was_open: bool = False
         self.session_id: str | None = None

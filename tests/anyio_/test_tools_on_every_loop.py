@@ -356,11 +356,12 @@ async def test_a_tool_that_takes_too_long_is_cancelled_and_knows_why() -> None:
 
 @on_every_loop
 async def test_a_tool_that_finishes_learns_that_nobody_waits() -> None:
-    goes_on = anyio.Event()
+    begun, goes_on = anyio.Event(), anyio.Event()
     reasons: list[str | None] = []
 
     @tool(on_interrupt="finish")
     async def order(context: ToolContext) -> str:
+        begun.set()
         await goes_on.wait()
         reasons.append(context.cancelled)
         return "served"
@@ -373,6 +374,7 @@ async def test_a_tool_that_finishes_learns_that_nobody_waits() -> None:
         Expect(answer("2", output=None)),
     ]
     async with playing(*steps, tools=[order, still_wanted]) as session:
+        await begun.wait()
         await until(lambda: not session.pending_calls)
         goes_on.set()
         await until(lambda: reasons)

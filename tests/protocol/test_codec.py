@@ -288,6 +288,13 @@ def test_an_unreadable_client_frame_is_invalid_json(data: bytes | str) -> None:
     assert caught.value.__cause__ is not None
 
 
+def test_a_call_whose_arguments_are_nested_too_deeply_is_an_error_of_ours() -> None:
+    arguments = "[" * 2000 + "]" * 2000
+    frame = f'{{"toolCall":{{"functionCalls":[{{"name":"f","args":{{"a":{arguments}}}}}]}}}}'
+    with pytest.raises(RemoteProtocolError, match="nested too deeply"):
+        decode_server_message(frame)
+
+
 def test_a_schema_nested_too_deeply_for_us_is_an_error_of_ours() -> None:
     deep = b'{"setup":{"model":"m","tools":[{"functionDeclarations":[{"name":"f","parameters":'
     for depth in (100, 300, 450, 800, 100_000):

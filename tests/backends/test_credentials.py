@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import google.auth.credentials
 import pytest
 import trio
+from google.auth.exceptions import RefreshError
 
 from livegen_trio import (
     ConfigError,
@@ -153,7 +154,7 @@ class Credentials(google.auth.credentials.Credentials):
 
     def refresh(self, request: object) -> None:
         if self.fails and self.renewed:
-            raise google.auth.exceptions.RefreshError("revoked")
+            raise RefreshError("revoked")
         self.renewed += 1
         self.token = f"token-{self.renewed}"
         self.expiry = from_now(hours=1)

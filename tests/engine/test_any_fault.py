@@ -20,9 +20,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from livegen_trio import (
     Backend,
+    HandshakeError,
     LiveError,
     Reconnected,
     Reconnection,
+    SessionClosedError,
     ToolCall,
     ToolCallCancellation,
     get_live_generative_model,
@@ -165,7 +167,7 @@ class Client:
     cancelled: set[str] = field(default_factory=set)
     begun: Counter[int] = field(default_factory=Counter)
     finished: Counter[int] = field(default_factory=Counter)
-    survived: bool = False
+    ending: SessionClosedError | None = None
 
     async def work(self, number: int) -> int:
         """Work for a while."""
@@ -227,9 +229,15 @@ async def converse(
             backend = BreakingBackend(server, nursery, faults)
             try:
                 await client.converse(backend, actions)
-                client.survived = True
-            except* LiveError:
-                pass  # the session ended with an error, and so has said that something is lost
+            except* SessionClosedError as group:
+                client.ending = _first_of(group)
+            except* HandshakeError:
+                assert not client.accepted  # there was no session
+
+
+def _first_of(group: BaseExceptionGroup[SessionClosedError]) -> SessionClosedError:
+    first = group.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 ONE_FAULT_EACH_WAY = st.lists(FAULTS, max_size=2, unique_by=lambda fault: fault.direction)
@@ -250,10 +258,12 @@ def test_what_was_sent_was_heard_or_is_reported(
     assert client.finished == client.begun
     assert set(client.begun.values()) <= {1}
     assert set(server.answered) <= {f"c{number}" for number in client.begun}
-    if not client.survived:
+    missing = len(set(client.accepted) - set(heard))
+    reported = sum(one.given_up + one.dropped for one in client.reports)
+    if (ending := client.ending) is not None:
+        assert missing <= reported + ending.unsent + ending.unacknowledged + ending.given_up
         return
-    missing = set(client.accepted) - set(heard)
-    assert len(missing) <= sum(one.unacknowledged + one.dropped + one.quarantined for one in client.reports)
+    assert missing <= reported
     again = heard.total() - len(heard) + server.answered.total() - len(server.answered)
     assert again <= sum(one.replayed for one in client.reports)
     for call_id in client.called.keys() - client.cancelled:

@@ -534,6 +534,7 @@ async def test_statistics_have_the_depth_and_age_of_the_buffers_and_what_was_dro
             unsent_seconds=0,
             unacknowledged_frames=0,
             uncovered_frames=0,
+            given_up_frames=0,
             dropped_frames=0,
             reconnections=0,
         )

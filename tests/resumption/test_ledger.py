@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from livegen_trio._resumption.inputs import Input, Kind
-from livegen_trio._resumption.ledger import Ledger, Loss
+from livegen_trio._resumption.ledger import MAX_REPLAYS, Ledger, Loss
 
 CONTROL, ANSWER, MARK, MEDIA = Kind.CONTROL, Kind.ANSWER, Kind.MARK, Kind.MEDIA
 
@@ -32,6 +32,12 @@ def send(ledger: Ledger, count: int = 1_000) -> list[int]:
         ledger.note_written()
         sent.append(entry.number)
     return sent
+
+
+def lose(ledger: Ledger, now: float, *, replay: bool = True, max_replays: int = MAX_REPLAYS) -> Loss:
+    """Lose the connection; returns what is reported then."""
+    ledger.lose_connection(now, replay=replay, max_replays=max_replays)
+    return ledger.take_loss()
 
 
 def test_inputs_are_sent_in_order_control_first() -> None:
@@ -114,7 +120,7 @@ def test_what_is_acknowledged_is_not_sent_again() -> None:
     send(ledger)
     ledger.acknowledge(2, 0.0)
     assert ledger.sent.unacknowledged == 1
-    assert ledger.lose_connection(3.0) == Loss(replayed=1, unacknowledged=0)
+    assert lose(ledger, 3.0) == Loss(replayed=1, unacknowledged=0)
     assert send(ledger) == [3]
 
 
@@ -147,21 +153,21 @@ def test_what_is_in_doubt_is_sent_again_before_anything_new_control_first() -> N
     send(ledger)
     ledger.accept(b"4", CONTROL, 4.0)
     ledger.accept(b"5", MEDIA, 5.0)
-    assert ledger.lose_connection(5.0) == Loss(replayed=3, unacknowledged=0)
+    assert lose(ledger, 5.0) == Loss(replayed=3, unacknowledged=0)
     assert send(ledger) == [2, 1, 3, 4, 5]
 
 
 def test_what_was_not_sent_whole_is_sent_again() -> None:
     ledger = filled(MEDIA, MEDIA)
     ledger.backlog.take()
-    assert ledger.lose_connection(2.0, replay=False) == Loss(replayed=1, unacknowledged=0)
+    assert lose(ledger, 2.0, replay=False) == Loss(replayed=1, unacknowledged=0)
     assert send(ledger) == [1, 2]
 
 
 def test_old_media_are_counted_and_not_sent_again() -> None:
     ledger = filled(MEDIA, CONTROL, MARK)
     send(ledger)
-    assert ledger.lose_connection(100.0) == Loss(replayed=2, unacknowledged=1)
+    assert lose(ledger, 100.0) == Loss(replayed=2, unacknowledged=1)
     assert send(ledger) == [2, 3]
 
 
@@ -171,13 +177,26 @@ def test_more_than_can_be_remembered_is_counted() -> None:
         for _ in range(8):
             ledger.accept(b"xxxx", kind, 0.0)
     send(ledger)
-    assert ledger.lose_connection(0.0) == Loss(replayed=4, unacknowledged=12)
+    assert lose(ledger, 0.0) == Loss(replayed=4, unacknowledged=12)
 
 
 def test_without_a_replay_all_in_doubt_is_counted() -> None:
     ledger = filled(CONTROL, MEDIA)
     send(ledger)
-    assert ledger.lose_connection(2.0, replay=False) == Loss(replayed=0, unacknowledged=2)
+    assert lose(ledger, 2.0, replay=False) == Loss(replayed=0, unacknowledged=2)
+
+
+def test_losses_add_up_until_they_are_reported() -> None:
+    ledger = filled(CONTROL, MEDIA)
+    send(ledger)
+    ledger.lose_connection(2.0, replay=False)
+    ledger.accept(b"3", CONTROL, 3.0)
+    send(ledger)
+    ledger.lose_connection(3.0, replay=False)
+    assert (ledger.unreported, ledger.in_doubt, ledger.given_up) == (3, 3, 3)
+    assert ledger.take_loss() == Loss(unacknowledged=3)
+    assert ledger.take_loss() == Loss()
+    assert (ledger.unreported, ledger.in_doubt, ledger.given_up) == (0, 0, 3)
 
 
 def test_a_replay_that_is_broken_off_goes_on() -> None:
@@ -186,7 +205,7 @@ def test_a_replay_that_is_broken_off_goes_on() -> None:
     ledger.lose_connection(3.0)
     assert send(ledger, 1) == [1]
     ledger.backlog.take()
-    assert ledger.lose_connection(3.0) == Loss(replayed=3, unacknowledged=0)
+    assert lose(ledger, 3.0) == Loss(replayed=3, unacknowledged=0)
     assert send(ledger) == [1, 2, 3]
 
 
@@ -198,7 +217,7 @@ def test_acknowledgements_count_from_zero_on_each_connection() -> None:
     send(ledger)
     assert ledger.sent.unacknowledged == 1
     ledger.acknowledge(1, 0.0)
-    assert ledger.lose_connection(2.0) == Loss(replayed=0, unacknowledged=0)
+    assert lose(ledger, 2.0) == Loss(replayed=0, unacknowledged=0)
 
 
 def test_what_is_sent_of_our_own_accord_goes_first_and_is_no_input() -> None:
@@ -209,9 +228,9 @@ def test_what_is_sent_of_our_own_accord_goes_first_and_is_no_input() -> None:
     ledger.precede(b"history", CONTROL, 2.0)
     assert ledger.backlog.numbers == {0, 1, 2}
     assert send(ledger) == [0, 2, 0, 1]
-    assert ledger.lose_connection(2.0) == Loss(replayed=2, unacknowledged=0)
+    assert lose(ledger, 2.0) == Loss(replayed=2, unacknowledged=0)
     send(ledger)
-    assert ledger.lose_connection(2.0, replay=False) == Loss(replayed=0, unacknowledged=2)
+    assert lose(ledger, 2.0, replay=False) == Loss(replayed=0, unacknowledged=2)
 
 
 def test_the_first_of_some_frames_is_found_where_it_waits() -> None:
@@ -236,7 +255,9 @@ def test_answers_can_be_discarded() -> None:
     ledger.lose_connection(3.0)
     ledger.accept(b"4", ANSWER, 4.0)
     ledger.accept(b"5", CONTROL, 4.0)
-    assert ledger.discard_answers() == (1, 1)
+    ledger.take_loss()
+    ledger.discard_answers()
+    assert ledger.take_loss() == Loss(replayed=2, unacknowledged=2)
     assert send(ledger) == [2, 3, 5]
 
 
@@ -245,8 +266,9 @@ def test_a_quarantine_keeps_kinds_from_being_sent_again() -> None:
     send(ledger)
     ledger.lose_connection(3.0)
     ledger.accept(b"4", MEDIA, 4.0)
-    assert ledger.quarantine(frozenset({MEDIA})) == 1
-    assert ledger.quarantine(frozenset()) == 0
+    ledger.quarantine(frozenset({MEDIA}))
+    ledger.quarantine(frozenset())
+    assert ledger.take_loss() == Loss(replayed=2, quarantined=1)
     assert send(ledger) == [2, 3, 4]
 
 
@@ -255,9 +277,9 @@ def test_an_input_is_sent_again_no_more_often_than_is_allowed(max_replays: int) 
     ledger = filled(CONTROL, MEDIA)
     for _ in range(max_replays):
         send(ledger)
-        assert ledger.lose_connection(1.0, max_replays=max_replays) == Loss(replayed=2, unacknowledged=0)
+        assert lose(ledger, 1.0, max_replays=max_replays) == Loss(replayed=2, unacknowledged=0)
     send(ledger)
-    loss = ledger.lose_connection(1.0, max_replays=max_replays)
+    loss = lose(ledger, 1.0, max_replays=max_replays)
     assert loss == Loss(replayed=0, unacknowledged=0, quarantined=2)
     assert ledger.backlog.count == 0
 
@@ -266,16 +288,16 @@ def test_an_input_that_is_never_written_whole_is_not_tried_for_ever() -> None:
     ledger = filled(CONTROL)
     for _ in range(2):
         ledger.backlog.take()
-        assert ledger.lose_connection(1.0) == Loss(replayed=1, unacknowledged=0)
+        assert lose(ledger, 1.0) == Loss(replayed=1, unacknowledged=0)
     ledger.backlog.take()
-    assert ledger.lose_connection(1.0) == Loss(replayed=0, unacknowledged=0, quarantined=1)
+    assert lose(ledger, 1.0) == Loss(replayed=0, unacknowledged=0, quarantined=1)
 
 
 def test_waiting_for_a_connection_is_not_being_sent_again() -> None:
     ledger = filled(CONTROL)
     send(ledger)
     for _ in range(10):
-        assert ledger.lose_connection(1.0, max_replays=1) == Loss(replayed=1, unacknowledged=0)
+        assert lose(ledger, 1.0, max_replays=1) == Loss(replayed=1, unacknowledged=0)
     assert send(ledger) == [1]
 
 
@@ -331,19 +353,23 @@ class Accounts(RuleBasedStateMachine):
     def lose(self, *, replay: bool, begun: bool) -> None:
         if begun:
             self.ledger.backlog.take()
-        loss = self.ledger.lose_connection(self.now, replay=replay)
-        self.reported += loss.unacknowledged + loss.quarantined
+        self.ledger.lose_connection(self.now, replay=replay)
         self.on_the_wire.clear()
         self.acknowledged = 0
 
     @rule(kinds=st.frozensets(st.sampled_from(Kind)))
     def quarantine(self, kinds: frozenset[Kind]) -> None:
-        self.reported += self.ledger.quarantine(kinds)
+        self.ledger.quarantine(kinds)
+
+    @rule()
+    def report(self) -> None:
+        self.reported += self.ledger.take_loss().given_up
 
     @invariant()
     def all_is_accounted_for(self) -> None:
         known = len(self.received) + self.ledger.sent.unacknowledged + self.ledger.backlog.count
-        assert known + self.reported + self.ledger.dropped == self.ledger.accepted
+        assert known + self.ledger.given_up + self.ledger.dropped == self.ledger.accepted
+        assert self.reported + self.ledger.unreported == self.ledger.given_up
 
     @invariant()
     def numbers_on_a_connection_rise_within_a_kind_of_lane(self) -> None:

@@ -29,11 +29,17 @@ SETUP_COMPLETE: dict[str, Any] = {"setupComplete": {}}
 
 
 class Peer:
-    """A server's end of a transport. It reads all the time, unless it is told to freeze."""
+    """A server's end of a transport. It reads all the time, unless it is told to freeze.
+
+    Attributes:
+        closed: How the connection ended, once it has.
+        read_messages: All that it has read, the setup first.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.closed: ConnectionClosed | None = None
+        self.read_messages: list[dict[str, Any]] = []
         self._frames, self._heard = trio.open_memory_channel[dict[str, Any]](1000)
         self._scope = trio.CancelScope()
 
@@ -42,7 +48,9 @@ class Peer:
         with self._scope, self._frames:
             try:
                 while True:
-                    self._frames.send_nowait(json.loads(await self.transport.receive()))
+                    message = json.loads(await self.transport.receive())
+                    self.read_messages.append(message)
+                    self._frames.send_nowait(message)
             except ConnectionClosed as closed:
                 self.closed = closed
 

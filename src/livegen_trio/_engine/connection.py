@@ -119,7 +119,8 @@ class Connection:
                 frame = await transport.receive()
                 events = protocol.receive(frame)
                 shared.observers.notify(events)
-                shared.inbox.put(events, frame)
+                if not shared.inbox.put(events, frame):
+                    raise HandshakeError(shared.inbox.explain_full(), phase="setup")
         except ConnectionClosed as closed:
             raise _rejected(closed, resuming=protocol.opening.is_resuming) from None
         except RemoteProtocolError as exc:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import trio
 
-from .._session.closed import Ending
+from .._session.closed import Ending, Undelivered
 from ..types import ToolCall, ToolCallCancellation
 from .exchange_timer import ExchangeTimer
 from .operations import SessionOperations
@@ -141,22 +141,32 @@ class Engine:
         await finished.wait()
 
     def raise_unseen_ending(self) -> None:
-        """Raise how the session broke, or what was not sent, unless a call has raised it before."""
-        if self.inbox.ending_was_seen or self._shared.outbox.ending_was_seen:
+        """Raise how the session broke, or what was not sent or was lost, unless a call has raised it before."""
+        ending = self.inbox.ending
+        ending_was_seen = self.inbox.ending_was_seen or self._shared.outbox.ending_was_seen
+        if ending_was_seen and ending is not None and not ending.is_clean:
             return
-        ending, unsent = self.inbox.ending, self._shared.outbox.ledger.backlog.count
-        if unsent:
-            raise _undelivered(unsent, ending).error()
+        undelivered = self._undelivered()
+        if undelivered.unsent or undelivered.given_up:
+            raise _closing_ending(undelivered, ending).error()
+        if ending_was_seen:
+            return
         if ending is not None and ending.phase == "open" and not ending.is_clean:
             raise ending.error()
 
     def _end(self, ending: Ending) -> None:
         if self._shared.outbox.is_closed:
             ending = replace(ending, phase="closing")
+        ending = replace(ending, undelivered=self._undelivered())
         self.inbox.end(ending)
         self._shared.outbox.end(ending)
         self._tool_runner.cancel_calls()
         self._states.note_change()
+
+    def _undelivered(self) -> Undelivered:
+        ledger = self._shared.outbox.ledger
+        unread = sum(report.given_up for report in self.inbox.unread_reports)
+        return Undelivered(ledger.backlog.count, ledger.sent.unacknowledged, ledger.unreported + unread)
 
     def _note_expired(self, event: ServerEvent | None) -> None:
         if event is not None:
@@ -164,9 +174,15 @@ class Engine:
         self._supervisor.hand_over.look_again()
 
 
-def _undelivered(frames: int, ending: Ending | None) -> Ending:
+def _closing_ending(undelivered: Undelivered, ending: Ending | None) -> Ending:
+    """Return the ending that is raised on leaving, for messages that may not have arrived."""
     if ending is None or ending.initiator == "local":
         ending = Ending(1006, "", "server")
-    message = f"{frames} accepted message{'s were' if frames > 1 else ' was'} not sent"
-    reason = f"{ending.reason}; {message}" if ending.reason else message
-    return replace(ending, reason=reason, phase="closing")
+    counts = {"not sent": undelivered.unsent, "lost with a connection": undelivered.given_up}
+    losses = [f"{_accepted(count)} {what}" for what, count in counts.items() if count]
+    reason = "; ".join([ending.reason, *losses] if ending.reason else losses)
+    return replace(ending, reason=reason, phase="closing", undelivered=undelivered)
+
+
+def _accepted(count: int) -> str:
+    return f"{count} accepted message{'s were' if count > 1 else ' was'}"

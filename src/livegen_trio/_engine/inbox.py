@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import trio
 
 from .._protocol.memory import estimate_memory
+from ..types import Reconnected
 from .receive_pace import ReceivePace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .._session.closed import Ending
     from ..types import ServerEvent
@@ -38,6 +39,8 @@ class Inbox:
         ending: The ending of the session, if it has ended.
         unread_bytes: The memory that the events that wait take, roughly; at least the size of their frames.
         ending_was_seen: Whether the consumer has got the ending.
+        untaken_reports: Number of `Reconnected` that `take_batch` hasn't returned.
+        taken_reports: Returns the `Reconnected` that a consumer elsewhere has taken in a batch, and not received.
         listener: Called whenever there is an event, an ending or a close, for a consumer that can't wait in `receive`.
     """
 
@@ -53,11 +56,20 @@ class Inbox:
         self.ending_was_seen: bool = False
         self.unread_bytes: int = 0
         self.listener: Callable[[], None] | None = None
+        self.taken_reports: Callable[[], Iterable[Reconnected]] = tuple[Reconnected, ...]
+        self.untaken_reports: int = 0
+        self._missed_reports: list[Reconnected] = []
 
     @property
     def unread_events(self) -> int:
         """The number of events that wait."""
         return len(self._events)
+
+    @property
+    def unread_reports(self) -> list[Reconnected]:
+        """The `Reconnected` that were not received, and those as well that never will be."""
+        waiting = [event for event, _, _ in self._events if isinstance(event, Reconnected)]
+        return [*self._missed_reports, *self.taken_reports(), *waiting]
 
     @property
     def unread_since(self) -> float | None:
@@ -85,6 +97,19 @@ class Inbox:
             size = 0  # the first event counts for the frame
         self._wake()
         return True
+
+    def report(self, *events: ServerEvent) -> None:
+        """Add events of the session's own. They are few, and must not be lost: there is room for them in any case."""
+        if self.is_closed:
+            self._missed_reports += [event for event in events if isinstance(event, Reconnected)]
+            return
+        now = trio.current_time()
+        for event in events:
+            size = estimate_memory("", [event]) if self.unread_bytes > _ESTIMATED_FROM else 0
+            self.untaken_reports += isinstance(event, Reconnected)
+            self._events.append((event, size, now))
+            self.unread_bytes += size
+        self._wake()
 
     def explain_full(self) -> str:
         """Return why `put` has returned False, and who was slow."""
@@ -152,6 +177,8 @@ class Inbox:
 
     def close(self) -> None:
         """Drop the events that wait, and those that still come: the consumer has left."""
+        self._missed_reports = self.unread_reports
+        self.taken_reports = tuple[Reconnected, ...]
         self.is_closed = True
         self._events.clear()
         self.unread_bytes = 0

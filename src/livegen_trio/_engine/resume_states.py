@@ -35,7 +35,7 @@ class ResumeStates:
             transparent=shared.setup.is_transparent,
             taken_at=time.time(),  # two processes share no other clock
             pending_calls=protocol.calls.pending,
-            unacknowledged=ledger.backlog.count + ledger.sent.unacknowledged + ledger.sent.uncovered_count,
+            unacknowledged=ledger.in_doubt,
             in_turn=protocol.in_turn,
             usage=msgspec.structs.replace(protocol.usage, unknown_fields={}),
             history=tuple(contents),

@@ -61,7 +61,7 @@ class Shared:
 
     def report(self, event: ServerEvent) -> None:
         """Have the consumer receive an event of our own."""
-        self.inbox.put([event])
+        self.inbox.report(event)
 
 
 def make_shared(backend: Backend, setup: Setup, options: SessionOptions) -> Shared:

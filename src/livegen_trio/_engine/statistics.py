@@ -25,6 +25,7 @@ def session_statistics(shared: Shared, *, reconnections: int) -> SessionStatisti
         unsent_seconds=_age(ledger.backlog.since, now),
         unacknowledged_frames=ledger.sent.unacknowledged,
         uncovered_frames=ledger.sent.uncovered_count,
+        given_up_frames=ledger.given_up,
         dropped_frames=ledger.dropped,
         reconnections=reconnections,
     )

@@ -45,6 +45,8 @@ class Succession:
         self._policy = policy
         self._taken_over = taken_over
         self._report = None if taken_over is None else _inherited(taken_over)
+        if taken_over is not None:
+            shared.outbox.ledger.give_up(unacknowledged=taken_over.unacknowledged)
         self._suspicion = 0
         self._is_proven = True
         self._model_was_heard = False
@@ -58,18 +60,12 @@ class Succession:
     def take_stock(self) -> None:
         """Note what the connection leaves behind, and have it sent again."""
         outbox, policy = self._shared.outbox, self._policy
-        loss = outbox.transmission.lose_connection(
-            replay=policy.replay == "recent", max_replays=policy.max_replays
-        )
+        outbox.transmission.lose_connection(replay=policy.replay == "recent", max_replays=policy.max_replays)
         if (coverage := self._shared.coverage) is not None:
             coverage.begin()
-        spared = outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
-        self._is_proven = loss.replayed == spared
+        outbox.ledger.quarantine(_SUSPECTS[self._suspicion])
+        self._is_proven = not outbox.ledger.replays
         self._report = Reconnected(
-            replayed=loss.replayed - spared,
-            unacknowledged=loss.unacknowledged,
-            uncovered=loss.uncovered,
-            quarantined=loss.quarantined + spared,
             turn_cut=self._shared.protocol.exchanges.cuts_turn,
             calls=self._shared.protocol.calls.pending,
         )
@@ -99,21 +95,14 @@ class Succession:
         """Give up what the server has forgotten; the next connection begins a new session, which knows of no calls."""
         self._shared.setup.begin_fresh()
         self._shared.late_answers.forget()
-        replayed, unsent = self._shared.outbox.ledger.discard_answers()
-        read = self._shared.outbox.ledger.discard_read()  # the history has it, as far as it is text
+        self._shared.outbox.ledger.discard_answers()
+        self._shared.outbox.ledger.discard_read()  # the history has it, as far as it is text
         if self._report is not None:
-            self._report = msgspec.structs.replace(
-                self._report,
-                restored=False,
-                replayed=self._report.replayed - replayed - read,
-                uncovered=self._report.uncovered + read,
-                unacknowledged=self._report.unacknowledged + replayed + unsent,
-                calls=(),
-            )
+            self._report = msgspec.structs.replace(self._report, restored=False, calls=())
         cancellation = self._shared.protocol.forget()
         if cancellation is not None and self._taken_over is None:  # else nobody here knows of these calls
             self._shared.observers.notify([cancellation])
-            self._shared.inbox.put([cancellation])
+            self._shared.report(cancellation)
 
     def begin(self, gap_seconds: float) -> None:
         """Have a connection that has just been opened begin with what is left, and report it to the user."""
@@ -129,9 +118,18 @@ class Succession:
             self._send_history()
         if self._taken_over is not None:  # two processes share no other clock
             gap_seconds = max(0.0, time.time() - self._taken_over.taken_at)
-        dropped = self._shared.outbox.ledger.take_dropped()
-        report = msgspec.structs.replace(report, gap_seconds=gap_seconds, dropped=dropped)
-        self._shared.inbox.put([report, *self._calls_taken_over()])
+        ledger = self._shared.outbox.ledger
+        loss = ledger.take_loss()
+        report = msgspec.structs.replace(
+            report,
+            replayed=loss.replayed,
+            unacknowledged=loss.unacknowledged,
+            uncovered=loss.uncovered,
+            quarantined=loss.quarantined,
+            dropped=ledger.take_dropped(),
+            gap_seconds=gap_seconds,
+        )
+        self._shared.inbox.report(report, *self._calls_taken_over())
         self._count_connection()
 
     def _calls_taken_over(self) -> list[ServerEvent]:
@@ -178,5 +176,5 @@ class Succession:
 
 
 def _inherited(state: ResumeState) -> Reconnected:
-    """Return what is lost with the process that had the session."""
-    return Reconnected(unacknowledged=state.unacknowledged, turn_cut=state.in_turn, calls=state.pending_calls)
+    """Return what is cut with the process that had the session."""
+    return Reconnected(turn_cut=state.in_turn, calls=state.pending_calls)

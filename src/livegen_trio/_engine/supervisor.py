@@ -183,7 +183,7 @@ class Supervisor:
         before = self._machine.state
         after = self._machine.note(trigger, trio.current_time(), useful=self.succession.was_useful)
         if after is State.LEAVING:
-            self._shared.inbox.put([Reconnecting(reason="this connection is left for another")])
+            self._shared.report(Reconnecting(reason="this connection is left for another"))
         elif before is State.ENDED and after is State.DIALLING:
             self._shared.inbox.reopen()
             self._shared.outbox.reopen()
@@ -215,7 +215,7 @@ class Supervisor:
             self._triggers.put(Trigger.LOST_FOR_GOOD)
             return
         self._shared.outbox.transmission.leave()  # what is sent from now on was never sent on this one
-        self._shared.inbox.put([Reconnecting(reason=ending.reason, code=ending.code)])
+        self._shared.report(Reconnecting(reason=ending.reason, code=ending.code))
         self._triggers.put(Trigger.LOST)
 
 

@@ -11,7 +11,7 @@ from .._resumption.inputs import Input, Kind
 from .acknowledgement import SETUP_FRAMES, PingSchedule
 
 if TYPE_CHECKING:
-    from .._resumption.ledger import Ledger, Loss
+    from .._resumption.ledger import Ledger
     from ..transports.base import Transport
 
 
@@ -71,7 +71,7 @@ class Transmission:
         self._is_finishing = True
         self._sender.unpark_all()
 
-    def lose_connection(self, *, replay: bool, max_replays: int) -> Loss:
+    def lose_connection(self, *, replay: bool, max_replays: int) -> None:
         """Take back what may be lost with the connection; with *replay* it is sent again on the next one.
 
         An input that was sent again *max_replays* times is not.
@@ -80,7 +80,7 @@ class Transmission:
         self._schedule.stop()
         self._is_leaving = False
         self._needs_ping = False
-        return self._ledger.lose_connection(trio.current_time(), replay=replay, max_replays=max_replays)
+        self._ledger.lose_connection(trio.current_time(), replay=replay, max_replays=max_replays)
 
     # Inputs
 

@@ -1,12 +1,13 @@
 """The caller's inputs, from their acceptance until a resumed session is sure to have them. Pure: time is an argument.
 
 An accepted input ends in one of these ways: covered by what the server resumes with, sent again on the next
-connection, dropped by the caller's own policy, or counted in a `Loss`. None disappears.
+connection, dropped by the caller's own policy, or counted in a `Loss`. None disappears. What is lost with a connection
+stays in the ledger's account until `take_loss` gives it to be reported.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -30,7 +31,7 @@ MAX_REPLAYS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The inputs that a lost connection leaves in doubt, counted.
+    """The inputs that lost connections leave in doubt, counted.
 
     Attributes:
         replayed: To be sent again.
@@ -39,10 +40,15 @@ class Loss:
         quarantined: Sent again as often as is allowed, and not any more.
     """
 
-    replayed: int
-    unacknowledged: int
+    replayed: int = 0
+    unacknowledged: int = 0
     uncovered: int = 0
     quarantined: int = 0
+
+    @property
+    def given_up(self) -> int:
+        """The number of those that are not sent again."""
+        return self.unacknowledged + self.uncovered + self.quarantined
 
 
 class Ledger:
@@ -57,6 +63,7 @@ class Ledger:
         sent: Inputs that were sent on the present connection.
         accepted: How many inputs were ever accepted.
         dropped: How many of them were dropped before they were sent.
+        given_up: How many of them a lost connection has left in doubt, and are not sent again.
     """
 
     def __init__(
@@ -65,10 +72,22 @@ class Ledger:
         self._remembered_seconds = remembered_seconds
         self._reported_drops = 0
         self._read_numbers: frozenset[int] = frozenset()
+        self._unreported = Loss()
         self.backlog: Backlog = Backlog()
         self.sent: SentLog = SentLog(remembered_bytes)
         self.accepted: int = 0
         self.dropped: int = 0
+        self.given_up: int = 0
+
+    @property
+    def unreported(self) -> int:
+        """The number of inputs that were given up since the last report."""
+        return self._unreported.given_up
+
+    @property
+    def in_doubt(self) -> int:
+        """The number of inputs that a session resumed now may lack, but for those that a report has counted."""
+        return self.backlog.count + self.sent.unacknowledged + self.sent.uncovered_count + self.unreported
 
     # Waiting to be sent, and being sent
 
@@ -108,7 +127,7 @@ class Ledger:
 
     # When the connection is gone
 
-    def lose_connection(self, now: float, *, replay: bool = True, max_replays: int = MAX_REPLAYS) -> Loss:
+    def lose_connection(self, now: float, *, replay: bool = True, max_replays: int = MAX_REPLAYS) -> None:
         """Have the inputs that a resumed session may lack sent again on the next connection, before anything new.
 
         No input is sent again more than *max_replays* times: it may be what makes the server end its connections.
@@ -126,28 +145,48 @@ class Ledger:
         self._read_numbers = frozenset(e.number for e in again if 0 < e.place <= sent.acknowledged)
         again = [msgspec.structs.replace(e, place=0, replays=e.replays + 1) for e in again]
         self.backlog.set_replay([*again, *self.backlog.replay])
-        return Loss(
-            replayed=_caller_inputs(self.backlog.replay),
+        self.give_up(
             unacknowledged=uncovered.unread - unread,
             uncovered=uncovered.read - read,
             quarantined=_caller_inputs(wanted) - _caller_inputs(again),
         )
 
+    def give_up(self, *, unacknowledged: int = 0, uncovered: int = 0, quarantined: int = 0) -> None:
+        """Count inputs that are not sent again."""
+        so_far = self._unreported
+        self.given_up += unacknowledged + uncovered + quarantined
+        self._unreported = Loss(
+            unacknowledged=so_far.unacknowledged + unacknowledged,
+            uncovered=so_far.uncovered + uncovered,
+            quarantined=so_far.quarantined + quarantined,
+        )
+
+    def take_loss(self) -> Loss:
+        """Return what was lost since the last call, to be reported, with what is to be sent again now."""
+        loss, self._unreported = self._unreported, Loss()
+        return replace(loss, replayed=_caller_inputs(self.backlog.replay))
+
     def precede(self, frame: bytes, kind: Kind, now: float) -> None:
         """Send a message of the session's own, first among what is sent again of its kind."""
         self.backlog.set_replay([Input(0, frame, kind, now), *self.backlog.replay])
 
-    def quarantine(self, kinds: Collection[Kind]) -> int:
-        """Don't send inputs of these kinds again; returns how many that spares the server."""
-        return self._keep_for_replay(lambda entry: entry.kind not in kinds)
+    @property
+    def replays(self) -> bool:
+        """Whether inputs of the caller's are to be sent again."""
+        return _caller_inputs(self.backlog.replay) > 0
 
-    def discard_answers(self) -> tuple[int, int]:
-        """Send no answers of tools that wait; returns how many were to be sent again, and how many never were sent."""
-        return self.quarantine({Kind.ANSWER}), self.backlog.discard_answers()
+    def quarantine(self, kinds: Collection[Kind]) -> None:
+        """Don't send inputs of these kinds again: they may be what makes the server end its connections."""
+        self.give_up(quarantined=self._keep_for_replay(lambda entry: entry.kind not in kinds))
 
-    def discard_read(self) -> int:
-        """Don't send inputs again that the server has read; returns how many there were."""
-        return self._keep_for_replay(lambda entry: entry.number not in self._read_numbers)
+    def discard_answers(self) -> None:
+        """Send no answers of tools that wait: the server doesn't know of their calls."""
+        replayed = self._keep_for_replay(lambda entry: entry.kind is not Kind.ANSWER)
+        self.give_up(unacknowledged=replayed + self.backlog.discard_answers())
+
+    def discard_read(self) -> None:
+        """Don't send inputs again that the server has read."""
+        self.give_up(uncovered=self._keep_for_replay(lambda entry: entry.number not in self._read_numbers))
 
     def _keep_for_replay(self, is_kept: Callable[[Input], bool]) -> int:
         before = self.backlog.replay

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
@@ -12,6 +12,17 @@ from .._protocol.close_hints import diagnose_close
 
 if TYPE_CHECKING:
     from .._errors import Initiator, Phase
+
+
+class Undelivered(NamedTuple):
+    """The messages that a session was given, and that may not have arrived when it ended; see `SessionClosedError`."""
+
+    unsent: int = 0
+    unacknowledged: int = 0
+    given_up: int = 0
+
+
+NOTHING: Final = Undelivered()
 
 
 class SessionClosedError(LiveError, trio.BrokenResourceError):
@@ -24,6 +35,10 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         phase: "open" while it was in use, "closing" if it broke while the block was being left.
         retryable: Whether a new session may fare better.
         hint: What to do, where the cause is a known one.
+        unsent: Messages that were accepted, and not written whole.
+        unacknowledged: Messages that were written, and that the server is not known to have read.
+        given_up: Messages that earlier connections may have lost, and that no `Reconnected` which you had received by
+            then has counted.
     """
 
     def __init__(
@@ -34,6 +49,7 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         initiator: Initiator,
         phase: Phase = "open",
         resuming: bool = False,
+        undelivered: Undelivered = NOTHING,
     ) -> None:
         diagnosis = diagnose_close(code, reason, initiator=initiator, resuming=resuming)
         who = "the server" if initiator == "server" else "this side"
@@ -46,6 +62,7 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         self.phase: Phase = phase
         self.retryable: bool = diagnosis.retryable
         self.hint: str | None = diagnosis.hint
+        self.unsent, self.unacknowledged, self.given_up = undelivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +75,7 @@ class Ending:
     phase: Phase = "open"
     cause: Exception | None = None
     resuming: bool = False
+    undelivered: Undelivered = NOTHING
 
     @property
     def is_clean(self) -> bool:
@@ -67,7 +85,12 @@ class Ending:
     def error(self) -> SessionClosedError:
         """Return a new error to raise."""
         error = SessionClosedError(
-            self.code, self.reason, initiator=self.initiator, phase=self.phase, resuming=self.resuming
+            self.code,
+            self.reason,
+            initiator=self.initiator,
+            phase=self.phase,
+            resuming=self.resuming,
+            undelivered=self.undelivered,
         )
         error.__cause__ = self.cause
         return error

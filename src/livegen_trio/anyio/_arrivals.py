@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import anyio.lowlevel
 import trio
 
+from ..types import Reconnected
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
@@ -141,6 +143,9 @@ class Forwarding:
         self._room_events = _MAX_EVENTS
         self._room_bytes = _MAX_BYTES
         self._last_state: tuple[Ending | None, bool] = (None, False)
+        self._reports: list[
+            tuple[int, Reconnected]
+        ] = []  # that have crossed, and their numbers among all events
         self.forwarded: int = 0
 
     @property
@@ -151,6 +156,7 @@ class Forwarding:
     def begin(self) -> None:
         """Forward what has arrived, and what arrives from now on."""
         self._inbox.listener = self._forward
+        self._inbox.taken_reports = self._unread_reports
         self._forward()
 
     def go_on(self, events: int, size: int) -> None:
@@ -165,6 +171,8 @@ class Forwarding:
         for _, size, _ in events:
             self._room_bytes -= size
         self._room_events -= len(events)
+        if self._inbox.untaken_reports:
+            self._note_reports(events)
         self.forwarded += len(events)
         ending = None if self._inbox.unread_events else self._inbox.ending
         state = (ending, self._inbox.is_closed)
@@ -173,3 +181,16 @@ class Forwarding:
             self._bridge.host.post(
                 partial(self._arrivals.arrive, events, ending, closed=self._inbox.is_closed)
             )
+
+    def _note_reports(self, events: Sequence[Arrived]) -> None:
+        unread = [one for one in self._reports if one[0] >= self._arrivals.received]
+        crossing = [
+            (number, event)
+            for number, (event, _, _) in enumerate(events, start=self.forwarded)
+            if isinstance(event, Reconnected)
+        ]
+        self._inbox.untaken_reports -= len(crossing)
+        self._reports = unread + crossing
+
+    def _unread_reports(self) -> list[Reconnected]:
+        return [report for number, report in self._reports if number >= self._arrivals.received]

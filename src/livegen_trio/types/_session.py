@@ -54,6 +54,11 @@ class Reconnected(Event):
     calls: tuple[FunctionCall, ...] = ()
     gap_seconds: float = 0.0
 
+    @property
+    def given_up(self) -> int:
+        """The number of inputs that may be lost and are not sent again, `dropped` left aside."""
+        return self.unacknowledged + self.uncovered + self.quarantined
+
 
 class UnreadableFrame(Guarded, Event, kw_only=True):
     """A frame from the server that can't be read at all. The session goes on; eight in a row end it.

@@ -86,6 +86,8 @@ class LiveProtocol:
         self._call_ids = CallIds()
         self._tools = setup.tools
         self._unreadable_in_row = 0
+        # The kind and the type of the last chunk of media. A stream names the same objects each time.
+        self._checked_media: tuple[MediaKind | None, str] = (None, "")
         self.opening: Opening = Opening(setup)
         self.outgoing: OutgoingRules = OutgoingRules(setup, profile)
         self.exchanges: Exchanges = Exchanges()
@@ -169,7 +171,10 @@ class LiveProtocol:
         if not self.opening.was_open or self.outgoing.history_is_open:
             self.opening.check_was_open()
             self.outgoing.check_history_is_complete()
-        check_media(kind, mime_type)
+        checked = self._checked_media
+        if mime_type is not checked[1] or kind is not checked[0]:
+            check_media(kind, mime_type)
+            self._checked_media = kind, mime_type
         if type(data) is not bytes or len(data) & 1 or self.outgoing.samples.half:
             data = self.outgoing.payload(kind, data, mime_type)
         self.exchanges.may_speak = True

@@ -261,7 +261,7 @@ def test_what_was_sent_was_heard_or_is_reported(
     missing = len(set(client.accepted) - set(heard))
     reported = sum(one.given_up + one.dropped for one in client.reports)
     if (ending := client.ending) is not None:
-        assert missing <= reported + ending.unsent + ending.unacknowledged + ending.given_up
+        assert missing <= reported + ending.unsent + ending.unacknowledged + ending.lost
         return
     assert missing <= reported
     again = heard.total() - len(heard) + server.answered.total() - len(server.answered)

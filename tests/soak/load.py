@@ -182,7 +182,7 @@ async def hold(name: str, port: int, authority: str, seconds: float, sent: Sent,
         async with model.connect(**options) if on_trio else connect(model, **options) as session:
             await speak(session, sent, seconds)
     except SessionClosedError as exc:
-        sent.raised = exc.unsent + exc.given_up
+        sent.raised = exc.unsent + exc.lost
         if exc.phase != "closing":
             sent.error = f"{type(exc).__name__}: {exc}"
     except Exception as exc:  # noqa: BLE001 - a finding, whatever it is

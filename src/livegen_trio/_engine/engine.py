@@ -147,7 +147,7 @@ class Engine:
         if ending_was_seen and ending is not None and not ending.is_clean:
             return
         undelivered = self._undelivered()
-        if undelivered.unsent or undelivered.given_up:
+        if undelivered.unsent or undelivered.lost:
             raise _closing_ending(undelivered, ending).error()
         if ending_was_seen:
             return
@@ -165,8 +165,9 @@ class Engine:
 
     def _undelivered(self) -> Undelivered:
         ledger = self._shared.outbox.ledger
-        unread = sum(report.given_up for report in self.inbox.unread_reports)
-        return Undelivered(ledger.backlog.count, ledger.sent.unacknowledged, ledger.unreported + unread)
+        unread = sum(report.given_up - report.uncovered for report in self.inbox.unread_reports)
+        lost = ledger.unreported.given_up - ledger.unreported.uncovered + unread
+        return Undelivered(ledger.backlog.count, ledger.sent.unacknowledged, lost)
 
     def _note_expired(self, event: ServerEvent | None) -> None:
         if event is not None:
@@ -178,7 +179,7 @@ def _closing_ending(undelivered: Undelivered, ending: Ending | None) -> Ending:
     """Return the ending that is raised on leaving, for messages that may not have arrived."""
     if ending is None or ending.initiator == "local":
         ending = Ending(1006, "", "server")
-    counts = {"not sent": undelivered.unsent, "lost with a connection": undelivered.given_up}
+    counts = {"not sent": undelivered.unsent, "lost with a connection": undelivered.lost}
     losses = [f"{_accepted(count)} {what}" for what, count in counts.items() if count]
     reason = "; ".join([ending.reason, *losses] if ending.reason else losses)
     return replace(ending, reason=reason, phase="closing", undelivered=undelivered)

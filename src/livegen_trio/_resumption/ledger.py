@@ -64,6 +64,7 @@ class Ledger:
         accepted: How many inputs were ever accepted.
         dropped: How many of them were dropped before they were sent.
         given_up: How many of them a lost connection has left in doubt, and are not sent again.
+        unreported: Those of them that no report has counted yet.
     """
 
     def __init__(
@@ -72,22 +73,22 @@ class Ledger:
         self._remembered_seconds = remembered_seconds
         self._reported_drops = 0
         self._read_numbers: frozenset[int] = frozenset()
-        self._unreported = Loss()
         self.backlog: Backlog = Backlog()
         self.sent: SentLog = SentLog(remembered_bytes)
         self.accepted: int = 0
         self.dropped: int = 0
         self.given_up: int = 0
-
-    @property
-    def unreported(self) -> int:
-        """The number of inputs that were given up since the last report."""
-        return self._unreported.given_up
+        self.unreported: Loss = Loss()
 
     @property
     def in_doubt(self) -> int:
         """The number of inputs that a session resumed now may lack, but for those that a report has counted."""
-        return self.backlog.count + self.sent.unacknowledged + self.sent.uncovered_count + self.unreported
+        return (
+            self.backlog.count
+            + self.sent.unacknowledged
+            + self.sent.uncovered_count
+            + self.unreported.given_up
+        )
 
     # Waiting to be sent, and being sent
 
@@ -153,9 +154,9 @@ class Ledger:
 
     def give_up(self, *, unacknowledged: int = 0, uncovered: int = 0, quarantined: int = 0) -> None:
         """Count inputs that are not sent again."""
-        so_far = self._unreported
+        so_far = self.unreported
         self.given_up += unacknowledged + uncovered + quarantined
-        self._unreported = Loss(
+        self.unreported = Loss(
             unacknowledged=so_far.unacknowledged + unacknowledged,
             uncovered=so_far.uncovered + uncovered,
             quarantined=so_far.quarantined + quarantined,
@@ -163,7 +164,7 @@ class Ledger:
 
     def take_loss(self) -> Loss:
         """Return what was lost since the last call, to be reported, with what is to be sent again now."""
-        loss, self._unreported = self._unreported, Loss()
+        loss, self.unreported = self.unreported, Loss()
         return replace(loss, replayed=_caller_inputs(self.backlog.replay))
 
     def precede(self, frame: bytes, kind: Kind, now: float) -> None:

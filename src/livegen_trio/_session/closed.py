@@ -19,7 +19,7 @@ class Undelivered(NamedTuple):
 
     unsent: int = 0
     unacknowledged: int = 0
-    given_up: int = 0
+    lost: int = 0
 
 
 NOTHING: Final = Undelivered()
@@ -37,8 +37,8 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         hint: What to do, where the cause is a known one.
         unsent: Messages that were accepted, and not written whole.
         unacknowledged: Messages that were written, and that the server is not known to have read.
-        given_up: Messages that earlier connections may have lost, and that no `Reconnected` which you had received by
-            then has counted.
+        lost: Messages that earlier connections may have lost, and that no `Reconnected` which you had received by then
+            has counted. Those not that the server had read: they are missing in a session that goes on only.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         self.phase: Phase = phase
         self.retryable: bool = diagnosis.retryable
         self.hint: str | None = diagnosis.hint
-        self.unsent, self.unacknowledged, self.given_up = undelivered
+        self.unsent, self.unacknowledged, self.lost = undelivered
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,31 @@ def test_ask_by_voice_hears_the_question_and_writes_the_answer(
     assert (speech_end(read_wav(answer)) or 0) > 24_000
 
 
+def run_with(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *arguments])
+    runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+
+def test_live_transcription_prints_hypotheses_and_what_was_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(tmp_path / "speech.wav", Recording(human_voice(), HUMAN_RATE))
+    run_with(monkeypatch, "live_transcription.py", str(tmp_path / "speech.wav"))
+    *hypotheses, said = capsys.readouterr().out.splitlines()
+    assert hypotheses
+    assert all(line.startswith("... ") for line in hypotheses)
+    assert said.lower().replace(",", "").rstrip("?.!") == HUMAN_WORDS
+
+
+def test_live_translation_prints_both_languages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(tmp_path / "speech.wav", Recording(human_voice(), HUMAN_RATE))
+    run_with(monkeypatch, "live_translation.py", str(tmp_path / "speech.wav"), "de")
+    lines = [line.lower().replace(",", "").rstrip("?.!") for line in capsys.readouterr().out.splitlines()]
+    assert lines == [f"user: {HUMAN_WORDS}", f"model: {HUMAN_WORDS}"]
+
+
 def test_ephemeral_token_begins_one_session_and_no_second(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLES / "ephemeral_token.py"), run_name="__main__")
     answer, refusal = capsys.readouterr().out.splitlines()

@@ -178,8 +178,8 @@ class LiveGenerativeModel(AIModel, metaclass=NoPublicConstructor):
                 the other process had not seen arrive, and a `ToolCall` with the calls that it has not answered: a
                 function may so run a second time. A lease of a store, `store.lease()`, goes on from the state that is
                 kept there, and keeps the new ones, while no other process holds the conversation.
-            connect_timeout: For everything from the name look-up to the server's acceptance of the setup; before that,
-                as long again for MCP servers to list their tools.
+            connect_timeout: For everything up to the server's acceptance of the setup: the lists of MCP servers, the
+                name look-up, TCP, TLS, the upgrade.
             close_timeout: For closing the connection in order. 0 closes it at once.
             keepalive_interval: After this much silence the server is pinged.
             keepalive_timeout: After this much silence, pings not answered, the connection is given up as broken.
@@ -236,6 +236,7 @@ class LiveGenerativeModel(AIModel, metaclass=NoPublicConstructor):
         execution: ToolExecution,
     ) -> AsyncGenerator[LiveSession]:
         tools = SessionTools(self._tools, self._declared, openapi=self._openapi)
+        opening_began = trio.current_time()
         declared = await self._list(tools, timing.connect_timeout)
         setup = self.backend.prepare_setup(self._setup(session_resumption, declared))
         options = SessionOptions(
@@ -245,6 +246,7 @@ class LiveGenerativeModel(AIModel, metaclass=NoPublicConstructor):
             timing=timing,
             buffering=buffering,
             reconnection=reconnection,
+            opening_began=opening_began,
             taken_over=session_resumption if isinstance(session_resumption, ResumeState) else None,
         )
         async with open_session(self.backend.for_setup(setup), setup, options) as session:

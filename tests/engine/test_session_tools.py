@@ -131,6 +131,20 @@ async def test_a_server_that_does_not_list_its_tools_falls_under_connect_timeout
     assert trio.current_time() == 3
 
 
+async def test_the_time_limit_covers_the_listing_of_tools_and_the_dial_together(
+    autojump_clock: MockClock,
+) -> None:
+    source = Source("rain")
+    source.pause = 2
+    backend = Fleet()
+    backend.pause = 2
+    with pytest.raises(ConnectTimeoutError, match="no session after 3 s") as caught:
+        async with model_on(backend, tools=[source]).connect(connect_timeout=3):
+            pass
+    assert caught.value.phase == "dns"
+    assert trio.current_time() == 3
+
+
 async def test_a_refresh_of_such_a_server_is_given_up_and_keeps_the_tools(autojump_clock: MockClock) -> None:
     source = Source("rain")
     async with conversation(tools=[source]) as (session, peer):

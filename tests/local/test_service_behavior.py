@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pytest
 import trio
@@ -17,6 +19,7 @@ from support.live_client import (
     connection,
     conversation,
     kinds_of,
+    parts_of,
     said,
     setup,
     sound,
@@ -357,7 +360,9 @@ async def test_extended_thinking_closes_on_scheduling() -> None:
 
 
 async def test_3_1_waits_for_a_function_that_is_declared_not_to_block() -> None:
-    tools = [{"functionDeclarations": [{"name": "get_weather", "behavior": "NON_BLOCKING"}]}]
+    tools: list[dict[str, Any]] = [
+        {"functionDeclarations": [{"name": "get_weather", "behavior": "NON_BLOCKING"}]}
+    ]
     engines = text_engines(weather)
     async with conversation(engines, setup(FLASH_LIVE_3_1, tools=tools)) as client:
         await client.say({"realtimeInput": {"text": "weather?"}})
@@ -395,6 +400,130 @@ async def test_live_transcription_ends_after_ten_minutes(autojump_clock: MockClo
         assert "goAway" in await client.hear()
         assert (await client.hear_close()).code == 1008
         assert trio.current_time() - start == 600
+
+
+# Pictures and video
+
+
+def frame(data: bytes = b"\xff\xd8\xff") -> dict[str, Any]:
+    video = {"mimeType": "image/jpeg", "data": base64.b64encode(data).decode()}
+    return {"realtimeInput": {"video": video}}
+
+
+def seen(history: Any) -> Say:
+    pictures = [part for part in history[-1].parts if part.inline_data is not None]
+    return Say(f"{len(pictures)} seen")
+
+
+@pytest.mark.parametrize("model", [NATIVE_AUDIO, FLASH_2_5, LIVE_3_8, ROBOTICS])
+async def test_a_typed_turn_sees_no_video_frame_before_it(model: str) -> None:
+    modality = "TEXT" if model == ROBOTICS else "AUDIO"
+    async with conversation(text_engines(seen), setup(model, modality)) as client:
+        await client.say(frame())
+        assert "0 seen" in await asked(client, modality, said("what do you see?"))
+
+
+async def test_a_typed_turn_of_an_unknown_model_sees_the_last_video_frame() -> None:
+    async with conversation(text_engines(seen), setup("models/gemini-9-live", "TEXT")) as client:
+        await client.say(frame(), frame())
+        assert await client.ask("what do you see?") == "1 seen"
+        assert await client.ask("and now?") == "0 seen"
+
+
+async def test_a_spoken_turn_sees_the_last_video_frame(autojump_clock: MockClock) -> None:
+    async with conversation(
+        speech_engines(seen), setup(LIVE_3_8, "AUDIO", outputAudioTranscription={})
+    ) as client:
+        await client.say(frame(), audio(sound(1)), audio(PAUSE))
+        assert transcript_of(await client.hear_turn()) == "1 seen"
+
+
+async def test_a_typed_turn_sees_the_picture_that_is_in_it() -> None:
+    async with conversation(text_engines(seen), setup(ROBOTICS, "TEXT")) as client:
+        message = said("what do you see?")
+        blob = {"mimeType": "image/jpeg", "data": "/9j/"}
+        message["clientContent"]["turns"][0]["parts"].insert(0, {"inlineData": blob})
+        await client.say(message)
+        assert text_of(await client.hear_turn()) == "1 seen"
+
+
+async def test_a_frame_that_is_too_large_to_be_kept_is_not_seen() -> None:
+    async with conversation(text_engines(seen), setup("models/gemini-9-live", "TEXT")) as client:
+        await client.say(frame(), frame(bytes(2**20 + 1)))
+        assert await client.ask("what do you see?") == "0 seen"
+
+
+async def asked(client: Client, modality: str, message: dict[str, Any]) -> str:
+    await client.say(message)
+    messages = await client.hear_turn()
+    return text_of(messages) if modality == "TEXT" else text_of(messages) + transcript_of(messages)
+
+
+# Native tools
+
+
+async def test_native_audio_announces_a_search_by_a_lone_result() -> None:
+    tools: list[dict[str, Any]] = [{"googleSearch": {}}]
+    async with conversation(text_engines(), setup(NATIVE_AUDIO, "AUDIO", tools=tools)) as client:
+        await client.say(said("search for the weather"))
+        first, *rest = parts_of(await client.hear_turn())
+        assert first == {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": ANY}}
+        assert not any("executableCode" in part for part in rest)
+        await client.say(said("thank you"))
+        assert not any("codeExecutionResult" in part for part in parts_of(await client.hear_turn()))
+
+
+async def test_other_models_search_in_silence() -> None:
+    tools: list[dict[str, Any]] = [{"googleSearch": {}}]
+    async with conversation(text_engines(), setup(LIVE_3_8, "AUDIO", tools=tools)) as client:
+        await client.say(said("search for the weather"))
+        assert not any("codeExecutionResult" in part for part in parts_of(await client.hear_turn()))
+
+
+async def test_2_5_takes_url_context_and_opens_no_page() -> None:
+    tools: list[dict[str, Any]] = [{"urlContext": {}}]
+    async with conversation(text_engines(), setup(NATIVE_AUDIO, "AUDIO", tools=tools)) as client:
+        await client.say(said("what is on https://example.org?"))
+        assert "unable to access" in text_of(await client.hear_turn())
+
+
+# What comes with a function's answer
+
+
+async def test_content_beside_a_functions_answer_has_no_part_in_the_reply_to_it() -> None:
+    async with conversation(text_engines(weather), setup(FLASH_2_5, "TEXT", tools=[WEATHER])) as client:
+        await client.say(said("weather?"))
+        call = await call_id(client)
+        await client.hear_turn()
+        await client.say(said("answer in French", turn_complete=False), answered(call))
+        assert text_of(await client.hear_turn()) == "It rains."
+
+
+async def test_a_typed_turn_beside_a_functions_answer_makes_the_model_speak_once_more() -> None:
+    async with conversation(text_engines(weather), setup(FLASH_2_5, "TEXT", tools=[WEATHER])) as client:
+        await client.say(said("weather?"))
+        call = await call_id(client)
+        await client.hear_turn()
+        await client.say(answered(call), said("and in French"))
+        turns = [await client.hear_turn(), await client.hear_turn()]
+        assert text_of(turns[1]) == "You said: and in French"
+
+
+# Translation
+
+
+async def test_live_translation_says_what_the_user_says() -> None:
+    engines = speech_engines(words=["good morning"], seconds=0.1)
+    config = {
+        "outputAudioTranscription": {},
+        "generationConfig": {
+            "responseModalities": ["AUDIO"],
+            "translationConfig": {"targetLanguageCode": "de"},
+        },
+    }
+    async with conversation(engines, setup(TRANSLATE, **config)) as client:
+        await client.say(audio(sound(1)), audio(PAUSE))
+        assert transcript_of(await client.hear_turn()) == "good morning"
 
 
 def test_every_fact_has_a_source() -> None:

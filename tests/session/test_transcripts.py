@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from livegen_trio import Transcript, profile_of
+from livegen_trio import (
+    LiveGenerationConfig,
+    LocalBackend,
+    Reconnected,
+    Transcript,
+    get_live_generative_model,
+    profile_of,
+)
+from livegen_trio.local import text_engines
 from support.peer import TURN_COMPLETE, conversation
 
 if TYPE_CHECKING:
@@ -86,3 +94,45 @@ async def test_waiting_for_a_transcript_can_be_cancelled_and_loses_nothing(autoj
             await anext(transcripts)
         await peer.say({"goAway": {"timeLeft": "9s"}}, heard("Hello"))
         assert await anext(transcripts) == user("Hello")
+
+
+async def test_a_live_transcription_goes_on_for_an_hour_without_losing_a_word(
+    autojump_clock: MockClock,
+) -> None:
+    model = get_live_generative_model(
+        "gemini-3.5-transcribe-live",  # whose connections end after ten minutes
+        backend=LocalBackend(engines=text_engines()),
+        generation_config=LiveGenerationConfig(response_modalities=["TEXT"]),
+    )
+    spoken = [f"word {number}" for number in range(600)]
+    heard: list[str] = []
+
+    async with model.connect() as session, trio.open_nursery() as nursery:
+
+        async def speak() -> None:
+            for words in spoken:
+                await session.send_text_realtime(words)
+                await trio.sleep(6)
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(speak)
+        async for transcript in session.transcripts():
+            if transcript.is_final:
+                heard.append(transcript.text)  # noqa: PERF401 - the loop is cancelled
+    assert heard == spoken
+
+
+async def test_the_connections_of_a_live_transcription_end_after_ten_minutes(
+    autojump_clock: MockClock,
+) -> None:
+    model = get_live_generative_model(
+        "gemini-3.5-transcribe-live",
+        backend=LocalBackend(engines=text_engines()),
+        generation_config=LiveGenerationConfig(response_modalities=["TEXT"]),
+    )
+    async with model.connect() as session:
+        with trio.move_on_after(3601):
+            reconnections = 0
+            async for event in session:
+                reconnections += isinstance(event, Reconnected)
+    assert reconnections in (6, 7)

@@ -38,7 +38,8 @@ class Connection:
 
     Args:
         shared: The parts of the session.
-        timeout: Seconds for everything from the name look-up to the acceptance of the setup.
+        began: Time from which *timeout* counts, by Trio's clock.
+        timeout: Seconds for everything up to the acceptance of the setup.
         opened: Called when the setup was accepted, before anything else is received or sent. Must not block.
         ended: Called once with how the connection ended, if it was opened. Must not block.
 
@@ -49,12 +50,14 @@ class Connection:
     def __init__(
         self,
         shared: Shared,
+        began: float,
         timeout: float,
         *,
         opened: Callable[[], None],
         ended: Callable[[Ending], None],
     ) -> None:
         self._shared = shared
+        self._began = began
         self._timeout = timeout
         self._opened = opened
         self._ended = ended
@@ -97,7 +100,7 @@ class Connection:
 
     async def _open(self, nursery: trio.Nursery) -> Transport:
         progress = Progress()
-        with trio.move_on_after(self._timeout):
+        with trio.move_on_at(self._began + self._timeout):
             return await self._dial(nursery, progress)
         raise ConnectTimeoutError(phase=progress.phase, timeout=self._timeout)
 

@@ -26,6 +26,7 @@ class Dialler:
     Args:
         shared: The parts of the session.
         backoff: How long a dial may take.
+        opening_began: When `connect` was called: the time limit of the first dial counts from then.
         opened: Called in each connection, when its setup was accepted.
         ended: Called in each connection that was opened, with how it ended.
 
@@ -40,11 +41,13 @@ class Dialler:
         shared: Shared,
         backoff: Backoff,
         *,
+        opening_began: float,
         opened: Callable[[], None],
         ended: Callable[[Ending], None],
     ) -> None:
         self._shared = shared
         self._backoff = backoff
+        self._opening_began: float | None = opening_began
         self._opened = opened
         self._ended = ended
         self.nursery: trio.Nursery
@@ -57,14 +60,17 @@ class Dialler:
         Raises:
             HandshakeError: The connection could not be opened.
         """
-        timeout = min(self._shared.timing.connect_timeout, self._backoff.time_left(trio.current_time()))
+        began, timeout = trio.current_time(), self._shared.timing.connect_timeout
+        if self._opening_began is not None:
+            began, self._opening_began = self._opening_began, None
+        timeout = max(0.0, min(timeout, self._backoff.time_left(began)))
 
         def opened() -> None:
             # Before anybody can know that it is open, and close the session.
             self.connection, self.refusal = connection, None
             self._opened()
 
-        connection = Connection(self._shared, max(0.0, timeout), opened=opened, ended=self._ended)
+        connection = Connection(self._shared, began, timeout, opened=opened, ended=self._ended)
         await self.nursery.start(connection.run)
 
     async def reopen(self) -> Trigger:

@@ -50,7 +50,11 @@ class Engine:
         self._tools = options.tools
         self._states = states = ResumeStates(shared)
         self._supervisor = Supervisor(
-            shared, options.reconnection, taken_over=options.taken_over, ended=self._end
+            shared,
+            options.reconnection,
+            opening_began=options.opening_began,
+            taken_over=options.taken_over,
+            ended=self._end,
         )
         self.protocol: LiveProtocol = shared.protocol
         self.inbox: Inbox = shared.inbox

@@ -45,6 +45,7 @@ class SessionOptions:
         timing: How long is waited for what.
         buffering: How much waits.
         reconnection: How the session outlives its connections.
+        opening_began: When `connect` was called, by Trio's clock: its time limit covers the listing of tools as well.
         taken_over: Where another process has left it, if one has.
     """
 
@@ -54,4 +55,5 @@ class SessionOptions:
     timing: Timing
     buffering: Buffering
     reconnection: Reconnection
+    opening_began: float
     taken_over: ResumeState | None = None

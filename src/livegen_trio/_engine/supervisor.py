@@ -32,6 +32,7 @@ class Supervisor:
     Args:
         shared: The parts of the session.
         policy: When to dial, and when to stop.
+        opening_began: When `connect` was called.
         taken_over: Where another process has left the session, if one has.
         ended: Called when the session ends by itself. After that it goes on only if the user asks for it.
 
@@ -46,6 +47,7 @@ class Supervisor:
         shared: Shared,
         policy: Reconnection,
         *,
+        opening_began: float,
         taken_over: ResumeState | None,
         ended: Callable[[Ending], None],
     ) -> None:
@@ -55,7 +57,11 @@ class Supervisor:
         self._machine = ReconnectionMachine(policy, random.random)
         self._triggers = TriggerQueue()
         self._dialler = Dialler(
-            shared, self._machine.backoff, opened=self._connection_opened, ended=self._connection_ended
+            shared,
+            self._machine.backoff,
+            opening_began=opening_began,
+            opened=self._connection_opened,
+            ended=self._connection_ended,
         )
         self._settled = trio.Event()
         self._last_ending: Ending | None = None

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
 from .._errors import LocalProtocolError
-from ..types import Content, Part
+from ..types import Blob, Content, Part
 
 if TYPE_CHECKING:
     from typing import Literal
 
+    from typing_extensions import Buffer
+
     from .._inputs import ContentInput
 
+# By which the formats begin, in their specifications.
+_SIGNATURES: Final = {
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+}
 _EMPTY_PARTS: Final = (Part(), Part(text=""))
 
 
@@ -33,6 +42,36 @@ def as_content(value: ContentInput, *, role: Literal["user", "model", "system"] 
     if isinstance(value, Content):
         return value if value.role else msgspec.structs.replace(value, role=role)
     return Content(role=role, parts=parts)
+
+
+def with_picture(content: Content, picture: Buffer | Blob) -> Content:
+    """*content* with a picture before its text.
+
+    Raises:
+        LocalProtocolError: The bytes are no JPEG, PNG or WebP, whose type shows; or the `Blob` is no picture.
+        TypeError: It is neither bytes nor a `Blob`.
+    """
+    if not isinstance(picture, Blob):
+        picture = Blob(mime_type=_picture_type(picture), data=bytes(memoryview(picture)))
+    elif not picture.mime_type.lower().startswith("image/"):
+        raise LocalProtocolError(
+            f"a picture's MIME type begins with image/, and this has {picture.mime_type!r}"
+        )
+    parts = (Part(inline_data=picture), *content.parts)
+    return msgspec.structs.replace(content, parts=parts)
+
+
+def _picture_type(picture: Buffer) -> str:
+    try:
+        head = bytes(memoryview(picture)[:12])
+    except TypeError:
+        raise TypeError(f"a picture is bytes or a Blob, not a {type(picture).__name__}") from None
+    for mime_type, signature in _SIGNATURES.items():
+        if signature.match(head):
+            return mime_type
+    raise LocalProtocolError(
+        "these bytes are no JPEG, PNG or WebP picture; give a Blob that names their MIME type"
+    )
 
 
 def as_instruction(value: ContentInput) -> Content:

@@ -77,7 +77,10 @@ class OutgoingRules:
             raise LocalProtocolError(f"{_ONLY_HISTORY}; say the whole at once, with turn_complete=True")
         texts = [part.text for part in content.parts or () if part.text is not None]
         if content.role != "user" or len(texts) != len(content.parts or ()):
-            raise LocalProtocolError(f"{_ONLY_HISTORY}; now it takes the user's text, sound and pictures")
+            raise LocalProtocolError(
+                f"{_ONLY_HISTORY}; now it takes the user's text, "
+                "sound and pictures, each by its own method; a spoken question sees send_video_realtime()"
+            )
         return RealtimeInput(text="\n".join(texts))
 
     def fit_history(self, content: Content, *, turn_complete: bool) -> tuple[Content, list[str]]:

@@ -37,7 +37,10 @@ class ServiceBehavior:
         refused_tools: Fields of `Tool` with which the setup is refused.
         affective_dialog: Result of `enableAffectiveDialog`: taken, the setup is refused, or the first message
             after it.
+        announces_search: Whether an answer that is looked up begins with a lone `codeExecutionResult`.
+        unreachable_pages: Whether it takes URL context, and answers that it can't open the page.
         transcribes_only: Whether it transcribes the user and says nothing itself.
+        translates: Whether it says what the user says, in another language. The embedded server repeats it.
         connection_lifetime: Seconds after which a connection ends, if the server has no other limit; None for never.
         sources: Where each of these is from, and its date, by the field's name.
     """
@@ -48,7 +51,10 @@ class ServiceBehavior:
     late_transcription: bool = False
     refused_tools: frozenset[str] = frozenset()
     affective_dialog: Literal["taken", "refused", "refused later"] = "taken"
+    announces_search: bool = False
+    unreachable_pages: bool = False
     transcribes_only: bool = False
+    translates: bool = False
     connection_lifetime: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
 
@@ -61,11 +67,15 @@ _NATIVE_AUDIO_SOURCES: Final = {
     "handles_between_turns": f"{_PYDANTIC}, 2026-10",
     "unfinished_calls": f"{_PYDANTIC}, 2026-10: the late answer is ignored",
     "refused_tools": f"{_PYDANTIC}, 2026-09: code execution closes the connection with 1007",
+    "announces_search": f"{_PYDANTIC}, 2026-10: a result without the code before it",
+    "unreachable_pages": f"{_PYDANTIC}, 2026-09: it answers that it is unable to access the page",
 }
 _NATIVE_AUDIO: Final = ServiceBehavior(
     handles_between_turns=True,
     unfinished_calls="forgotten",
     refused_tools=frozenset({"code_execution"}),
+    announces_search=True,
+    unreachable_pages=True,
     sources=_NATIVE_AUDIO_SOURCES,
 )
 # The same model: one of its editions plays what comes late, so that both orders can be tested.
@@ -73,6 +83,8 @@ _NATIVE_AUDIO_LATE: Final = ServiceBehavior(
     handles_between_turns=True,
     unfinished_calls="forgotten",
     refused_tools=frozenset({"code_execution"}),
+    announces_search=True,
+    unreachable_pages=True,
     calling_turn_ends="late",
     late_transcription=True,
     sources={
@@ -111,6 +123,14 @@ _TRANSCRIBE_3_5: Final = ServiceBehavior(
         "connection_lifetime": "livekit-plugins-google 1.8.9, google-adk 2.13.0, 2026-10: goAway, then 1008",
     },
 )
+_TRANSLATE_3_5: Final = ServiceBehavior(
+    translates=True,
+    connection_lifetime=600.0,
+    sources={
+        "translates": "google-adk 2.13.0, 2026-10",
+        "connection_lifetime": "as live transcription; not measured",
+    },
+)
 
 _BEHAVIORS: Final = tuple(
     (re.compile(name), behavior)
@@ -121,6 +141,7 @@ _BEHAVIORS: Final = tuple(
         (r"gemini-3\.1-flash-live.*", _FLASH_LIVE_3_1),
         (r"gemini-3\.8-live.*", _LIVE_3_8),
         (r"gemini-3\.5-transcribe-live.*", _TRANSCRIBE_3_5),
+        (r"gemini-3\.5-live-translate.*", _TRANSLATE_3_5),
     )
 )
 

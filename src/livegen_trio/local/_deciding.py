@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..types import FunctionCall
 from ._calls import PendingCall
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ._engines import Responder
     from ._line import Line
     from ._resumption import SessionState
+
+_SEARCH: Final = re.compile(r"\b(?:search|look up|google)\b", re.IGNORECASE)
 
 
 class Decider:
@@ -35,8 +38,13 @@ class Decider:
 
     def decide(self) -> Say | Sequence[PendingCall]:
         """Decide what to answer to the history: a reply, or calls that are to be sent."""
-        if self._session.model.behavior.transcribes_only:
+        behavior = self._session.model.behavior
+        if behavior.transcribes_only:
             return Say("")
+        if behavior.translates:
+            return Say(self._question())
+        if behavior.unreachable_pages and self._offers("url_context") and "http" in self._question():
+            return Say("I am unable to access that page.")
         functions = [function for tool in self.tools for function in tool.function_declarations]
         with self._line.share.working():
             decision = self._responder.respond(
@@ -48,6 +56,21 @@ class Decider:
             return decision
         calls = [FunctionCall(id=_call_id(), name=tool.name, args=tool.args) for tool in decision]
         return [PendingCall(call, blocks=self._blocks(call.name, functions)) for call in calls]
+
+    def announces_search(self) -> bool:
+        """Whether the answer to the history is one that this model announces as looked up."""
+        return (
+            self._session.model.behavior.announces_search
+            and self._offers("google_search")
+            and _SEARCH.search(self._question()) is not None
+        )
+
+    def _offers(self, kind: str) -> bool:
+        return any(getattr(tool, kind) is not None for tool in self.tools)
+
+    def _question(self) -> str:
+        contents = self._session.history.contents
+        return contents[-1].text if self._session.history.awaits_reply else ""
 
     def _blocks(self, name: str, functions: Sequence[FunctionDeclaration]) -> bool:
         model = self._session.model

@@ -117,7 +117,8 @@ class Dialogue:
             raise RemoteProtocolError(INVALID_ARGUMENT)
         for content in message.turns:
             self._check_content(content)
-        self._turns.interrupt()
+        if message.turn_complete or not self._turns.is_in_call:
+            self._turns.interrupt()  # what comes with a function's answer has no part in the reply to it
         self._remember(message)
         if not message.turn_complete:
             return
@@ -126,6 +127,8 @@ class Dialogue:
             self._is_history_due = False
             check_history(history.contents, self._session.model)
         else:
+            if history.awaits_reply:
+                self._session.look(is_typed=True)
             self._turns.ask(None if history.contents else Reply(""))
 
     def _remember(self, message: ClientContent) -> None:

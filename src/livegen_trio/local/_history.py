@@ -14,6 +14,8 @@ from ._sizes import size_of_content
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..types import Blob
+
 CONTENTS: Final = 1000
 SIZE: Final = 2 * 2**20  # bytes of memory, about
 
@@ -72,6 +74,13 @@ class History:
             self.add(Content(role="user", parts=(Part(text=text),)))
         self._is_heard = True
         return text
+
+    def add_seen(self, picture: Blob) -> None:
+        """Append a picture to the user's turn."""
+        content, size = self._contents.pop()
+        self.size -= size
+        self.count -= 1
+        self._append(msgspec.structs.replace(content, parts=(*content.parts, Part(inline_data=picture))))
 
     def forget_after(self, count: int) -> None:
         """Forget what came after so many contents."""

@@ -100,7 +100,7 @@ class Listening:
             if blob is None:
                 continue
             if blob.mime_type.startswith("image/") and blob is not message.audio:
-                self._session.meter.see()
+                self._session.show(blob)
             elif blob is message.video:
                 raise RemoteProtocolError(f"{INVALID_ARGUMENT} Video must be single images: image/jpeg")
             else:
@@ -180,7 +180,7 @@ class Listening:
         if self._session.model.behavior.transcribes_only:
             self._put_hypotheses(spoken or written)
         elif spoken or written:
-            fragment = self._turns.hear(" ".join(filter(None, (spoken, written))))
+            fragment = self._turns.hear(" ".join(filter(None, (spoken, written))), is_typed=not spoken)
             if spoken and self._is_transcribed:
                 self._put_transcript(spoken if written else fragment)
         elif utterance.pcm and self._recognizer is None:

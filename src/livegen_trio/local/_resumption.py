@@ -16,11 +16,13 @@ from ._setup_rules import INVALID_ARGUMENT
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from ..types import Blob
     from ._setup_rules import Model
 
 SESSIONS: Final = 128  # handles that are kept
 KEPT_BYTES: Final = 64 * 2**20  # bytes of history that are kept
 
+_LARGEST_FRAME: Final = 2**20  # bytes
 _HANDLES_A_SESSION: Final = 8  # a client that resumes again and again shall not push out all others
 
 
@@ -34,6 +36,7 @@ class SessionState:
         calls: Calls that wait for their answers.
         meter: Tokens of the turn under way.
         audio_seconds: Audio received since the session began.
+        frame: The newest picture of the video, until a turn has seen it.
         is_reply_due: Whether the connection ended in the middle of a reply, which is then given again.
         is_connected: Whether a connection has it.
         handles: That lead to it, oldest first.
@@ -44,6 +47,7 @@ class SessionState:
     calls: CallLedger = field(default_factory=CallLedger)
     meter: Meter = field(default_factory=Meter)
     audio_seconds: float = 0.0
+    frame: Blob | None = None
     is_reply_due: bool = False
     is_connected: bool = False
     handles: deque[str] = field(default_factory=deque[str], repr=False)
@@ -56,6 +60,18 @@ class SessionState:
             yield
         finally:
             self.is_connected = False
+
+    def show(self, frame: Blob) -> None:
+        """Take a picture of the video. One that is too large to be kept is not seen."""
+        self.meter.see()
+        self.frame = frame if len(frame.data) <= _LARGEST_FRAME else None
+
+    def look(self, *, is_typed: bool) -> None:
+        """Add the newest picture to the user's turn, unless it is a typed one and the model sees no video then."""
+        if self.frame is None or (is_typed and not self.model.profile.typed_turns_see_video):
+            return
+        self.history.add_seen(self.frame)
+        self.frame = None
 
     def resume(self, contents: int) -> None:
         """Take it up by a handle that was issued after so many contents."""

@@ -33,6 +33,7 @@ class Reply:
     Attributes:
         text: The reply, if the responder is not to be asked.
         echo: Played after it.
+        is_to_call: Whether it speaks of a function's answer.
         scope: Cancelled when the user interrupts.
         said: The text that has gone to the client so far.
         plays_until: When the client will have played it, in Trio's time.
@@ -41,6 +42,7 @@ class Reply:
 
     text: str | None = None
     echo: Utterance | None = None
+    is_to_call: bool = False
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     said: list[str] = field(default_factory=list[str])
     plays_until: float = 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..types import Content, Part, ServerContent, ToolCall, ToolCallCancellation
+from ..types import CodeExecutionResult, Content, Part, ServerContent, ToolCall, ToolCallCancellation
 from ._deciding import Decider
 from ._due_messages import DueMessages
 from ._engines import Say
@@ -65,6 +65,11 @@ class Turns:
         """Whether a turn of the model is under way: a reply, or the wait for a function."""
         return self.is_replying or self._session.calls.is_blocked
 
+    @property
+    def is_in_call(self) -> bool:
+        """Whether the model waits for a function, or speaks of its answer."""
+        return self._session.calls.is_blocked or (self._reply is not None and self._reply.is_to_call)
+
     def resume(self) -> None:
         """Give a reply again that the connection before has cut."""
         if self._session.is_reply_due:
@@ -87,7 +92,7 @@ class Turns:
         ):
             self.interrupt()
 
-    def hear(self, text: str, reply: Reply | None = None) -> str:
+    def hear(self, text: str, reply: Reply | None = None, *, is_typed: bool = False) -> str:
         """Add what the user has said or written; the model replies as soon as it may.
 
         Returns:
@@ -99,6 +104,7 @@ class Turns:
             self.take_up()
             return text
         fragment = self._session.history.add_heard(text)
+        self._session.look(is_typed=is_typed)
         if not self.is_user_active:
             self.ask(reply)
         return fragment
@@ -143,7 +149,7 @@ class Turns:
         urgent = [self._answer_one(response) for response in responses]
         if awaited := self._session.calls.take_answers():
             self._session.history.add(_answers(awaited))
-            self._begin(Reply())
+            self._begin(Reply(is_to_call=True))
         elif any(urgent) and not self.is_user_active:
             self.interrupt()
         self.take_up()
@@ -185,6 +191,8 @@ class Turns:
         if not isinstance(decision, Say) and decision:
             self._call(decision)
             return
+        if self.decider.announces_search():
+            await self._line.put_reply(_search_result())
         await self._voice.say(decision.text if isinstance(decision, Say) else "", reply)
         # An interruption cancels the scope, so a reply that was interrupted doesn't come here.
         self._reply = None
@@ -215,3 +223,8 @@ class Turns:
 
 def _answers(responses: Sequence[FunctionResponse]) -> Content:
     return Content(role="user", parts=tuple(Part(function_response=response) for response in responses))
+
+
+def _search_result() -> ServerContent:
+    result = CodeExecutionResult(outcome="OUTCOME_OK", output="Looking up information on Google Search.\n")
+    return ServerContent(model_turn=Content(parts=(Part(code_execution_result=result),)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import msgspec.inspect
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ._json import Schema
+
+_logger: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,8 @@ class Arguments:
             for parameter in parameters_of(function, name)
             if not takes_context(function, parameter)
         ]
-        self._struct = msgspec.defstruct(
-            name, map(_field, self._arguments), kw_only=True, forbid_unknown_fields=True
-        )
+        self._name = name
+        self._struct = msgspec.defstruct(name, map(_field, self._arguments), kw_only=True)
         self._kind = msgspec.inspect.type_info(self._struct)
         try:
             self.schema: Schema | None = _schema_of(self._arguments)
@@ -84,6 +86,8 @@ class Arguments:
 
     def check(self, args: Mapping[str, object]) -> dict[str, object]:
         """Convert the arguments of a call to the types of the function's parameters.
+
+        Arguments that the function doesn't have are left out, and logged: their declaration doesn't rule them out.
 
         Raises:
             ToolError: They don't fit.
@@ -95,6 +99,10 @@ class Arguments:
             raise ToolError(str(exc)) from exc
         except RecursionError:
             raise ToolError("they are nested too deeply") from None
+        if unknown := [key for key in args if key not in self._struct.__struct_fields__]:
+            _logger.warning(
+                "the model gave %s the arguments %s, which it doesn't have: left out", self._name, unknown
+            )
         values: dict[str, object] = {one.name: getattr(checked, one.name) for one in self._arguments}
         for one in self._arguments:
             if one.name in args:  # a default is taken as it is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from .._engines import Say
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .._engines import CallTool
 
 
+_ABOUT_PICTURES: Final = re.compile(
+    r"\bwhat (?:do|can) you see\b|\b(?:what is|what's|describe) (?:in |on )?(?:the|this) (?:picture|image|photo)\b",
+    re.IGNORECASE,
+)
 _LONGEST_TEXT: Final = 2000  # characters that are read: other conversations wait meanwhile
 
 
@@ -40,11 +45,25 @@ class RuleResponder:
         text = " ".join(filter(_has_letters, (content.text for content in latest)))[:_LONGEST_TEXT]
         earlier = history[: len(history) - len(latest)]
         return (
-            choose(functions, text)
+            _seen(text, latest)
+            or choose(functions, text)
             or _chat(text, earlier)
             or _completed(functions, text, earlier)
             or Say(echo(text))
         )
+
+
+def _seen(text: str, latest: Sequence[Content]) -> Say | None:
+    """Say which pictures are in the user's turn, if that is the question. What they show takes a model to say."""
+    if not _ABOUT_PICTURES.search(text):
+        return None
+    blobs = [part.inline_data for content in latest for part in content.parts if part.inline_data is not None]
+    kinds = [
+        blob.mime_type.removeprefix("image/").upper() for blob in blobs if blob.mime_type.startswith("image/")
+    ]
+    if not kinds:
+        return Say("I see no picture.")
+    return Say(f"I see {'a picture' if len(kinds) == 1 else f'{len(kinds)} pictures'}: {', '.join(kinds)}.")
 
 
 def _chat(text: str, earlier: Sequence[Content]) -> Say | None:

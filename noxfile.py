@@ -139,10 +139,13 @@ def compile_requirements(session: nox.Session, *options: str) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Converse over random faults for ten minutes: in virtual time (`SOAK_EXAMPLES`), or `-- load` in real time."""
+    """Converse over random faults for ten minutes: in virtual time (`SOAK_EXAMPLES`), or `-- load` in real time.
+
+    `-- fleet` holds fifty conversations on two workers, of which one is killed and one drained.
+    """
     install(session, package(), *group("test"))
-    if session.posargs[:1] == ["load"]:
-        session.run("python", "tests/soak/load.py", *session.posargs[1:])
+    if session.posargs[:1] in (["load"], ["fleet"]):
+        session.run("python", f"tests/soak/{session.posargs[0]}.py", *session.posargs[1:])
         return
     examples = os.environ.get("SOAK_EXAMPLES", "60000")
     session.run(

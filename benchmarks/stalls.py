@@ -10,6 +10,7 @@ import argparse
 import json
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,7 @@ from decoding import MEBIBYTE, SHAPES
 
 from livegen_trio import GeminiBackend, LiveError, get_live_generative_model
 from livegen_trio.transports._trio_websocket.transport import serve_websocket_stream
+from livegen_trio.transports.base import ConnectionClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,7 @@ def cancellations(count: int) -> bytes:
 
 
 SEQUENCES: Final[dict[str, Callable[[int], list[bytes]]]] = {
-    "calls of a known tool": lambda size: [calls(size // 50)],
+    "calls of a known tool": lambda size: [calls(min(size // 60, 9000))],
     "calls of an unknown tool": lambda size: [calls(size // 50, name="unknown")],
     "forty frames of 250 calls": lambda _: [calls(250, first=250 * number) for number in range(40)],
     "the same calls twice": lambda size: [calls(min(250, size // 50))] * 40,
@@ -54,14 +56,22 @@ async def known() -> str:
     return "done"
 
 
-async def play(name: str, size: int, transport: TrioWebSocketTransport) -> None:
+async def take_all(transport: TrioWebSocketTransport) -> None:
+    """Read what the client sends, so that it isn't held up."""
+    with suppress(ConnectionClosed):
+        while True:
+            await transport.receive()
+
+
+async def play(name: str, size: int, transport: TrioWebSocketTransport, nursery: trio.Nursery) -> None:
     """Accept the setup, and send the frames of a sequence once."""
     await transport.receive()
     await transport.send(b'{"setupComplete":{}}')
+    nursery.start_soon(take_all, transport)
     await trio.sleep(0.2)
     for frame in SEQUENCES[name](size):
         await transport.send(frame)
-    await trio.sleep(0.2)
+    await trio.sleep(0.5)
     await transport.send(b'{"serverContent":{"turnComplete":true,"modelTurn":{"parts":[{"text":"over"}]}}}')
     await trio.sleep(60)
 
@@ -71,8 +81,10 @@ async def serve(name: str, size: int) -> None:
 
     async def handle(stream: trio.SocketStream) -> None:
         async with trio.open_nursery() as nursery:
-            transport = await serve_websocket_stream(stream, nursery=nursery)
-            await play(name, size, transport)
+            with suppress(ConnectionClosed):  # the client has heard enough
+                request = await serve_websocket_stream(stream, nursery=nursery)
+                await play(name, size, await request.accept(), nursery)
+            nursery.cancel_scope.cancel()
 
     async with trio.open_nursery() as nursery:
         [listener] = await nursery.start(partial(trio.serve_tcp, handle, 0, host="127.0.0.1"))
@@ -82,7 +94,7 @@ async def serve(name: str, size: int) -> None:
 async def measure(name: str, size: int) -> tuple[float, str]:
     """Receive a sequence; returns the longest stall in milliseconds, and how it ended."""
     command = [sys.executable, __file__, "--serve", name, "--size", str(size)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:  # noqa: ASYNC220, S603
         assert server.stdout is not None
         port = int(server.stdout.readline())
         longest = 0.0

@@ -150,7 +150,10 @@ class Exchanges:
 
     def cancel(self, ids: Iterable[str], event: ServerEvent) -> None:
         """Note that calls were cancelled, by *event*."""
-        for exchange in filter(None, map(self._release, ids)):
+        known = [
+            call_id for call_id in ids if call_id in self._by_call
+        ]  # a server may send any number of them
+        for exchange in filter(None, map(self._release, known)):
             exchange.limit_repetition()
             if self._is_over(exchange):
                 exchange.ends_with = event

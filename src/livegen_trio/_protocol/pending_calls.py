@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..types import FunctionCall, FunctionResponse
 
@@ -49,6 +49,11 @@ class PendingCalls:
         """Remove the call of that id, if there is one."""
         if (number := self._by_id.get(call_id)) is not None:
             self._remove(number)
+
+    def remove_all(self, ids: Iterable[str]) -> None:
+        """Remove the calls of these ids, which may be many more than there are calls."""
+        for call_id in [call_id for call_id in ids if call_id in self._by_id]:
+            self.remove(call_id)
 
     def take(self, response: FunctionResponse) -> FunctionCall | None:
         """Remove and return the call that *response* answers: that of its id, else the oldest of its function.

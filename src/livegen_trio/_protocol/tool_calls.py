@@ -95,8 +95,8 @@ class CallLedger:
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Settle the calls that the server has cancelled."""
-        for call_id in ids:
-            self._pending.remove(call_id)
+        self._pending.remove_all(ids)
+        for call_id in ids[-_REMEMBERED:]:  # a server may send any number of them
             self._settle(call_id, _CANCELLED)
 
     def cancel_all(self) -> tuple[str, ...]:

@@ -157,6 +157,14 @@ def soak(session: nox.Session) -> None:
     )
 
 
+@nox.session(python="3.13")
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what reads bytes from outside for an hour, or `-- TARGET SECONDS`. Atheris has no wheels for 3.11."""
+    install(session, package(), *group("test"))
+    session.install("atheris >= 3.1")
+    session.run("python", "tests/fuzz/fuzz.py", *session.posargs)
+
+
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies that pyproject.toml allows."""

@@ -221,8 +221,20 @@ async def test_a_session_outlives_a_real_connection_that_breaks(kind: Any, direc
                 while not isinstance(event := await session.receive(), Reconnected):
                     pass
                 await session.send_text_realtime("20")
+    assert backend.pending_faults == ()
     assert event.unacknowledged == 0
     assert set(said_on(server.connected)) == set(map(str, range(21)))
+
+
+async def test_faults_that_did_not_happen_are_named_also_those_of_dials_that_were_not_made() -> None:
+    late, later = Fault("cut", "to server", 10**6), Fault("stall", "to client", 0)
+    server = ScriptedServer(Connection(listen))
+    async with server.listening() as url:
+        backend = FaultyBackend(GeminiBackend(api_key="k", base_url=url), [late], [], [later])
+        assert backend.pending_faults == (late, later)
+        async with get_live_generative_model("m", backend=backend).connect() as session:
+            await session.send_text_realtime("Hi")
+        assert backend.pending_faults == (late, later)
 
 
 @pytest.mark.parametrize(("kind", "at"), [("cut", 0), ("cut", 50), ("half close", 50), ("garbage", 5)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from copy import copy
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,7 +17,7 @@ from ..transports._dial.dialling import open_stream
 from ..transports._trio_websocket.transport import upgrade_client_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from ..backends.base import WebSocketBackend
     from ..transports.base import Progress, Transport
@@ -106,12 +107,16 @@ class FaultyStream(trio.abc.Stream):
         stream: The stream to wrap. It is closed with this.
         faults: At most one each way.
 
+    Attributes:
+        pending_faults: Those that have not happened.
+
     Raises:
         ConfigError: There are two faults for one direction.
     """
 
     def __init__(self, stream: trio.abc.Stream, faults: Iterable[Fault]) -> None:
         by_direction = _by_direction(faults)
+        self.pending_faults: list[Fault] = list(by_direction.values())
         self._stream = stream
         self._to_server = _Way(by_direction.get("to server"))
         self._to_client = _Way(by_direction.get("to client"))
@@ -176,6 +181,7 @@ class FaultyStream(trio.abc.Stream):
     async def _suffer(self, fault: Fault | None) -> None:
         if fault is None:
             return
+        self.pending_faults.remove(fault)
         if fault.kind == "half close" and fault.direction == "to server":
             await _send_eof(self._stream)
         if fault.kind == "cut":
@@ -191,16 +197,23 @@ class FaultyStream(trio.abc.Stream):
 class FaultyBackend(Backend):
     """A backend on a network that breaks: each dial has its own faults, and when these are used up, none.
 
-    Works with any backend that dials a WebSocket, and any server that it dials.
+    Works with any backend that dials a WebSocket, and any server that it dials. A test that wants each fault to have
+    happened asserts that `pending_faults` is empty at its end: a fault after more bytes than come through never does.
     """
 
     def __init__(self, backend: WebSocketBackend, *dials: Iterable[Fault]) -> None:
         self._backend = backend
-        faults = [tuple(_by_direction(faults).values()) for faults in dials]
-        self._dials: Iterator[tuple[Fault, ...]] = iter(faults)
+        self._dials = deque(tuple(_by_direction(faults).values()) for faults in dials)
+        self._streams: list[FaultyStream] = []
 
     def __repr__(self) -> str:
         return repr(self._backend)
+
+    @property
+    def pending_faults(self) -> tuple[Fault, ...]:
+        """The faults that have not happened so far, in the order of the dials, also of dials that were not made."""
+        dialled = [fault for stream in self._streams for fault in stream.pending_faults]
+        return *dialled, *(fault for faults in self._dials for fault in faults)
 
     def resource_name(self, model: str) -> str:
         """See the wrapped backend."""
@@ -225,7 +238,10 @@ class FaultyBackend(Backend):
         progress.phase = "request"
         endpoint = await self._backend.endpoint()
         progress.phase = "dns"
-        stream = FaultyStream(await open_stream(endpoint, progress), next(self._dials, ()))
+        faults = self._dials.popleft() if self._dials else ()
+        stream = FaultyStream(await open_stream(endpoint, progress), faults)
+        if faults:
+            self._streams.append(stream)
         progress.phase = "upgrade"
         return await upgrade_client_stream(stream, endpoint, nursery=nursery)
 

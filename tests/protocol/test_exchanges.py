@@ -554,7 +554,7 @@ def test_calls_that_another_process_has_left_may_be_answered() -> None:
     protocol.take_over(t.ResumeState(model="models/test", handle="h", taken_at=0, pending_calls=calls))
     protocol.opening.start()
     protocol.receive('{"setupComplete": {}}')
-    assert protocol.exchanges.awaits_reply
+    assert protocol.exchanges.goes_on
     responses = [t.FunctionResponse(id=one, name="look", response={"a": 1}) for one in ("1", "2")]
     protocol.send(t.ToolResponse(function_responses=responses))
     assert protocol.exchanges.grace == DUE_GRACE

@@ -574,11 +574,11 @@ def test_a_recorded_session_keeps_the_rules(path: Path) -> None:
 
 def test_a_call_makes_the_exchange_go_on_until_it_is_cancelled() -> None:
     protocol = opened()
-    assert not protocol.exchanges.awaits_reply
+    assert not protocol.exchanges.goes_on
     protocol.receive(calls("1"))
-    assert protocol.exchanges.awaits_reply
+    assert protocol.exchanges.goes_on
     protocol.receive(cancellation("1"))
-    assert not protocol.exchanges.awaits_reply
+    assert not protocol.exchanges.goes_on
 
 
 def test_an_answer_is_replied_to() -> None:
@@ -586,7 +586,7 @@ def test_an_answer_is_replied_to() -> None:
     protocol.receive(calls("1"))
     protocol.receive(content(turnComplete=True))
     protocol.send(answer("1"))
-    assert protocol.exchanges.awaits_reply
+    assert protocol.exchanges.goes_on
 
 
 def test_a_silent_answer_is_not_replied_to() -> None:
@@ -594,7 +594,7 @@ def test_a_silent_answer_is_not_replied_to() -> None:
     protocol.receive(calls("1", "2"))
     protocol.send(answer("1", scheduling="SILENT"))
     protocol.send(answer("2", scheduling="SILENT"))
-    assert not protocol.exchanges.awaits_reply
+    assert not protocol.exchanges.goes_on
 
 
 def test_a_silent_answer_does_not_silence_another_one() -> None:
@@ -602,14 +602,14 @@ def test_a_silent_answer_does_not_silence_another_one() -> None:
     protocol.receive(calls("1", "2"))
     protocol.send(answer("1"))
     protocol.send(answer("2", scheduling="SILENT"))
-    assert protocol.exchanges.awaits_reply
+    assert protocol.exchanges.goes_on
 
 
 def awaiting_reply() -> LiveProtocol:
     protocol = opened()
     protocol.receive(calls("1"))
     protocol.send(answer("1"))
-    assert protocol.exchanges.awaits_reply
+    assert protocol.exchanges.goes_on
     return protocol
 
 
@@ -624,7 +624,7 @@ def awaiting_reply() -> LiveProtocol:
 def test_the_reply_has_come(reply: str) -> None:
     protocol = awaiting_reply()
     protocol.receive(reply)
-    assert not protocol.exchanges.awaits_reply
+    assert not protocol.exchanges.goes_on
 
 
 @pytest.mark.parametrize(
@@ -639,21 +639,21 @@ def test_the_reply_has_come(reply: str) -> None:
 def test_the_reply_has_not_come_yet(other: str) -> None:
     protocol = awaiting_reply()
     protocol.receive(other)
-    assert protocol.exchanges.awaits_reply
+    assert protocol.exchanges.goes_on
 
 
 def test_an_empty_turn_is_a_reply_as_well() -> None:
     protocol = awaiting_reply()
     protocol.receive(content(turnComplete=True))
     protocol.receive(content(turnComplete=True))
-    assert not protocol.exchanges.awaits_reply
+    assert not protocol.exchanges.goes_on
 
 
 def test_another_call_is_a_reply_as_well() -> None:
     protocol = awaiting_reply()
     protocol.receive(calls("2"))
     protocol.receive(cancellation("2"))
-    assert not protocol.exchanges.awaits_reply
+    assert not protocol.exchanges.goes_on
 
 
 # All of it at once
@@ -798,7 +798,7 @@ class RandomWalk(RuleBasedStateMachine):
         assert self.protocol.audio_epoch == self.interruptions
         assert self.protocol.usage.total_token_count == self.tokens
         assert [call.id for call in self.protocol.calls.pending] == self.pending
-        assert self.protocol.exchanges.awaits_reply or not self.pending
+        assert self.protocol.exchanges.goes_on or not self.pending
 
     @invariant()
     def answers_to_cancelled_calls_are_told_from_others(self) -> None:

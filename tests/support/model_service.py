@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import trio
+import trio.testing
 
 from livegen_trio import Backend
 from livegen_trio.transports.base import ConnectionClosed
@@ -69,7 +71,9 @@ class Manners:
         generates: There are generationComplete marks.
         pause: Seconds before each event.
         repeats: A turn that a lost connection has cut is spoken again.
+        withholds: Handles are withheld while an exchange is open; a resumed session has what was over at its handle.
         drops: Numbers of the frames after which a connection is lost.
+        departures: Numbers of the frames after which the server announces that it hangs up.
     """
 
     interrupts: bool = True
@@ -78,7 +82,9 @@ class Manners:
     generates: bool = True
     pause: float = 0
     repeats: bool = True
+    withholds: bool = False
     drops: frozenset[int] = frozenset()
+    departures: frozenset[int] = frozenset()
 
 
 class _CutError(Exception):
@@ -92,6 +98,7 @@ class _Answering:
     questions: tuple[int, ...]
     plan: Answer
     said: int = 0  # pieces
+    attempt: int = 0
     turn_began: int = 0  # by pieces
     stage: int = 0
     call: str = ""
@@ -104,21 +111,26 @@ class _Answering:
 
 @dataclass
 class Service(Backend):
-    """All connections of one session. It remembers what it has read, whatever becomes of its connections.
+    """All connections of one session. It remembers what it has read, or what was over when it issued the handle.
 
     Attributes:
         answers: By the number that is the text of a question.
         cut: The questions whose answer was cut off, or lost with a connection.
         has_dropped: Whether a connection was lost.
+        turning_points: When handles were issued, and when connections have ended.
+        known: The inputs that the session has, in order: the numbers of questions, and chunks of sound.
     """
 
     manners: Manners
     answers: Sequence[Answer]
     cut: set[int] = field(default_factory=set[int])
     has_dropped: bool = False
+    turning_points: list[float] = field(default_factory=list[float])
+    known: list[int | bytes] = field(default_factory=list[int | bytes])
 
     def __post_init__(self) -> None:
-        self._read: set[int] = set()
+        self._handles: list[list[int | bytes]] = []  # what each stands for
+        self._dials = 0
         self._waiting: deque[int] = deque()
         self._replies: deque[_Answering] = deque()
         self._called: dict[str, _Answering] = {}
@@ -149,17 +161,20 @@ class Service(Backend):
 
     async def _serve(self, transport: Transport) -> None:
         try:
-            await transport.receive()
+            setup = json.loads(await transport.receive())["setup"]
+            self._dials += 1
+            if self.manners.withholds and (handle := setup["sessionResumption"].get("handle")):
+                self._restore(int(handle))
             await self._send(transport, {"setupComplete": {}})
-            await self._send(
-                transport, {"sessionResumptionUpdate": {"newHandle": "handle", "resumable": True}}
-            )
+            await self._issue_handle(transport)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._speak, transport, nursery.cancel_scope)
                 await self._hear(transport)
                 nursery.cancel_scope.cancel()
         except ConnectionClosed:
             pass
+        finally:
+            self.turning_points.append(trio.current_time())
 
     async def _hear(self, transport: Transport) -> None:
         try:
@@ -167,14 +182,35 @@ class Service(Backend):
                 message = json.loads(await transport.receive())
                 for turn in message.get("clientContent", {}).get("turns", ()):
                     question = int(turn["parts"][0]["text"])
-                    if question not in self._read:
-                        self._read.add(question)
+                    if question not in self.known:
                         self._waiting.append(question)
+                    self.known.append(question)
+                if "realtimeInput" in message:
+                    self.known.append(b64decode(message["realtimeInput"]["audio"]["data"]))
                 for response in message.get("toolResponse", {}).get("functionResponses", ()):
                     self._note_response(response)
                 self._news.set()
         except ConnectionClosed:
             pass
+
+    def _restore(self, handle: int) -> None:
+        self.known = list(self._handles[handle])
+        self._waiting.clear()
+        self._replies.clear()
+        self._called.clear()
+        self._under_way = None
+
+    async def _issue_handle(self, transport: Transport) -> None:
+        """Issue a handle for what is over: all before the first question that waits."""
+        if not self.manners.withholds and self._handles:
+            return
+        await trio.sleep(self.manners.pause)
+        end = self.known.index(self._waiting[0]) if self._waiting else len(self.known)
+        self._handles.append(self.known[:end])
+        self.turning_points.append(trio.current_time())
+        handle = str(len(self._handles) - 1)
+        update = {"sessionResumptionUpdate": {"newHandle": handle, "resumable": True}}
+        await self._send(transport, update, pause=False)  # it stands for what was read by now
 
     def _note_response(self, response: dict[str, Any]) -> None:
         self._answered_calls.add(response["id"])
@@ -199,7 +235,7 @@ class Service(Backend):
         questions = [self._waiting.popleft()]
         while self._waiting and self.manners.merges:
             questions.append(self._waiting.popleft())
-        return _Answering(tuple(questions), self.answers[questions[-1]])
+        return _Answering(tuple(questions), self.answers[questions[-1]], attempt=self._dials)
 
     async def _take_up(self, transport: Transport) -> None:
         """Continue after a lost connection: speak the turn under way again, or leave it at that."""
@@ -216,6 +252,8 @@ class Service(Backend):
     async def _run(self, transport: Transport, answering: _Answering, *, again: int = 0) -> None:
         self._under_way = answering
         try:
+            if self.manners.withholds:
+                await self._send(transport, LATE["a withheld handle"])
             for _ in range(again):
                 await self._say(transport, answering)
             await self._answer(transport, answering)
@@ -227,6 +265,8 @@ class Service(Backend):
             await self._send(transport, INTERRUPTED)
             await self._end_turn(transport, answering)
         self._under_way = None
+        if self.manners.withholds and not (self._replies or self._called):
+            await self._issue_handle(transport)
 
     async def _answer(self, transport: Transport, answering: _Answering) -> None:
         """Go through the stages of an answer from the one that it has reached."""
@@ -251,7 +291,7 @@ class Service(Backend):
 
     async def _call(self, transport: Transport, answering: _Answering) -> bool:
         """Call the tool; return whether the answer goes on in this turn."""
-        plan, call = answering.plan, f"call-{answering.questions[-1]}"
+        plan, call = answering.plan, f"call-{answering.questions[-1]}-{answering.attempt}"
         if not answering.call:
             answering.call = call
             if plan.tool == "silent" or self.manners.ends_calling_turn:
@@ -318,11 +358,15 @@ class Service(Backend):
         await self._news.wait()
         self._news = trio.Event()
 
-    async def _send(self, transport: Transport, frame: dict[str, Any]) -> None:
-        await trio.sleep(self.manners.pause)
+    async def _send(self, transport: Transport, frame: dict[str, Any], *, pause: bool = True) -> None:
+        if pause:
+            await trio.sleep(self.manners.pause)
         await transport.send(json.dumps(frame).encode())
         self._frames += 1
+        if self._frames in self.manners.departures:
+            await transport.send(b'{"goAway": {"timeLeft": "20s"}}')
         if self._frames in self.manners.drops:
+            await trio.testing.wait_all_tasks_blocked()  # what was read is acknowledged
             self.has_dropped = True
             await transport.aclose(1011, "Internal error encountered.")
             raise ConnectionClosed(1011, initiator="local")

@@ -75,9 +75,12 @@ class Dialler:
 
     async def reopen(self) -> Trigger:
         """Open a connection that goes on with the session; returns what came of it."""
-        setup = self._shared.setup
+        shared = self._shared
         try:
-            self._shared.protocol.resume(self._shared.backend.prepare_setup(setup.make()))
+            shared.protocol.resume(
+                shared.backend.prepare_setup(shared.setup.make()),
+                forgets_open=shared.coverage is not None and shared.coverage.forgets_open,
+            )
             await self.open()
         except HandshakeError as exc:
             return self.judge(exc)

@@ -37,6 +37,8 @@ class AnswerMarks:
             asked.may_have_begun = True
         elif asked is not exchange and (asked.has_begun or not asked.is_behind):
             self._mark(asked, first, Mark.PAUSE)
+        elif exchange.is_forgotten:
+            self._mark(asked, first, Mark.BEGIN)
         else:
             self._mark(asked, first, Mark.REPEAT if exchange.was_cut else Mark.RESUME)
 

@@ -70,11 +70,25 @@ class Exchange:
     awaits_reply: bool = False  # an answer of ours was sent, and nothing has replied to it
     is_uncertain: bool = False  # the connection has changed since it was asked or last heard of
     was_cut: bool = False  # with a turn that may be spoken again
+    is_orphaned: bool = False  # has the calls of forgotten ones, to which a reply is unlikely
+    is_forgotten: bool = False  # by the server, so that all of its answer may come again
 
     @property
     def may_be_over(self) -> bool:
         """Whether its last turn may have come."""
         return self.grace is not None and self.grace < FORGETTING_GRACE
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether another turn of it is due, if it is between two."""
+        return self.awaits_reply or (self.has_begun and not self.was_cut)
+
+    def forget(self) -> None:
+        """Expect the whole answer again, from its first turn: the server has forgotten it, and is asked again."""
+        self.was_cut = self.is_forgotten = True
+        self.awaits_reply = False
+        self.pending_calls = 0
+        self.tool_calls.clear()
 
     def limit_repetition(self) -> None:
         """Wait no longer than `DUE_GRACE` for an answer that a connection may have taken with it."""
@@ -110,6 +124,11 @@ class Turn:
     _is_generated: bool = False
     _was_generated: bool = False  # before our answer to its call
     _has_tail: bool = False  # more of what the model was saying may come after our answer
+
+    @property
+    def may_be_tail(self) -> bool:
+        """Whether it may be no turn, but the end of an earlier one, so that nothing may end it."""
+        return self.exchange.is_doubtful and not self.exchange.pending_calls
 
     def note_content(self, *, has_words: bool) -> bool:
         """Note that the model says something; return whether more of the same changes nothing."""

@@ -28,6 +28,7 @@ class Exchanges:
         is_quiet: Whether it is, and of what comes next only marks and calls change anything.
         may_speak: Whether something may have the model begin a turn without a question, such as speech.
         newest: The exchange of the newest question.
+        repetitions: How often the model has begun to speak again what a lost connection had cut.
         notify_change: Called after changes between turns; `grace` may be another. It must not block.
     """
 
@@ -42,6 +43,7 @@ class Exchanges:
         self.is_quiet: bool = False
         self.may_speak: bool = True  # a session may begin with a greeting
         self.newest: Exchange = Exchange()
+        self.repetitions: int = 0
         self.notify_change: Callable[[], None] = _ignore
 
     @property
@@ -55,19 +57,19 @@ class Exchanges:
         return self._turn is not None and self._turn.has_cause
 
     @property
-    def awaits_reply(self) -> bool:
-        """Whether a tool call waits for its answer, or an answer for the model's reply."""
+    def goes_on(self) -> bool:
+        """Whether more is to come of an exchange that has begun: a call's answer, a reply to one, or another turn."""
         in_turn = self._turn is not None and self._turn.exchange.awaits_reply
-        return bool(self._by_call) or in_turn or any(one.awaits_reply for one in self._expected)
+        return bool(self._by_call) or in_turn or any(one.goes_on for one in self._expected)
 
     @property
     def grace(self) -> float | None:
         """Seconds from now until `expire` is to be called, unless something changes before; None for never."""
         if self._settled:
             return 0.0
-        if self._turn is not None or not self._is_connected:
-            return None
-        return self._expected.grace
+        if self._turn is not None:
+            return DUE_GRACE if self._turn.may_be_tail else None
+        return self._expected.grace if self._is_connected else None
 
     # What is sent
 
@@ -117,7 +119,10 @@ class Exchanges:
         if content.interrupted:
             self._interrupt()
         if has_parts(content) or (self._turn is not None and has_answer(content)):
-            self.is_quiet = self._turn_at(first).note_content(has_words=has_words(content))
+            turn = self._turn_at(first)
+            self.is_quiet = turn.note_content(has_words=has_words(content)) and not turn.may_be_tail
+            if turn.may_be_tail:
+                self.notify_change()  # it has as long again
         elif has_answer(content):
             self._marks.note_transcription(first)
         if content.generation_complete and self._turn is not None:
@@ -147,6 +152,8 @@ class Exchanges:
         exchange.awaits_reply = False  # this is the reply, if one was due
         exchange.tool_calls.append(event)
         self._assign(event.function_calls, exchange)
+        if exchange.is_doubtful:
+            self.notify_change()  # while a call waits, it has no grace
 
     def cancel(self, ids: Iterable[str], event: ServerEvent) -> None:
         """Note that calls were cancelled, by *event*."""
@@ -162,8 +169,13 @@ class Exchanges:
 
     # When the connection changes
 
-    def cut(self) -> None:
-        """Note that the connection is gone, and with it the turn under way."""
+    def cut(self, *, forgets_open: bool = False) -> None:
+        """Note that the connection is gone, and with it the turn under way.
+
+        Args:
+            forgets_open: Whether the resumed session lacks the exchanges that are open, and is asked their questions
+                again.
+        """
         if not self._is_connected:
             return  # another dial has failed
         turn, self._turn = self._turn, None
@@ -171,12 +183,25 @@ class Exchanges:
         self.may_speak = True  # it may speak again what it has said
         if turn is not None and turn.is_cut and not turn.exchange.pending_calls:
             self._settled.append(turn.exchange)  # what was interrupted is not spoken again
-        elif turn is not None:
+        elif turn is not None and turn.has_cause:  # else it was the tail of an earlier one
             turn.exchange.was_cut = True
             self._expected.put_back(turn.exchange)
+        if forgets_open:
+            self._forget_answers()
         for exchange in (*self._expected, *self._by_call.values()):
             exchange.is_uncertain = True
             exchange.limit_repetition()
+
+    def _forget_answers(self) -> None:
+        """Expect the answers again that have begun. Their calls go on, but nothing that the server knows of."""
+        rest = Exchange(is_orphaned=True)
+        for call_id, exchange in [*self._by_call.items()]:
+            if exchange.has_begun and exchange not in self._expected:
+                self._expected.put_back(exchange)
+            self._assign_to(rest, call_id)
+        for exchange in self._expected:
+            if exchange.has_begun:
+                exchange.forget()
 
     def forget_calls(self) -> None:
         """Note that the server has forgotten the session, and with it the calls that wait."""
@@ -201,6 +226,11 @@ class Exchanges:
         over, self._settled = self._settled, []
         if over:
             event = ExchangeEnded()
+        elif self._turn is not None:
+            over, event = [self._turn.exchange], ExchangeEnded()
+            self._turn = None
+            self.in_turn = self.is_quiet = False
+            self._expected.doubt_behind()
         else:
             over = self._expected.take_expired()
             event = ExchangeEnded(cut=any(one.is_uncertain for one in over))
@@ -227,7 +257,8 @@ class Exchanges:
             turn.expect_repetition()
         else:
             exchange.awaits_reply = False
-        exchange.was_cut = exchange.is_uncertain = False
+        self.repetitions += exchange.was_cut
+        exchange.was_cut = exchange.is_forgotten = exchange.is_uncertain = False
         exchange.has_begun = self.in_turn = True
         exchange.grace = None
         self._expected.wait_without_limit()
@@ -273,7 +304,10 @@ class Exchanges:
             return
         self._marks.note_turn(exchange, first)
         exchange.awaits_reply = False
+        may_be_of_another = exchange.is_uncertain or exchange.may_be_over
         self._end_turn_of(exchange, event, goes_on=goes_on)
+        if may_be_of_another:
+            self._expected.doubt_behind()
 
     def _end_turn_of(self, exchange: Exchange, event: ServerEvent, *, goes_on: bool) -> None:
         exchange.has_begun = True
@@ -286,9 +320,12 @@ class Exchanges:
 
     def _assign(self, calls: Iterable[FunctionCall], exchange: Exchange) -> None:
         for call in calls:
-            self._release(call.id or "")  # a call may come in pieces
-            self._by_call[call.id or ""] = exchange
-            exchange.pending_calls += 1
+            self._assign_to(exchange, call.id or "")
+
+    def _assign_to(self, exchange: Exchange, call_id: str) -> None:
+        self._release(call_id)  # a call may come in pieces
+        self._by_call[call_id] = exchange
+        exchange.pending_calls += 1
 
     def _release(self, call_id: str) -> Exchange | None:
         exchange = self._by_call.pop(call_id, None)

@@ -34,9 +34,10 @@ class Expected:
         return min((one.grace for one in self._exchanges if one.grace is not None), default=None)
 
     def append(self, exchange: Exchange) -> None:
-        """Expect something in *exchange*, after the others."""
+        """Expect something in *exchange*, after the others, but before what the server has most likely forgotten."""
         if exchange not in self._exchanges:
-            self._exchanges.append(exchange)
+            behind = 0 if exchange.is_orphaned else sum(one.is_orphaned for one in self._exchanges)
+            self._exchanges.insert(len(self._exchanges) - behind, exchange)
         if len(self._exchanges) > _MOST:
             self._exchanges.popleft()
 
@@ -70,6 +71,8 @@ class Expected:
             is_next = exchange in turn.cut_by and not ended.is_doubtful
             if not (exchange.has_begun or is_next):
                 exchange.grace = DUE_GRACE if turn.is_cut else LIKELY_GRACE
+            elif exchange is not ended and ended.is_doubtful and not exchange.pending_calls:
+                exchange.grace = DUE_GRACE  # the turn may have been its reply
 
     def doubt_behind(self) -> None:
         """Take what an exchange that is over has said for the answer to newer questions, unless another one follows."""

@@ -74,7 +74,7 @@ class LiveProtocol:
         outgoing: What may be sent.
         exchanges: Which question the model answers with what it says.
         calls: The tool calls and their outcomes.
-        audio_epoch: The number of interruptions. Speech of an earlier epoch must not be played any more.
+        audio_epoch: The number of interruptions and repetitions. Speech of an earlier one must not be played any more.
         resumption_handle: The newest handle that the session can be resumed with.
         watcher: Follows the exchanges, if something does.
         usage: The sum of all usage reports. The service doesn't say whether its reports count a message or the
@@ -114,14 +114,18 @@ class LiveProtocol:
 
     # From connection to connection
 
-    def resume(self, setup: Setup) -> None:
+    def resume(self, setup: Setup, *, forgets_open: bool = False) -> None:
         """Begin again on another connection of the session. A turn under way is cut; calls go on to wait.
 
         Meanwhile messages may be sent as before: they wait for the new connection.
+
+        Args:
+            setup: The setup of that connection.
+            forgets_open: As in `Exchanges.cut`.
         """
         self.opening.restart(setup)
         self.outgoing.restart(setup)
-        self.exchanges.cut()
+        self.exchanges.cut(forgets_open=forgets_open)
 
     def forget(self) -> ToolCallCancellation | None:
         """Note that the server has forgotten the session; return the cancellation of the calls that wait."""
@@ -235,8 +239,11 @@ class LiveProtocol:
         return UnreadableFrame(reason=str(exc), data=data[:_MOST_UNREADABLE_DATA], size=len(data))
 
     def _observe_content(self, content: ServerContent, first: ServerEvent) -> None:
-        was_in_turn = self.exchanges.in_turn
+        was_in_turn, repetitions = self.exchanges.in_turn, self.exchanges.repetitions
         self.exchanges.observe(content, first)
+        if self.exchanges.repetitions != repetitions:
+            self.audio_epoch += 1  # what is left to be played of the turn that was cut comes again
+            msgspec.structs.force_setattr(content, "audio_epoch", self.audio_epoch)
         if self.watcher is None:
             return
         if content.interrupted:

@@ -57,6 +57,7 @@ class Coverage:
         self._doubtful_question: int | None = None
         self._heard = 0
         self._is_answer_new = False
+        self._is_withheld = False
         ledger.sent.reading_covers = covers != "finished_exchanges"
         ledger.sent.keeps_read = covers != "everything_read"
         protocol.watcher = self
@@ -67,11 +68,16 @@ class Coverage:
         is_new = self._is_answer_new or self._first_open_place() is not None
         return is_new and not self._ledger.sent.reading_covers
 
+    @property
+    def forgets_open(self) -> bool:
+        """Whether a resumed session lacks the exchanges that are open, and is asked their questions again."""
+        return not self._ledger.sent.reading_covers
+
     def begin(self) -> None:
         """Begin with a connection on which nothing was sent yet."""
         self._answer_began = self._doubtful_question = None
         self._finished = self._read_before_finished = self._heard = 0
-        self._is_answer_new = False
+        self._is_answer_new = self._is_withheld = False
 
     # Exchanges
 
@@ -84,11 +90,14 @@ class Coverage:
 
     def note_calls(self) -> None:
         """Note that tool calls were answered or cancelled, with which the exchange may be over."""
-        if self._answer_began is None or self._protocol.in_turn or self._protocol.exchanges.awaits_reply:
+        if self._answer_began is None or self._protocol.in_turn or self._protocol.exchanges.goes_on:
             return
-        self._doubtful_question = self._find_doubtful_question(self._answer_began)
+        self._finish_exchange(self._answer_began)
+
+    def _finish_exchange(self, answer_began: int) -> None:
+        self._doubtful_question = self._find_doubtful_question(answer_began)
         self._read_before_finished = self._read_before_answer
-        self._finished, self._answer_began = self._answer_began, None
+        self._finished, self._answer_began = answer_began, None
         self._is_answer_new = True
         self._silent_exchanges += 1
         if self._silent_exchanges == _SILENT_EXCHANGES:
@@ -126,8 +135,16 @@ class Coverage:
         self.note_calls()  # an exchange may be over since the time for a reply has passed
         self._silent_exchanges = 0
         if event.new_handle:
+            if (
+                self._is_withheld
+                and not self._protocol.exchanges.cuts_turn
+                and self._answer_began is not None
+            ):
+                self._finish_exchange(self._answer_began)  # else it would be withheld still
+            self._is_withheld = False
             self._note_handle()
         elif self._ledger.sent.count:
+            self._is_withheld = True
             self._ledger.sent.reading_covers, self._ledger.sent.keeps_read = False, True
 
     def _note_handle(self) -> None:
@@ -145,6 +162,6 @@ class Coverage:
         began, protocol = self._answer_began, self._protocol
         is_answer_to_speech = began is not None and (question is None or question > began)
         is_spoken = is_answer_to_speech or protocol.outgoing.in_activity or self._heard > self._finished
-        if is_spoken or (began is None and protocol.exchanges.awaits_reply):
+        if is_spoken or (began is None and protocol.exchanges.goes_on):
             return self._finished + 1  # it isn't known with which chunk the speech began
         return question

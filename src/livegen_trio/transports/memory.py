@@ -137,11 +137,12 @@ class MemoryTransport(Transport):
                 raise
 
     async def _drop_until_close(self) -> None:
-        """Drop what the peer still sends, until it has closed or hung up."""
+        """Drop what the peer still sends, but for its pongs, until it has closed or hung up."""
         await trio.lowlevel.checkpoint()
         with suppress(trio.EndOfChannel, trio.ClosedResourceError):
-            while await self._incoming.exit.receive() is not _Control.CLOSE:
-                pass
+            while (item := await self._incoming.exit.receive()) is not _Control.CLOSE:
+                if isinstance(item, _Pong):
+                    self._note_delivery(item.frames_read)
 
     def _hang_up(self) -> None:
         self._outgoing.entry.close()

@@ -15,6 +15,7 @@ from ._errors import (
     SetupRejectedError as SetupRejectedError,
     ToolError as ToolError,
 )
+from ._habits import MODULE as _MODULE, missing as _missing
 from ._inputs import ContentInput as ContentInput, McpClient as McpClient, ToolInput as ToolInput
 from ._model import (
     AIModel as AIModel,
@@ -108,7 +109,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of ours then
     def __getattr__(name: str) -> object:
         """Import what is in `_LATER`."""
         if name not in _LATER:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise _missing(f"module {__name__!r}", name, _MODULE, __dir__())
         thing = getattr(_import_module(_LATER[name], __name__), name)
         _publish_one(thing, __name__)
         return thing

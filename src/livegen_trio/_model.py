@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
@@ -14,6 +15,7 @@ from ._engine.connect import open_session
 from ._engine.options import SessionOptions, ToolExecution
 from ._engine.session_tools import SessionTools
 from ._errors import ConfigError, ConnectTimeoutError, LocalProtocolError
+from ._habits import GENERATIVE_MODEL, check_settings, missing
 from ._needs_trio import needs_trio
 from ._no_public_constructor import NoPublicConstructor, construct
 from ._protocol.contents import as_instruction
@@ -112,13 +114,18 @@ class LiveGenerativeModel(AIModel, metaclass=NoPublicConstructor):
         self._tool_config = tool_config
         self._profile = profile_of(self.model) if profile is None else profile
         self._generation_config = (
-            _default_config(self._profile) if generation_config is None else generation_config
+            _default_config(self._profile) if generation_config is None else _as_config(generation_config)
         )
         self._openapi = not (self._profile.json_schema and backend.json_schema)
         self._declared = declarations(self._tools, openapi=self._openapi)
         self._check(self._declared)
         if ignored := find_ignored_settings(self._profile, self._generation_config):
             _logger.warning("%s ignores %s", short_name(self.model), " and ".join(ignored))
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute then
+
+        def __getattr__(self, name: str) -> object:
+            raise missing("a model", name, GENERATIVE_MODEL, dir(type(self)))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.model} at {self.backend!r}>"
@@ -340,7 +347,8 @@ def get_live_generative_model(
     Args:
         model: Its name, short or with the collection in front.
         backend: Where it is reached.
-        generation_config: How it listens and answers: modalities, voice, transcription, turn detection. Without one,
+        generation_config: How it listens and answers: modalities, voice, transcription, turn detection; a dict of its
+            fields is converted. Without one,
             what the model says is transcribed, so that its answers have a text; `LiveGenerationConfig()` turns that
             off.
         system_instruction: Its instruction: text, a `Part`, or a `Content`.
@@ -366,6 +374,16 @@ def get_live_generative_model(
         tool_config=tool_config,
         profile=profile,
     )
+
+
+def _as_config(config: object) -> LiveGenerationConfig:
+    """*config*, which may be a dict of its fields, as others' clients take it."""
+    if isinstance(config, Mapping):
+        check_settings(config)
+        return LiveGenerationConfig(**config)
+    if not isinstance(config, LiveGenerationConfig):
+        raise ConfigError(f"generation_config is a LiveGenerationConfig, not a {type(config).__name__}")
+    return config
 
 
 def _default_config(profile: ModelProfile) -> LiveGenerationConfig:

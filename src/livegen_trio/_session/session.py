@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, ParamSpec, Protocol, TypeVar
 
 import trio
 
+from .._habits import SESSION, missing
 from .._no_public_constructor import NoPublicConstructor, construct
 from .._protocol.contents import as_content, as_instruction, with_picture
 from ..types import (
@@ -127,6 +128,11 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
         self._engine = engine
         self._operations = engine.operations
         self._turns = construct(TurnReader, self._engine)
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute then
+
+        def __getattr__(self, name: str) -> object:
+            raise missing("a session", name, SESSION, dir(type(self)))
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "open"

@@ -34,7 +34,7 @@ MODULE: Final[Mapping[str, str]] = {
 
 SESSION: Final[Mapping[str, str]] = {
     "close": "leaving the block of connect() closes the session; await session.aclose() does it before",
-    "send_realtime_input": "send_audio_realtime(), send_video_realtime(), send_text_realtime(), activity(), end_audio()",
+    "send_realtime_input": "send_audio_realtime(), send_video_realtime(), send_text_realtime(), activity()",
     "send_client_content": "send(content, turn_complete=...)",
     "send_tool_response": "send_function_responses([...]); functions given as tools are answered by themselves",
     "start_stream": "send_media_stream(source)",

@@ -49,7 +49,9 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         initiator: Initiator,
         phase: Phase = "open",
         resuming: bool = False,
-        undelivered: Undelivered = NOTHING,
+        unsent: int = 0,
+        unacknowledged: int = 0,
+        lost: int = 0,
     ) -> None:
         diagnosis = diagnose_close(code, reason, initiator=initiator, resuming=resuming)
         who = "the server" if initiator == "server" else "this side"
@@ -62,7 +64,9 @@ class SessionClosedError(LiveError, trio.BrokenResourceError):
         self.phase: Phase = phase
         self.retryable: bool = diagnosis.retryable
         self.hint: str | None = diagnosis.hint
-        self.unsent, self.unacknowledged, self.lost = undelivered
+        self.unsent: int = unsent
+        self.unacknowledged: int = unacknowledged
+        self.lost: int = lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Ending:
             initiator=self.initiator,
             phase=self.phase,
             resuming=self.resuming,
-            undelivered=self.undelivered,
+            **self.undelivered._asdict(),
         )
         error.__cause__ = self.cause
         return error

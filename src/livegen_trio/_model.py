@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypedDict, cast
 
 import msgspec
 import trio
@@ -37,7 +37,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from ._engine.options import Approve
     from ._inputs import ContentInput, ToolInput
@@ -379,8 +379,10 @@ def get_live_generative_model(
 def _as_config(config: object) -> LiveGenerationConfig:
     """*config*, which may be a dict of its fields, as others' clients take it."""
     if isinstance(config, Mapping):
-        check_settings(config)
-        return LiveGenerationConfig(**config)
+        settings = cast("Mapping[str, str]", config)  # of whatever type: the constructor checks them
+        check_settings(settings)
+        make = cast("Callable[..., LiveGenerationConfig]", LiveGenerationConfig)
+        return make(**settings)
     if not isinstance(config, LiveGenerationConfig):
         raise ConfigError(f"generation_config is a LiveGenerationConfig, not a {type(config).__name__}")
     return config

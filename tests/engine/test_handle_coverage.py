@@ -148,3 +148,32 @@ async def test_a_new_session_is_not_asked_again_what_its_history_has(autojump_cl
         assert (report.restored, report.replayed, report.uncovered) == (False, 0, 1)
         turns = (await fleet.peer.hear())["clientContent"]["turns"]
         assert [turn["parts"][0]["text"] for turn in turns][:2] == ["I am Ann.", "Hello Ann."]
+
+
+CALL: dict[str, Any] = {"toolCall": {"functionCalls": [{"id": "c", "name": "book", "args": {}}]}}
+
+
+@pytest.mark.parametrize("max_replays", [0, 1, 2])
+async def test_a_question_that_is_asked_again_calls_its_tool_a_bounded_number_of_times(
+    max_replays: int, autojump_clock: MockClock
+) -> None:
+    fleet = Fleet(SETUP_COMPLETE, HANDLE)
+    runs = 0
+
+    async def book() -> str:
+        nonlocal runs
+        runs += 1
+        return "booked"
+
+    policy = Reconnection(max_replays=max_replays, give_up_after=1000)
+    connecting = model_on(fleet, WITHHOLDING, tools=[book]).connect(reconnection=policy)
+    async with connecting as session:
+        await session.send("Book the table.")
+        for _ in range(5):  # each connection is lost after the call, and before the answer
+            await trio.sleep(1)
+            if any("clientContent" in message for message in fleet.peer.read_messages):
+                await fleet.peer.say(WITHHELD, CALL)
+                await trio.sleep(1)
+            await fleet.peer.close(1011)
+            await reconnected(session)
+        assert runs == 1 + max_replays

@@ -48,6 +48,50 @@ def test_speech_is_known_by_its_transcripts_in_any_order() -> None:
     assert lines(history) == [("user", ["What is the time?"]), ("model", ["It is noon."])]
 
 
+def heard(words: str) -> ServerContent:
+    return ServerContent(input_transcription=Transcription(text=words))
+
+
+def test_late_words_stand_before_the_answer_that_they_got() -> None:
+    history = History()
+    history.observe([heard("What is "), answer("It is noon.", turn_complete=True)])
+    history.observe([heard("the "), heard("time?")], may_be_new=False)
+    history.said(said("Thank you."), 1)
+    assert lines(history) == [
+        ("user", ["What is the time?"]),
+        ("model", ["It is noon."]),
+        ("user", ["Thank you."]),
+    ]
+
+
+def test_late_words_stand_apart_from_what_was_written() -> None:
+    history = History()
+    history.said(said("The time?"), 1)
+    history.observe([answer("It is noon.", turn_complete=True)])
+    history.observe([heard("In Rome.")], may_be_new=False)
+    assert lines(history) == [("user", ["The time?", "In Rome."]), ("model", ["It is noon."])]
+
+
+def test_words_that_may_be_new_follow_the_answer() -> None:
+    history = History()
+    history.observe([heard("The time?"), answer("It is noon.", turn_complete=True), heard("And now?")])
+    assert lines(history) == [("user", ["The time?"]), ("model", ["It is noon."]), ("user", ["And now?"])]
+
+
+def test_words_after_a_turn_without_text_wait_for_the_next_one() -> None:
+    history = History()
+    history.observe([ServerContent(turn_complete=True), heard("The time?")], may_be_new=False)
+    history.observe([answer("It is noon.", turn_complete=True)])
+    assert lines(history) == [("user", ["The time?"]), ("model", ["It is noon."])]
+
+
+def test_late_words_count_as_all_others() -> None:
+    history = History(max_characters=10)
+    history.observe([heard("12345"), answer("1234", turn_complete=True)])
+    history.observe([heard("678")], may_be_new=False)
+    assert lines(history) == [("model", ["1234"])]
+
+
 def test_what_one_side_says_in_a_row_is_one_content() -> None:
     history = History()
     history.said(said("I am Ann."), 1)

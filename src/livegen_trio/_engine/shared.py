@@ -121,7 +121,12 @@ def _observe(shared: Shared) -> None:
             ledger.acknowledge(index - SETUP_FRAMES, trio.current_time())
 
     if history is not None:
-        shared.observers.add(lambda event: history.observe((event,)), ServerContent)
+        exchanges = shared.protocol.exchanges
+
+        def observe(event: ServerEvent) -> None:
+            history.observe((event,), may_be_new=exchanges.may_speak)
+
+        shared.observers.add(observe, ServerContent)
     if coverage is None:
         shared.observers.add(acknowledge, SessionResumptionUpdate)
     else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from .._protocol.turn_rules import has_answer
 from ..types import ClientContent, Content, Part, RealtimeInput, ServerContent
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class History:
         # Of the turn under way: the transcriptions of the two sides come in no certain order.
         self._user_text = _Tail(max_characters)
         self._model_text = _Tail(max_characters)
+        self._is_between = False  # two turns of the model's
         for content in earlier:
             self._add(content.role or "user", content.text, None)
 
@@ -87,11 +89,17 @@ class History:
             case _:
                 pass  # has no text of the user's
 
-    def observe(self, events: Iterable[ServerEvent]) -> None:
-        """Note the text in the server's events."""
+    def observe(self, events: Iterable[ServerEvent], *, may_be_new: bool = True) -> None:
+        """Note the text in the server's events.
+
+        Args:
+            events: The events.
+            may_be_new: Whether the user may have spoken since the last turn began. If not, their words are late, and
+                were answered in it.
+        """
         for event in events:
             if isinstance(event, ServerContent):
-                self._observe_content(event)
+                self._observe_content(event, may_be_new=may_be_new)
 
     def contents(self, *, without: frozenset[int] = frozenset()) -> list[Content]:
         """Return the conversation so far, but for the inputs of these numbers, which are still to be sent."""
@@ -102,14 +110,35 @@ class History:
             for role, group in groupby(entries, key=lambda entry: entry.role)
         ]
 
-    def _observe_content(self, content: ServerContent) -> None:
+    def _observe_content(self, content: ServerContent, *, may_be_new: bool) -> None:
         if content.input_transcription is not None:
-            self._user_text.add(content.input_transcription.text or "")
+            self._add_words(content.input_transcription.text or "", may_be_new=may_be_new)
+        if has_answer(content):
+            self._is_between = False
         self._model_text.add(content.text)
         if content.output_transcription is not None:
             self._model_text.add(content.output_transcription.text or "")
         if content.turn_complete:
             self._end_turn()
+            self._is_between = True
+
+    def _add_words(self, words: str, *, may_be_new: bool) -> None:
+        """Add words of the user's: to the turn under way, or to the one that has answered them already."""
+        answer = None if may_be_new or not self._is_between else self._index_of_answer()
+        if answer is None:
+            self._user_text.add(words)
+            return
+        question = self._entries[answer - 1] if answer else None
+        if question is not None and question.role == "user" and question.number is None:
+            self._entries[answer - 1] = _Entry("user", question.text + words, None)
+        else:
+            self._entries.insert(answer, _Entry("user", words, None))
+        self._characters += len(words)
+        self._forget_oldest()
+
+    def _index_of_answer(self) -> int | None:
+        indices = range(len(self._entries) - 1, -1, -1)
+        return next((index for index in indices if self._entries[index].role == "model"), None)
 
     def _end_turn(self) -> None:
         self._add("user", self._user_text.take(), None)
@@ -121,5 +150,8 @@ class History:
         text = text[-self._max_characters :]
         self._entries.append(_Entry(role, text, number))
         self._characters += len(text)
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         while self._characters > self._max_characters:
             self._characters -= len(self._entries.popleft().text)

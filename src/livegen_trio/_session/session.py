@@ -164,7 +164,8 @@ class LiveSession(trio.abc.ReceiveChannel["ServerEvent"], metaclass=NoPublicCons
     def audio_epoch(self) -> int:
         """The number of interruptions so far, known as soon as they arrive, however slow the consumer is.
 
-        Speech whose `ServerContent.audio_epoch` is lower was interrupted: do not play it any more.
+        The repetition of a turn that a lost connection has cut counts as one. Speech whose `ServerContent.audio_epoch`
+        is lower was interrupted, or comes again: do not play it any more.
         """
         return self._engine.protocol.audio_epoch
 

@@ -63,7 +63,7 @@ class ServerContent(Event, gc=False):
         grounding_metadata: Sources of the answer.
         url_context_metadata: Pages that were fetched for it.
         speech_state: Whether somebody speaks. Uncertain: in Vertex's reference, and in no SDK.
-        audio_epoch: How many interruptions preceded this content, by the connection's count. Never sent.
+        audio_epoch: How many interruptions and repetitions preceded this content, by the session's count. Never sent.
     """
 
     model_turn: Content | None = None

@@ -11,6 +11,7 @@ from livegen_trio import Reconnected
 from livegen_trio.audio import AudioConversation, SpeechEnded, VirtualSpeaker
 from support.peer import HANDLE, SETUP_COMPLETE, TURN_COMPLETE, Fleet, model_on
 from support.talking import SECOND, spoken
+
 from .test_audio_conversation import Quiet
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "types", "tests"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
-EXTRAS = os.environ.get("EXTRAS") or "local,mcp,proxy,valkey,vertex,web"
+EXTRAS = os.environ.get("EXTRAS") or "audio,local,mcp,proxy,valkey,vertex,web"
 
 PINS = "constraints.txt"
 """The versions that tests and checkers run on; `nox -s pin` renews them, and `nox -s newest` leaves them out."""

@@ -1,4 +1,4 @@
-"""Sound in real time: conversations with a microphone and a loudspeaker, devices without hardware, and WAV files.
+"""Sound in real time: conversations, microphones and loudspeakers, devices without hardware, and WAV files.
 
 `AudioConversation` connects an `AudioSource` and an `AudioSink` to a session. Sound is PCM everywhere, signed 16-bit
 little-endian mono; a session takes any rate, which the MIME type names: `Recording.mime_type`.
@@ -10,6 +10,15 @@ from ._conversation import (
     AudioConversation as AudioConversation,
     ConversationStatistics as ConversationStatistics,
 )
+from ._devices.ends import AudioDevices as AudioDevices, Microphone as Microphone, Speaker as Speaker
+from ._devices.errors import DeviceError as DeviceError, DeviceLostError as DeviceLostError
+from ._devices.listing import AudioDevice as AudioDevice, list_devices as list_devices
+from ._devices.opening import (
+    open_devices as open_devices,
+    open_microphone as open_microphone,
+    open_speaker as open_speaker,
+)
+from ._devices.options import DeviceStatistics as DeviceStatistics
 from ._events import ConversationEvent as ConversationEvent
 from ._level import speech_end as speech_end
 from ._microphone import PcmStream as PcmStream, stream_pcm as stream_pcm

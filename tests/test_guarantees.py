@@ -10,7 +10,7 @@ import pytest
 
 from livegen_trio import Buffering, Reconnection
 from livegen_trio._engine import tool_runner, unanswered_calls
-from livegen_trio._protocol import session_rules
+from livegen_trio._protocol import unreadable_frames
 from livegen_trio._resumption import backoff, ledger
 from livegen_trio._session import timing
 from livegen_trio.transports.base import MAX_MESSAGE_SIZE
@@ -32,7 +32,7 @@ def test_the_named_tests_are_there(path: str) -> None:
         f"{ledger.REMEMBERED_BYTES // MIB} MiB of each; {ledger.REMEMBERED_SECONDS:g} s",
         f"{Reconnection().max_replays} times (`Reconnection.max_replays`)",
         f"{Buffering().event_bytes // MIB} MiB, as estimated",
-        f"{session_rules._MOST_UNREADABLE} unreadable frames in a row",
+        f"{unreadable_frames._MOST_IN_ROW} unreadable frames in a row",
         f"| {MAX_MESSAGE_SIZE // MIB} MiB |",
         f"{timing.CONNECT_TIMEOUT:g} s (`connect_timeout`)",
         f"{timing.KEEPALIVE_TIMEOUT:g} s without a byte (`keepalive_timeout`)",

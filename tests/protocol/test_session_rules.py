@@ -78,9 +78,7 @@ def decode_setup(data: bytes) -> t.Setup:
 def state_of(protocol: LiveProtocol) -> dict[str, object]:
     """All of it, for comparison; its parts by what they hold."""
     parts = ("opening", "outgoing", "exchanges", "calls")
-    state = {
-        name: value for name, value in vars(protocol).items() if name not in (*parts, "_unreadable_in_row")
-    }
+    state = {name: value for name, value in vars(protocol).items() if name not in (*parts, "_unreadable")}
     for part in parts:
         held = vars(getattr(protocol, part)).items()
         state[part] = {name: repr(value) for name, value in held}

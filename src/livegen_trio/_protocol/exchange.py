@@ -87,7 +87,6 @@ class Exchange:
         """Expect the whole answer again, from its first turn: the server has forgotten it, and is asked again."""
         self.was_cut = self.is_forgotten = True
         self.awaits_reply = False
-        self.pending_calls = 0
         self.tool_calls.clear()
 
     def limit_repetition(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..types import ExchangeEnded
 from .answer_marks import AnswerMarks
 from .exchange import DUE_GRACE, REPLY_GRACE, Exchange, Turn
+from .exchanges_by_call import ExchangesByCall
 from .expected import Expected
 from .turn_rules import ends_exchange, has_answer, has_parts, has_words, is_in_progress
 
@@ -35,7 +36,7 @@ class Exchanges:
     def __init__(self) -> None:
         self._turn: Turn | None = None
         self._expected = Expected()
-        self._by_call: dict[str, Exchange] = {}
+        self._by_call = ExchangesByCall()
         self._settled: list[Exchange] = []  # over, without an event that says so
         self._marks = AnswerMarks()
         self._is_connected = True
@@ -98,13 +99,12 @@ class Exchanges:
             ids: Of all calls that are answered, for good or for now.
             is_silent: Whether none of the answers asks for a reply.
         """
-        exchanges = {id(one): one for one in map(self._by_call.get, ids) if one is not None}
-        for call in settled:
-            self._release(call.id or "")
+        exchanges = self._by_call.find(ids)
+        self._by_call.release(call.id or "" for call in settled)
         if not is_silent:
-            for exchange in exchanges.values() or (Exchange(),):
+            for exchange in exchanges or (Exchange(),):
                 self._await_reply(exchange)
-        for exchange in exchanges.values():
+        for exchange in exchanges:
             if self._is_over(exchange):
                 self._settled.append(exchange)
                 self._expected.doubt_behind()
@@ -151,16 +151,13 @@ class Exchanges:
         exchange = turn.exchange
         exchange.awaits_reply = False  # this is the reply, if one was due
         exchange.tool_calls.append(event)
-        self._assign(event.function_calls, exchange)
+        self._by_call.assign(event.function_calls, exchange)
         if exchange.is_doubtful:
             self.notify_change()  # while a call waits, it has no grace
 
     def cancel(self, ids: Iterable[str], event: ServerEvent) -> None:
         """Note that calls were cancelled, by *event*."""
-        known = [
-            call_id for call_id in ids if call_id in self._by_call
-        ]  # a server may send any number of them
-        for exchange in filter(None, map(self._release, known)):
+        for exchange in self._by_call.release(ids):
             exchange.limit_repetition()
             if self._is_over(exchange):
                 exchange.ends_with = event
@@ -188,33 +185,29 @@ class Exchanges:
             self._expected.put_back(turn.exchange)
         if forgets_open:
             self._forget_answers()
-        for exchange in (*self._expected, *self._by_call.values()):
+        for exchange in (*self._expected, *self._by_call):
             exchange.is_uncertain = True
             exchange.limit_repetition()
 
     def _forget_answers(self) -> None:
         """Expect the answers again that have begun. Their calls go on, but nothing that the server knows of."""
-        rest = Exchange(is_orphaned=True)
-        for call_id, exchange in [*self._by_call.items()]:
+        for exchange in self._by_call.orphan():
             if exchange.has_begun and exchange not in self._expected:
                 self._expected.put_back(exchange)
-            self._assign_to(rest, call_id)
         for exchange in self._expected:
             if exchange.has_begun:
                 exchange.forget()
 
     def forget_calls(self) -> None:
         """Note that the server has forgotten the session, and with it the calls that wait."""
-        for exchange in set(self._by_call.values()):
-            exchange.pending_calls = 0
+        for exchange in self._by_call.clear():
             exchange.is_uncertain = True
             exchange.limit_repetition()
             self._expected.append(exchange)
-        self._by_call.clear()
 
     def take_over(self, calls: Iterable[FunctionCall]) -> None:
         """Continue with calls that another process has left."""
-        self._assign(calls, Exchange(is_uncertain=True))
+        self._by_call.assign(calls, Exchange(is_uncertain=True))
 
     def connect(self) -> None:
         """Note that a connection is there."""
@@ -315,23 +308,6 @@ class Exchanges:
             self._expected.put_back(exchange)
         elif not exchange.pending_calls:
             exchange.ends_with = event
-
-    # Calls
-
-    def _assign(self, calls: Iterable[FunctionCall], exchange: Exchange) -> None:
-        for call in calls:
-            self._assign_to(exchange, call.id or "")
-
-    def _assign_to(self, exchange: Exchange, call_id: str) -> None:
-        self._release(call_id)  # a call may come in pieces
-        self._by_call[call_id] = exchange
-        exchange.pending_calls += 1
-
-    def _release(self, call_id: str) -> Exchange | None:
-        exchange = self._by_call.pop(call_id, None)
-        if exchange is not None:
-            exchange.pending_calls -= 1
-        return exchange
 
     def _await_reply(self, exchange: Exchange) -> None:
         exchange.awaits_reply = True

@@ -20,7 +20,6 @@ from ..types import (
     ToolCall,
     ToolCallCancellation,
     ToolResponse,
-    UnreadableFrame,
     UsageMetadata,
 )
 from .codec import decode_server_message, encode_client_message, encode_media
@@ -30,6 +29,7 @@ from .opening import Opening
 from .outgoing import OutgoingRules, check_media
 from .seeds import end_history
 from .tool_calls import CallIds, CallLedger, without_our_ids
+from .unreadable_frames import UnreadableFrames
 from .usage import add_usage
 
 if TYPE_CHECKING:
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 
 # Far beyond what any model does. The session's own limits are lower: calls above them are refused one by one.
 _MAX_CALLS: Final = 2**16
-
-_MOST_UNREADABLE: Final = 8  # in a row; then what comes is no Live API's
-_MOST_UNREADABLE_DATA: Final = 1024  # bytes that an event keeps of a frame
 
 
 class ExchangeWatcher(Protocol):
@@ -85,7 +82,7 @@ class LiveProtocol:
         self.profile: ModelProfile = profile
         self._call_ids = CallIds()
         self._tools = setup.tools
-        self._unreadable_in_row = 0
+        self._unreadable = UnreadableFrames()
         # The kind and the type of the last chunk of media. A stream names the same objects each time.
         self._checked_media: tuple[MediaKind | None, str] = (None, "")
         self.opening: Opening = Opening(setup)
@@ -203,8 +200,10 @@ class LiveProtocol:
         try:
             events = decode_server_message(frame)
         except RemoteProtocolError as exc:
-            return [self._note_unreadable(frame, exc)]
-        self._unreadable_in_row = 0
+            if not self.opening.is_open:
+                raise
+            return [self._unreadable.note(frame, exc)]
+        self._unreadable.in_row = 0
         if events and not self.opening.is_open:
             events = self.opening.complete(events)
             self.exchanges.connect()
@@ -228,15 +227,6 @@ class LiveProtocol:
             ):
                 self._observe_content(event, events[0])
         return events
-
-    def _note_unreadable(self, frame: bytes | str, exc: RemoteProtocolError) -> UnreadableFrame:
-        self._unreadable_in_row += 1
-        if not self.opening.is_open:
-            raise exc
-        if self._unreadable_in_row == _MOST_UNREADABLE:
-            raise RemoteProtocolError(f"{_MOST_UNREADABLE} frames in a row: {exc}") from exc
-        data = frame if isinstance(frame, bytes) else frame.encode(errors="surrogatepass")
-        return UnreadableFrame(reason=str(exc), data=data[:_MOST_UNREADABLE_DATA], size=len(data))
 
     def _observe_content(self, content: ServerContent, first: ServerEvent) -> None:
         was_in_turn, repetitions = self.exchanges.in_turn, self.exchanges.repetitions

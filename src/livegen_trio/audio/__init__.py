@@ -20,6 +20,7 @@ from ._devices.opening import (
 )
 from ._devices.options import DeviceStatistics as DeviceStatistics
 from ._events import ConversationEvent as ConversationEvent
+from ._gates import LocalVoiceDetection as LocalVoiceDetection, PushToTalk as PushToTalk
 from ._level import speech_end as speech_end
 from ._microphone import PcmStream as PcmStream, stream_pcm as stream_pcm
 from ._playback import PlaybackOverflowError as PlaybackOverflowError

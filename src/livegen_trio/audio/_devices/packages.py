@@ -52,8 +52,12 @@ class StreamResampler(Protocol):
         ...
 
 
-def require(name: str) -> ModuleType:
-    """Import a package of the extra.
+def require(name: str, *, extra: str = "audio") -> ModuleType:
+    """Import a package of an extra.
+
+    Args:
+        name: The module.
+        extra: The extra that it belongs to.
 
     Raises:
         DeviceError: It is missing, or it doesn't work on this machine.
@@ -61,7 +65,4 @@ def require(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except (ImportError, OSError) as exc:  # OSError: a shared library of it can't be loaded
-        raise DeviceError(
-            f"microphones and loudspeakers need {name}, which can't be loaded ({exc}):"
-            ' pip install "livegen-trio[audio]"'
-        ) from exc
+        raise DeviceError(f'{name} can\'t be loaded ({exc}): pip install "livegen-trio[{extra}]"') from exc

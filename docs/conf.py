@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import re
@@ -18,12 +19,25 @@ from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 
+from livegen_trio import ModelProfile, profile_of
+
 if TYPE_CHECKING:
     from docutils.nodes import Node
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
 logger = getLogger(__name__)
+
+MODELS = (
+    "gemini-2.5-flash-native-audio-preview-12-2025",
+    "gemini-live-2.5-flash",
+    "gemini-3.1-flash-live-preview",
+    "gemini-3.8-live",
+    "gemini-3.8-live-extended-thinking",
+    "gemini-robotics-er-2-streaming-preview",
+    "gemini-3.5-transcribe-live",
+    "gemini-3.5-live-translate-preview",
+)
 
 PUBLIC_MODULES = (
     "livegen_trio",
@@ -63,7 +77,6 @@ napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = f"livegen-trio {release}"
-html_static_path = ["_static"]
 html_theme_options = {
     "source_repository": PROJECT["urls"]["Source"],
     "source_branch": "main",
@@ -122,6 +135,55 @@ def docs_of(name: str) -> str:
     return ""
 
 
+class SupportMatrix(SphinxDirective):
+    """A table of what each known model takes, from the profiles themselves."""
+
+    def run(self) -> list[Node]:
+        """Write a row for each fact, and a column for each model."""
+        profiles = [profile_of(name) for name in MODELS]
+        lines = [".. list-table::", "   :header-rows: 1", ""]
+        lines += row(["", *MODELS])
+        for fact in dataclasses.fields(ModelProfile):
+            if fact.name != "sources":
+                lines += row([fact.name, *(in_short(getattr(one, fact.name)) for one in profiles)])
+        return self.parse_text_to_nodes("\n".join(lines))
+
+
+def row(cells: list[str]) -> list[str]:
+    """Write a row of a table."""
+    return [f"   {'* -' if not number else '  -'} {cell}" for number, cell in enumerate(cells)]
+
+
+def in_short(value: object) -> str:
+    """Write a fact of a profile as a reader of a table wants it."""
+    match value:
+        case None:
+            return "not known"
+        case bool():
+            return "yes" if value else "no"
+        case frozenset():
+            return ", ".join(sorted(map(str, value))) or "none"
+        case _:
+            return str(value)
+
+
+def write_llms(app: Sphinx, failure: Exception | None) -> None:
+    """Write `llms.txt`, a list of the pages, and `llms-full.txt`, all of them, for readers that are no people."""
+    if failure is not None or app.builder.name != "html":
+        return
+    pages = [name for name in sorted(app.env.found_docs) if not name.startswith("reference/")]
+    listed = [f"- [{title_of(app, name)}]({name}.html)" for name in pages]
+    summary = f"# livegen-trio {release}\n\n> {PROJECT['description']}\n"
+    Path(app.outdir, "llms.txt").write_text("\n".join([summary, *listed, ""]), encoding="utf-8")
+    texts = [Path(app.srcdir, f"{name}.md").read_text(encoding="utf-8") for name in pages]
+    Path(app.outdir, "llms-full.txt").write_text("\n\n".join([summary, *texts]), encoding="utf-8")
+
+
+def title_of(app: Sphinx, name: str) -> str:
+    """The title of a page."""
+    return app.env.titles[name].astext()
+
+
 def check_reference(_app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of public names that the reference leaves out, which fails a strict build."""
     documented = {name.rpartition(".")[2] for name in env.domaindata["py"]["objects"]}
@@ -135,5 +197,7 @@ def check_reference(_app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> None:
     """Convert docstrings before napoleon reads their sections, and check the reference once all is read."""
     app.add_directive("aliases", Aliases)
+    app.add_directive("support-matrix", SupportMatrix)
     app.connect("autodoc-process-docstring", from_markdown, priority=100)
     app.connect("env-check-consistency", check_reference)
+    app.connect("build-finished", write_llms)

@@ -1,4 +1,4 @@
-"""A service on Trio: whoever connects by TCP converses with the model in lines of text, in a session of their own.
+"""A service on Trio: each client that connects by TCP converses in lines of text, in a session of its own.
 
     python text_service.py 8090
     nc 127.0.0.1 8090

@@ -141,10 +141,11 @@ def compile_requirements(session: nox.Session, *options: str) -> None:
 def soak(session: nox.Session) -> None:
     """Converse over random faults for ten minutes: in virtual time (`SOAK_EXAMPLES`), or `-- load` in real time.
 
+    `-- talk` talks by microphone and loudspeaker for ten minutes, on a PulseAudio of its own.
     `-- fleet` holds fifty conversations on two workers, of which one is killed and one drained.
     """
     install(session, package(), *group("test"))
-    if session.posargs[:1] in (["load"], ["fleet"]):
+    if session.posargs[:1] in (["load"], ["fleet"], ["talk"]):
         session.run("python", f"tests/soak/{session.posargs[0]}.py", *session.posargs[1:])
         return
     examples = os.environ.get("SOAK_EXAMPLES", "60000")
@@ -243,6 +244,6 @@ def bench(session: nox.Session) -> None:
         session.error(
             f"no such benchmark; there are: {', '.join(Path(path).stem for path in scripts) or 'none'}"
         )
-    install(session, ".", *group("bench"))
+    install(session, ".[audio,local]", *group("bench"))
     for script in chosen:
         session.run("python", script, *options)

@@ -40,7 +40,7 @@ class Room:
         random = np.random.default_rng(1)
         length = round(RATE * self.reverberation)
         fading = 10 ** (-3 * np.arange(length) / length)
-        response = 0.05 * random.standard_normal(length) * fading
+        response = 0.02 * random.standard_normal(length) * fading
         response[0] = 1.0
         late = np.concatenate((np.zeros(round(RATE * self.delay)), played))[: len(played)]
         size = len(late) + length

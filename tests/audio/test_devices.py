@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import signal
+import subprocess
+import sys
 import threading
 from array import array
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -172,3 +178,24 @@ def test_a_name_of_several_devices_asks_for_an_id() -> None:
 def test_a_machine_without_a_microphone_says_so() -> None:
     with pytest.raises(DeviceError, match="no microphone was found"):
         find_device([device("Speakers", "pci")], "microphone", None)
+
+
+async def test_the_example_talks_by_devices_until_it_is_interrupted() -> None:
+    pytest.importorskip("moonshine_voice", reason="the extra `local` is not installed")
+    program = Path(__file__).parents[2] / "examples" / "talk.py"
+    environment = {**os.environ, "TALK_BACKEND": "null"}
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(
+            partial(
+                trio.run_process,
+                [sys.executable, program],
+                env=environment,
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+        )
+        assert process.stdout is not None
+        with trio.fail_after(60):
+            assert b"NULL Capture Device: say something" in await process.stdout.receive_some()
+            process.send_signal(signal.SIGINT)
+            assert (await process.stdout.receive_some()).strip() == b"bye"

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 _FRAME: Final = MICROPHONE_RATE // 100  # samples; the canceller works by 10 ms
 _SILENCE_DB: Final = -96.0
 
-_LEARNING_FRAMES: Final = 250  # with sound, in which the canceller learns the room
+_LEARNING_FRAMES: Final = 200  # with sound, in which the canceller learns the room
 _ECHO_FRAMES: Final = 50  # after sound, in which its echo may be heard
 _AUDIBLE_POWER: Final = 1e-6  # of full scale, -60 dB
 _SMOOTHING: Final = 0.15  # a time constant of 60 ms
-_MOST_TAKEN: Final = 0.12  # of the power, -9 dB
+_MOST_TAKEN: Final = 0.25  # of the power, -6 dB
 
 
 class _AudioProcessor(Protocol):

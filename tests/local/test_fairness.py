@@ -57,6 +57,18 @@ async def test_the_queue_rests_only_if_there_are_others(autojump_clock: MockCloc
             assert 0.2 < trio.current_time() - start < 0.4
 
 
+async def test_costly_work_of_a_new_client_waits_like_that_of_an_old_one(autojump_clock: MockClock) -> None:
+    queue = WorkQueue()
+    greedy, returning = WorkShare(queue), WorkShare(queue)
+    with greedy.held(), returning.held():
+        greedy.charge(0.1)
+        start = trio.current_time()
+        await returning.wait_turn()
+        assert trio.current_time() == start
+        await returning.wait_turn(is_costly=True)
+        assert trio.current_time() - start > 0.2
+
+
 async def test_work_is_measured() -> None:
     queue = WorkQueue()
     share = WorkShare(queue)

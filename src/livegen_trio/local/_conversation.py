@@ -12,7 +12,7 @@ from .._errors import RemoteProtocolError
 from ..types import Duration, GoAway, Setup
 from ._dialogue import Dialogue
 from ._line import Line
-from ._reading import read_message
+from ._reading import is_costly, read_message
 from ._resumption import SessionState
 from ._setup_rules import NOT_FIRST, check_setup, is_spoken
 
@@ -141,7 +141,7 @@ class Conversation:
 
     async def _receive(self) -> ClientMessage:
         frame = await self._transport.receive()
-        await self._client.share.wait_turn()
+        await self._client.share.wait_turn(is_costly=is_costly(frame))
         with self._client.share.working():
             return read_message(frame)
 

@@ -66,10 +66,15 @@ class WorkShare:
         finally:
             self._queue.clients -= 1
 
-    async def wait_turn(self) -> None:
-        """Let other tasks run, and wait in the queue if this client has had more than its share. A checkpoint."""
+    async def wait_turn(self, *, is_costly: bool = False) -> None:
+        """Let other tasks run, and wait in the queue if this client has had more than its share. A checkpoint.
+
+        Args:
+            is_costly: The work that comes next is much by itself. It waits in the queue even if this client has had
+                nothing yet, or a client that connects again for each such work would never wait.
+        """
         self._earn()
-        if self._allowance < 0:
+        if self._allowance < 0 or is_costly:
             await self._queue.wait_turn()
         else:
             await trio.lowlevel.checkpoint()
@@ -99,7 +104,7 @@ class WorkShare:
 class Unlimited(WorkShare):
     """The share of a client in this process, which may do as it likes, and whose order of events is always the same."""
 
-    async def wait_turn(self) -> None:
+    async def wait_turn(self, *, is_costly: bool = False) -> None:  # noqa: ARG002 - nothing is
         """Let other tasks run. A checkpoint."""
         await trio.lowlevel.checkpoint()
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..types import ClientMessage
 
 MOST_OBJECTS: Final = 20_000  # and lists, in a message: each takes many times the bytes that it has in JSON
+_COSTLY: Final = 1000  # objects and lists: some milliseconds to read
 LARGEST_CONTENT: Final = 8 * 2**20  # bytes, about, of a content, a function's answer, or the text of a turn
 LARGEST_CONTEXT: Final = 2 * 2**20  # bytes of a setup or an update of the context
 
@@ -24,8 +25,8 @@ def read_message(frame: bytes | str) -> ClientMessage:
     Raises:
         RemoteProtocolError: It is none, or is larger than the server takes of its kind.
     """
-    data = frame.encode(errors="replace") if isinstance(frame, str) else frame
-    if data.count(b"{") + data.count(b"[") > MOST_OBJECTS:
+    data = _as_bytes(frame)
+    if _count_objects(data) > MOST_OBJECTS:
         raise RemoteProtocolError(
             f"{INVALID_ARGUMENT} The message has more than {MOST_OBJECTS} objects and lists."
         )
@@ -40,6 +41,19 @@ def read_message(frame: bytes | str) -> ClientMessage:
         case RealtimeInput():
             pass  # what is kept of it is bounded where it is kept
     return message
+
+
+def is_costly(frame: bytes | str) -> bool:
+    """Return whether reading a frame takes long enough for other clients to notice."""
+    return len(frame) > _COSTLY and _count_objects(_as_bytes(frame)) > _COSTLY
+
+
+def _as_bytes(frame: bytes | str) -> bytes:
+    return frame.encode(errors="replace") if isinstance(frame, str) else frame
+
+
+def _count_objects(data: bytes) -> int:
+    return data.count(b"{") + data.count(b"[")
 
 
 def _check(kind: str, size: int, largest: int) -> None:

@@ -53,8 +53,11 @@ class Checked(Model):
 
     def __post_init__(self) -> None:
         for field in fields_of(type(self)).values():
-            value = field.checked(type(self), getattr(self, field.name))
-            msgspec.structs.force_setattr(self, field.name, value)
+            value = getattr(self, field.name)
+            # Most fields of most structs, and a client's setup may hold thousands of schemas.
+            if (value is None and field.is_optional) or type(value) is field.plain:
+                continue
+            msgspec.structs.force_setattr(self, field.name, field.checked(type(self), value))
         for names in self._exclusive:
             given = [name for name in names if getattr(self, name) is not None]
             if len(given) > 1:

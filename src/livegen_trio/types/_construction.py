@@ -85,13 +85,17 @@ class Field:
         name: Its name in Python.
         declared: Its type.
         takes_none: Whether None is a value, and not the same as leaving it out.
+        is_optional: Whether None is what it has where it is left out.
         plain: Type of which every value fits as it is, if there is one.
     """
 
-    def __init__(self, name: str, declared: type[object], *, takes_none: bool, is_guarded: bool) -> None:
+    def __init__(
+        self, name: str, declared: type[object], *, takes_none: bool, is_optional: bool, is_guarded: bool
+    ) -> None:
         self.name = name
         self.declared = declared
         self.takes_none = takes_none
+        self.is_optional = is_optional
         self._is_guarded = is_guarded
         self._struct = struct_in(declared)
         self._is_mapping = _has_origin(declared, Mapping)
@@ -181,6 +185,7 @@ def fields_of(struct: type[msgspec.Struct]) -> dict[str, Field]:
             field.name,
             field.type,
             takes_none=field.required or field.default is None or field.type is object,
+            is_optional=field.default is None,
             is_guarded=field.name in guarded,
         )
         for field in msgspec.structs.fields(struct)

@@ -82,8 +82,8 @@ class Conversation:
         for frame in frames:
             self.events += self.protocol.receive(json.dumps(frame))
 
-    def reconnect(self) -> None:
-        self.protocol.resume(SETUP)
+    def reconnect(self, *, forgets_open: bool = False) -> None:
+        self.protocol.resume(SETUP, forgets_open=forgets_open)
         self.open()
 
     def wait(self) -> t.ExchangeEnded | None:
@@ -672,3 +672,142 @@ def test_a_cancellation_leaves_a_reply_that_is_due_alone() -> None:
     talk.hear({"toolCallCancellation": {"ids": ["2"]}})
     assert second.ends_with is talk.events[-1]
     assert first.ends_with is None
+
+
+# Servers that have forgotten the exchange that was open
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        (),
+        (text("on"),),
+        (text("well"), content(turnComplete=True, interactionStatus="IN_PROGRESS")),
+        (text("well"), content(turnComplete=True, interactionStatus="IN_PROGRESS"), text("on")),
+        (text("well"), call("1")),
+        (text("well"), call("1"), DONE),
+        (call("1"), DONE),
+    ],
+)
+def test_the_whole_answer_comes_again_from_a_server_that_has_forgotten_it(begun: Sequence[Frame]) -> None:
+    talk = Conversation()
+    exchange = talk.ask()
+    talk.hear(*begun)
+    talk.reconnect(forgets_open=True)
+    talk.hear(text("one"), DONE)
+    assert talk.read(exchange) == "one"
+
+
+def test_a_tool_that_runs_on_for_a_forgotten_answer_has_no_part_in_the_new_one() -> None:
+    talk = Conversation(ENDS_CALLING_TURN)
+    exchange = talk.ask()
+    talk.hear(text("well"), call("1"), DONE)
+    talk.reconnect(forgets_open=True)
+    talk.hear(text("well"), call("2"), DONE)
+    talk.answer("1")
+    talk.answer("2")
+    talk.hear(text(", one"), DONE)
+    assert talk.read(exchange) == "well, one"
+    assert not talk.account.is_idle  # the server may have known the first call
+    talk.wait()
+    assert talk.account.is_idle
+
+
+def test_a_forgotten_answer_that_does_not_come_again_is_not_waited_for() -> None:
+    talk = Conversation()
+    exchange = talk.ask()
+    talk.hear(text("on"))
+    talk.reconnect(forgets_open=True)
+    assert talk.account.grace == DUE_GRACE
+    event = talk.wait()
+    assert event is not None
+    assert event.cut
+    assert exchange.ends_with is event
+
+
+def test_calls_that_another_process_has_left_are_orphaned_where_the_server_has_forgotten_them() -> None:
+    talk = Conversation()
+    calls = (t.FunctionCall(id="1", name="look"),)
+    talk.protocol.take_over(t.ResumeState(model="models/test", handle="h", taken_at=0, pending_calls=calls))
+    talk.reconnect(forgets_open=True)
+    talk.answer("1")
+    assert talk.account.grace == DUE_GRACE
+    talk.wait()
+    assert talk.account.is_idle
+
+
+def test_a_reply_that_another_turn_may_have_been_is_waited_for_with_a_bound() -> None:
+    talk = Conversation(ENDS_CALLING_TURN)
+    first = talk.ask()
+    talk.hear(call("1"), DONE)
+    second = talk.ask()
+    talk.reconnect()
+    talk.answer("1")
+    talk.hear(text("one"), DONE)
+    while talk.account.grace is not None:
+        talk.wait()
+    assert first.ends_with is not None
+    assert second.ends_with is not None
+
+
+# Sound of a turn that comes again
+
+
+def test_a_repetition_begins_another_epoch() -> None:
+    talk = Conversation()
+    talk.ask()
+    talk.hear(TAIL)
+    talk.reconnect()
+    talk.hear(TAIL, TAIL, DONE)
+    epochs = [event.audio_epoch for event in talk.events if isinstance(event, t.ServerContent)]
+    assert epochs == [0, 1, 1, 1]
+    assert talk.protocol.audio_epoch == 1
+
+
+def test_another_turn_after_a_reconnection_is_of_the_same_epoch() -> None:
+    talk = Conversation()
+    talk.ask()
+    talk.hear(TAIL, DONE)
+    talk.reconnect()
+    talk.ask()
+    talk.hear(TAIL, DONE)
+    assert talk.protocol.audio_epoch == 0
+
+
+def test_the_tail_of_a_turn_is_not_repeated() -> None:
+    talk = Conversation()
+    talk.ask()
+    talk.hear(text("one"), DONE, TAIL)
+    talk.reconnect()
+    second = talk.ask()
+    talk.hear(DONE)
+    assert second.ends_with is not None
+    assert talk.protocol.audio_epoch == 0
+
+
+# Turns to which no end comes
+
+
+def test_a_tail_that_is_taken_for_an_answer_ends_by_itself() -> None:
+    talk = Conversation()
+    talk.hear(text("one"), DONE)
+    first = talk.ask()
+    talk.ask()
+    talk.reconnect()
+    talk.hear(DONE, TAIL)
+    assert first.ends_with is not None
+    assert talk.account.grace == DUE_GRACE
+    talk.hear(TAIL)
+    assert talk.account.grace == DUE_GRACE
+    assert talk.wait() is not None
+    assert talk.account.is_idle
+
+
+def test_a_turn_that_may_be_a_tail_and_calls_a_function_is_waited_for() -> None:
+    talk = Conversation()
+    talk.ask()
+    talk.reconnect()
+    talk.hear(TAIL, call("1"))
+    assert talk.account.grace is None
+    talk.answer("1")
+    assert talk.account.grace == DUE_GRACE

@@ -811,3 +811,13 @@ def test_a_turn_that_may_be_a_tail_and_calls_a_function_is_waited_for() -> None:
     assert talk.account.grace is None
     talk.answer("1")
     assert talk.account.grace == DUE_GRACE
+
+
+def test_an_empty_turn_may_be_the_answer_to_several_questions() -> None:
+    talk = Conversation()
+    talk.ask()
+    second = talk.ask()
+    talk.hear(DONE)
+    assert talk.account.grace == LIKELY_GRACE
+    assert talk.wait() is not None
+    assert second.ends_with is not None

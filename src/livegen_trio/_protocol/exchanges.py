@@ -297,10 +297,9 @@ class Exchanges:
             return
         self._marks.note_turn(exchange, first)
         exchange.awaits_reply = False
-        may_be_of_another = exchange.is_uncertain or exchange.may_be_over
         self._end_turn_of(exchange, event, goes_on=goes_on)
-        if may_be_of_another:
-            self._expected.doubt_behind()
+        if not goes_on:
+            self._expected.doubt_behind()  # it may have been the answer to all of them
 
     def _end_turn_of(self, exchange: Exchange, event: ServerEvent, *, goes_on: bool) -> None:
         exchange.has_begun = True

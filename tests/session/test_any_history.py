@@ -189,6 +189,10 @@ FREE_STEPS = st.builds(
 def test_whatever_happens_nothing_hangs_or_is_lost_in_silence(
     manners: Manners, answers: list[Answer], steps: list[Step]
 ) -> None:
+    if any(
+        step.kind == "speak" for step in steps
+    ):  # then a lone sound may be the beginning of an answer to it
+        answers = [replace(one, late=[late for late in one.late if late != "sound"]) for one in answers]
     clock = trio.testing.MockClock(autojump_threshold=0)
     trio.run(FreeHistory(manners, answers).run, steps, clock=clock)
 
@@ -206,7 +210,7 @@ class FreeHistory:
                 for one in answers
             ]
         self.service = Service(manners, answers)
-        self.accepted: dict[int | bytes, float] = {}
+        self.accepted: set[int | bytes] = set()
         self.raised: SessionClosedError | None = None
         covers: HandleCovers = "finished_exchanges" if manners.withholds else "everything_read"
         profile = replace(profile_of("any"), handle_covers=covers)
@@ -235,18 +239,18 @@ class FreeHistory:
         if step.kind == "speak":
             chunk = len(self.accepted).to_bytes(2) * 4
             await session.send_audio_realtime(chunk)
-            self.accepted[chunk] = trio.current_time()
+            self.accepted.add(chunk)
         elif step.kind == "resume":
             if session.resumption_handle is not None:
                 with trio.fail_after(LONGEST):
                     await session.resume_session()
         elif (question := next(questions, None)) is not None:
             ledger = session._engine.operations.outbox.ledger  # type: ignore[attr-defined]
-            before, begun = ledger.accepted, trio.current_time()
+            before = ledger.accepted
             with trio.fail_after(LONGEST):
                 await self.ask(session, question, step)
             if ledger.accepted > before:  # else it was given up before
-                self.accepted[question] = begun
+                self.accepted.add(question)
 
     async def ask(self, session: LiveSession, question: int, step: Step) -> None:
         if step.kind == "send":
@@ -259,12 +263,13 @@ class FreeHistory:
         """See that what was accepted has arrived once, or is counted."""
         statistics, known = session.statistics(), Counter(self.service.known)
         assert (statistics.unsent_frames, statistics.unacknowledged_frames) == (0, 0)
-        missing = self.accepted.keys() - known.keys()
+        missing = self.accepted - known.keys()
         assert len(missing) <= statistics.given_up_frames, (missing, statistics)
         for entry, count in known.items():
             if count > 1:  # its ping was not answered yet when a handle came, or the connection ended
                 assert isinstance(entry, bytes)
-                assert any(0 <= one - self.accepted[entry] < 3 for one in self.service.turning_points)
+                reads, points = self.service.read_at[entry], self.service.turning_points
+                assert any(0 <= point - read < 3 for read in reads for point in points)
 
 
 def check_pieces(result: TurnResult) -> None:

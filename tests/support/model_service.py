@@ -118,6 +118,7 @@ class Service(Backend):
         cut: The questions whose answer was cut off, or lost with a connection.
         has_dropped: Whether a connection was lost.
         turning_points: When handles were issued, and when connections have ended.
+        read_at: When each chunk of sound was read, on whichever connection.
         known: The inputs that the session has, in order: the numbers of questions, and chunks of sound.
     """
 
@@ -127,6 +128,7 @@ class Service(Backend):
     has_dropped: bool = False
     turning_points: list[float] = field(default_factory=list[float])
     known: list[int | bytes] = field(default_factory=list[int | bytes])
+    read_at: dict[int | bytes, list[float]] = field(default_factory=dict[int | bytes, list[float]])
 
     def __post_init__(self) -> None:
         self._handles: list[list[int | bytes]] = []  # what each stands for
@@ -186,7 +188,9 @@ class Service(Backend):
                         self._waiting.append(question)
                     self.known.append(question)
                 if "realtimeInput" in message:
-                    self.known.append(b64decode(message["realtimeInput"]["audio"]["data"]))
+                    chunk = b64decode(message["realtimeInput"]["audio"]["data"])
+                    self.known.append(chunk)
+                    self.read_at.setdefault(chunk, []).append(trio.current_time())
                 for response in message.get("toolResponse", {}).get("functionResponses", ()):
                     self._note_response(response)
                 self._news.set()

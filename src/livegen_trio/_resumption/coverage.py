@@ -55,6 +55,8 @@ class Coverage:
         self._finished = 0
         self._read_before_finished = 0
         self._doubtful_question: int | None = None
+        self._was_in_turn = False
+        self._turn_began = 0  # the last input that was sent before the newest turn
         self._heard = 0
         self._is_answer_new = False
         self._is_withheld = False
@@ -76,13 +78,16 @@ class Coverage:
     def begin(self) -> None:
         """Begin with a connection on which nothing was sent yet."""
         self._answer_began = self._doubtful_question = None
-        self._finished = self._read_before_finished = self._heard = 0
-        self._is_answer_new = self._is_withheld = False
+        self._finished = self._read_before_finished = self._heard = self._turn_began = 0
+        self._is_answer_new = self._is_withheld = self._was_in_turn = False
 
     # Exchanges
 
     def note_turn(self) -> None:
         """Note that a turn has begun or ended, or both in one frame."""
+        if not self._was_in_turn:
+            self._turn_began = self._ledger.sent.count
+        self._was_in_turn = self._protocol.in_turn
         if self._answer_began is None:
             self._answer_began = self._ledger.sent.count
             self._read_before_answer = self._ledger.sent.acknowledged
@@ -100,7 +105,7 @@ class Coverage:
         self._finished, self._answer_began = answer_began, None
         self._is_answer_new = True
         self._silent_exchanges += 1
-        if self._silent_exchanges == _SILENT_EXCHANGES:
+        if self._silent_exchanges >= _SILENT_EXCHANGES and not self._is_withheld:
             self._ledger.sent.reading_covers, self._ledger.sent.keeps_read = True, False
 
     def _find_doubtful_question(self, through: int) -> int | None:
@@ -135,12 +140,9 @@ class Coverage:
         self.note_calls()  # an exchange may be over since the time for a reply has passed
         self._silent_exchanges = 0
         if event.new_handle:
-            if (
-                self._is_withheld
-                and not self._protocol.exchanges.cuts_turn
-                and self._answer_began is not None
-            ):
-                self._finish_exchange(self._answer_began)  # else it would be withheld still
+            is_over = self._is_withheld and not self._protocol.exchanges.cuts_turn
+            if is_over and self._turn_began > self._finished:
+                self._finish_exchange(self._turn_began)  # all that were open: else it would be withheld still
             self._is_withheld = False
             self._note_handle()
         elif self._ledger.sent.count:

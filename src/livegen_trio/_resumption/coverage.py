@@ -141,8 +141,12 @@ class Coverage:
         self._silent_exchanges = 0
         if event.new_handle:
             is_over = self._is_withheld and not self._protocol.exchanges.cuts_turn
-            if is_over and self._turn_began > self._finished:
-                self._finish_exchange(self._turn_began)  # all that were open: else it would be withheld still
+            if (
+                is_over and self._turn_began > self._finished
+            ):  # all that were open: else it would be withheld still
+                in_doubt = self._doubtful_question if self._answer_began is None else None
+                self._finish_exchange(self._turn_began)
+                self._doubtful_question = in_doubt or self._doubtful_question
             self._is_withheld = False
             self._note_handle()
         elif self._ledger.sent.count:

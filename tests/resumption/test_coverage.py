@@ -240,6 +240,27 @@ def test_speech_that_the_server_hears_is_not_covered_by_a_handle_for_the_exchang
     assert session.replayed() == [2]
 
 
+def test_each_of_several_questions_is_in_doubt_until_as_many_turns_have_ended() -> None:
+    session = Session(FINISHED)
+    for _ in range(3):
+        session.put(Q)
+    session.hear_all(3, WITHHELD, BEGIN, END, HANDLE, WITHHELD, BEGIN, END, HANDLE)
+    assert session.lose() == Loss(uncovered=1)
+
+
+def test_a_handle_after_a_withheld_one_ends_all_exchanges() -> None:
+    session = Session(FINISHED)
+    session.put(Q)
+    session.hear_all(1, WITHHELD, BEGIN, CALL, END)
+    session.protocol.send(
+        t.ToolResponse(function_responses=[t.FunctionResponse(id="c", name="look", response={})])
+    )
+    session.put(ANSWER)
+    session.hear_all(2, END)  # the end of the turn of the call, or the reply
+    session.hear(HANDLE)
+    assert session.lose() == Loss()
+
+
 def test_a_hand_over_waits_for_a_handle_that_covers_the_exchange() -> None:
     session = Session(FINISHED)
     awaits = []

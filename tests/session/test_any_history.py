@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 import trio
 import trio.testing
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, register_random, settings, strategies as st
 
 from livegen_trio import Reconnection, SessionClosedError, get_live_generative_model, profile_of, tool
 from livegen_trio.anyio import connect
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     from livegen_trio import LiveSession, TurnResult
     from livegen_trio._protocol.model_profiles import HandleCovers
+
+# Trio shuffles its tasks. Here it does so in the same way each time, so that a failure can be drawn again.
+register_random(trio._core._run._r)
+vars(trio._core._run)["_ALLOW_DETERMINISTIC_SCHEDULING"] = True
 
 LONGEST = 600.0  # virtual seconds in which every answer is over: those of the slowest service, and all graces
 HISTORIES = int(os.environ.get("HISTORIES", "2000"))

@@ -114,9 +114,11 @@ class Coverage:
         That is the first of all, if the answer may have been one to speech, or to a question of the exchange before.
         """
         sent = self._ledger.sent
+        if self._doubtful_question is not None:  # that one is answered at least
+            return sent.questions(after=self._doubtful_question, through=through)[0]
         first, second = sent.questions(after=self._finished, through=through)
-        if first is None or self._doubtful_question is not None:
-            return first
+        if first is None:
+            return None
         if sent.may_have_media(after=self._read_before_finished, before=first):
             return first
         sent.acknowledge(first)  # it was answered, so it was read

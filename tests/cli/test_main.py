@@ -44,7 +44,14 @@ def test_the_version_is_the_distributions(capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["demo", "--help"], ["chat", "--help"], ["serve", "--help"], ["replay", "--help"]],
+    [
+        ["--help"],
+        ["demo", "--help"],
+        ["chat", "--help"],
+        ["serve", "--help"],
+        ["replay", "--help"],
+        ["playground", "--help"],
+    ],
 )
 def test_help_is_given(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exited:

@@ -14,7 +14,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, NoReturn
 
 from .._errors import LiveError
-from . import _chat, _demo, _replay, _serve
+from . import _chat, _demo, _playground, _replay, _serve
 from ._errors import FAILED, INTERRUPTED, TERMINATED, USAGE, exit_code
 from ._running import end_native_work, run
 from ._terminal import printable
@@ -86,7 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         "-v", "--verbose", action="store_true", help="log what happens to standard error, with tracebacks"
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name, module in (("demo", _demo), ("chat", _chat), ("serve", _serve), ("replay", _replay)):
+    for name, module in (
+        ("demo", _demo),
+        ("chat", _chat),
+        ("serve", _serve),
+        ("replay", _replay),
+        ("playground", _playground),
+    ):
         command = commands.add_parser(
             name, parents=[common], help=module.SUMMARY, description=module.DESCRIPTION
         )

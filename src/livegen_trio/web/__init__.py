@@ -5,6 +5,7 @@
 
 from .._public_names import publish as _publish
 from ._limits import Limits as Limits
+from ._playground import playground as playground
 from ._relay import RelayRefusal as RelayRefusal, Visitor as Visitor, relay as relay, token_of as token_of
 
 _publish(globals())

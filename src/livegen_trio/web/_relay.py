@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _STATIC: Final = Path(__file__).parent / "static"
 _BY_SUBPROTOCOL: Final = "token."
 _IN_SCOPE: Final = "livegen_trio.token"
+_MODULES: Final = ("livegen.js", "livegen-worklets.js")
 _NO_LIMITS: Final = Limits()
 
 
@@ -95,12 +96,19 @@ def relay(
     endpoint = _Relay(
         model, authorize, allowed_origins, limits, resume_seconds, options, show_tools=show_tools
     )
-    return Starlette(routes=[WebSocketRoute("/live", endpoint.serve), Route("/livegen.js", _send_module)])
+    return Starlette(
+        routes=[
+            WebSocketRoute("/live", endpoint.serve),
+            *[Route(f"/{name}", _send_module) for name in _MODULES],
+        ]
+    )
 
 
-async def _send_module(_request: Request) -> FileResponse:
+async def _send_module(request: Request) -> FileResponse:
     return FileResponse(
-        _STATIC / "livegen.js", media_type="text/javascript", headers={"Cache-Control": "no-cache"}
+        _STATIC / request.url.path.rpartition("/")[2],
+        media_type="text/javascript",
+        headers={"Cache-Control": "no-cache"},
     )
 
 

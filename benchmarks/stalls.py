@@ -30,9 +30,9 @@ TICK: Final = 0.001  # seconds between two looks at the clock
 LIMITS: Final = {MEBIBYTE: 60, 16 * MEBIBYTE: 1000}  # milliseconds, for frames below so many bytes
 
 
-def calls(count: int, *, name: str = "known", first: int = 0) -> bytes:
+def calls(count: int, *, name: str = "known", first: int = 0, args: dict[str, object] | None = None) -> bytes:
     """A frame of so many calls."""
-    made = [{"id": str(first + number), "name": name, "args": {}} for number in range(count)]
+    made = [{"id": str(first + number), "name": name, "args": args or {}} for number in range(count)]
     return json.dumps({"toolCall": {"functionCalls": made}}).encode()
 
 
@@ -45,6 +45,12 @@ SEQUENCES: Final[dict[str, Callable[[int], list[bytes]]]] = {
     "calls of a known tool": lambda size: [calls(min(size // 60, 9000))],
     "calls of an unknown tool": lambda size: [calls(size // 50, name="unknown")],
     "forty frames of 250 calls": lambda _: [calls(250, first=250 * number) for number in range(40)],
+    "forty frames of calls that hang": lambda _: [
+        calls(250, name="hang", first=250 * number) for number in range(40)
+    ],
+    "calls with wrong arguments": lambda _: [
+        calls(250, name="hang", args={"number": "x" * 3000}, first=250 * number) for number in range(20)
+    ],
     "the same calls twice": lambda size: [calls(min(250, size // 50))] * 40,
     "calls, and their cancellation": lambda size: [calls(250), cancellations(size // 10)],
     **{name: partial(lambda make, size: [make(size)], make) for name, make in SHAPES.items()},
@@ -54,6 +60,11 @@ SEQUENCES: Final[dict[str, Callable[[int], list[bytes]]]] = {
 async def known() -> str:
     """A tool that answers at once."""
     return "done"
+
+
+async def hang(number: int = 0) -> None:  # noqa: ARG001 - wrong arguments need one
+    """A tool that doesn't answer."""
+    await trio.sleep_forever()
 
 
 async def take_all(transport: TrioWebSocketTransport) -> None:
@@ -110,7 +121,7 @@ async def measure(name: str, size: int) -> tuple[float, str]:
         try:
             async with trio.open_nursery() as nursery:
                 backend = GeminiBackend(api_key="k", base_url=f"ws://127.0.0.1:{port}")
-                model = get_live_generative_model("gemini-3.8-live", backend=backend, tools=[known])
+                model = get_live_generative_model("gemini-3.8-live", backend=backend, tools=[known, hang])
                 async with model.connect(session_resumption=None) as session:
                     await trio.sleep(0.1)
                     nursery.start_soon(watch)

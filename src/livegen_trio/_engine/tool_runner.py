@@ -42,8 +42,8 @@ MAX_CALLS_IN_A_FRAME: Final = 256
 MAX_PENDING_CALLS: Final = 1024
 """Calls of one session that may wait for their answers; more are refused with an error response."""
 
-# Answers to refused calls that go into one message; each message waits for room.
-_REFUSALS_IN_A_MESSAGE: Final = 256
+# Answers to refused calls that go into one message; each message waits for room, and for the loop to go round.
+_REFUSALS_IN_A_MESSAGE: Final = 64
 
 
 class ToolRunner:
@@ -80,6 +80,7 @@ class ToolRunner:
         self._running = RunningCalls(CALLS_AT_ONCE)
         self._unanswered = UnansweredCalls(protocol.calls.is_pending, report)
         self._threads = trio.CapacityLimiter(THREADS)
+        self._refusing = trio.Lock()
 
     def leaves_to_caller(self, call: FunctionCall) -> bool:
         """Return whether *call* is the caller's to answer. A call of an unknown function is answered here."""
@@ -188,12 +189,17 @@ class ToolRunner:
     async def _refuse(self, calls: Sequence[FunctionCall], message: str) -> None:
         error = ToolError(message)
         for begin in range(0, len(calls), _REFUSALS_IN_A_MESSAGE):
-            some = calls[begin : begin + _REFUSALS_IN_A_MESSAGE]
-            refused = [call for call in some if self._protocol.calls.is_pending(call)]
-            for call in refused:
-                self._report(ToolFailed(call=call, message=message, error=error))
-            if refused:
-                await self._send(refused, _error(message, None))
+            # One message at a time, however many frames of calls there are: other tasks run in between.
+            async with self._refusing:
+                await self._refuse_some(calls[begin : begin + _REFUSALS_IN_A_MESSAGE], error)
+
+    async def _refuse_some(self, calls: Sequence[FunctionCall], error: ToolError) -> None:
+        message = str(error)
+        refused = [call for call in calls if self._protocol.calls.is_pending(call)]
+        for call in refused:
+            self._report(ToolFailed(call=call, message=message, error=error))
+        if refused:
+            await self._send(refused, _error(message, None))
 
     def _failed(
         self, call: FunctionCall, error: Exception, message: str, tool: CallableTool

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from livegen_trio import LocalBackend, create_auth_token, firebase, get_live_generative_model, local
-from livegen_trio.audio import AudioConversation, StreamSpeaker, VirtualSpeaker, stream_pcm
+from livegen_trio.audio import StreamSpeaker, VirtualSpeaker, stream_pcm
 from livegen_trio.local import LocalServer, text_engines
 from livegen_trio.testing import Connection, ScriptedServer
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from livegen_trio import LiveSession
     from livegen_trio.transports.base import Transport
 
 
@@ -35,12 +34,6 @@ async def enter(block: AbstractAsyncContextManager[object]) -> None:
 def transport() -> Transport:
     stand_in: Transport = object()  # type: ignore[assignment] # likewise
     return stand_in
-
-
-async def converse_aloud() -> None:
-    session: LiveSession = object()  # type: ignore[assignment] # there is none off Trio, and it is not looked at
-    source = stream_pcm(bytes(640), 16_000)
-    await enter(AudioConversation(session, source=source, sink=VirtualSpeaker()))
 
 
 def server() -> LocalServer:
@@ -76,7 +69,6 @@ ENTRIES: dict[str, tuple[Callable[[], Awaitable[object]], str]] = {
         lambda: ScriptedServer(Connection()).play(Connection(), transport()),
         "on asyncio give its backend's models to livegen_trio.anyio.connect",
     ),
-    "AudioConversation": (converse_aloud, "on asyncio use session.send_audio_realtime() and session.turns()"),
     "stream_pcm": (
         lambda: stream_pcm(bytes(640), 16_000).receive(),
         "on asyncio send the chunks between calls of asyncio.sleep()",

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import anyio
 import msgspec
 import trio
 
@@ -18,6 +19,8 @@ from ..types import FunctionCall, FunctionResponse, ToolCall, ToolCallCancellati
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from anyio.abc import TaskGroup
 
     from .._session.session import LiveSession
     from ..types import ServerEvent
@@ -33,7 +36,7 @@ _logger: Final = logging.getLogger(__name__)
 @dataclass(eq=False, slots=True)
 class _Running:
     call: FunctionCall
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
 
 class HandledCalls:
@@ -44,12 +47,12 @@ class HandledCalls:
         self._handler = handler
         self._running: list[_Running] = []
 
-    def observe(self, event: ServerEvent, nursery: trio.Nursery) -> None:
+    def observe(self, event: ServerEvent, tasks: TaskGroup) -> None:
         """Start the calls in *event*, or cancel those that it takes back. Never blocks."""
         match event:
             case ToolCall():
                 for call in event.function_calls:
-                    self._start(call, nursery)
+                    self._start(call, tasks)
             case ToolCallCancellation():
                 self._cancel([one for one in self._running if one.call.id in event.ids])
             case _:
@@ -70,19 +73,19 @@ class HandledCalls:
             call = self._running.pop().call
             await self._answer(_error(call, "the conversation was left before the call was carried out"))
 
-    def _start(self, call: FunctionCall, nursery: trio.Nursery) -> None:
+    def _start(self, call: FunctionCall, tasks: TaskGroup) -> None:
         if call.will_continue or _carries_out(self._session, call):
             return  # its arguments are still to come, or its answer does by itself
         if call.id and any(one.call.id == call.id for one in self._running):
             return  # it came twice
         running = _Running(call)
         self._running.append(running)
-        nursery.start_soon(self._carry_out, running)
+        tasks.start_soon(self._carry_out, running)
 
     def _cancel(self, ended: Sequence[_Running]) -> None:
         for one in ended:
             self._running.remove(one)
-            one.scope.cancel(reason="the call was taken back, or the session has ended")
+            one.scope.cancel("the call was taken back, or the session has ended")
 
     async def _carry_out(self, running: _Running) -> None:
         with running.scope:

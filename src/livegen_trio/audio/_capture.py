@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from inspect import isasyncgen
 from typing import TYPE_CHECKING
 
+import anyio.lowlevel
 import trio
 
 from .._errors import LocalProtocolError
@@ -63,7 +64,7 @@ class Capture:
             async for pcm in self._source:
                 chunks = self._recutter.cut(pcm)
                 if not chunks:
-                    await trio.lowlevel.checkpoint()  # a source that never waits lets others run
+                    await anyio.lowlevel.checkpoint()  # a source that never waits lets others run
                 if not await self._send(chunks):
                     return
         if await self._send(self._recutter.rest()):

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import anyio.lowlevel
 import trio
 
-from .._needs_trio import needs_trio
 from ._calls import HandledCalls
 from ._capture import Capture
 from ._events import EventQueue
@@ -56,7 +56,8 @@ class AudioConversation:
 
     Leaving the block, in any way, stops the microphone and the speaker, sends the end of the audio, and leaves the
     session open: you receive from it again, right after what the conversation has received. Events that you have not
-    read stay readable. A block is entered once.
+    read stay readable. A block is entered once. On asyncio it is the same, with a session of
+    `livegen_trio.anyio.connect`.
 
     What *source* and *sink* raise cancels the block, and is raised from it. If the session breaks, reading raises it;
     if you don't read, leaving the block does. If the server ends it normally, the events end when all was heard.
@@ -95,9 +96,6 @@ class AudioConversation:
         function_calling_handler: FunctionCallingHandler | None = None,
         half_duplex: bool = False,
     ) -> None:
-        needs_trio(
-            "an audio conversation", on_asyncio="use session.send_audio_realtime() and session.turns()"
-        )
         _check_devices(source, sink)
         self._events = EventQueue()
         self._playback = Playback(sink, newest_epoch=lambda: session.audio_epoch, emit=self._events.put)
@@ -202,7 +200,7 @@ class AudioConversation:
         Idempotent. Leaving the block does it as well.
         """
         self._tasks.stop("the audio conversation was stopped")
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
         if self._block is not None:
             await self._tasks.stopped.wait()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import anyio.lowlevel
 import msgspec
 import trio
 
 from .._protocol.sound import is_playable
 from ..types import Part, ServerContent, ServerEvent
 from ._speech import SpeechEnded, SpeechStarted
+from ._wake_up import WakeUp
 
 if TYPE_CHECKING:
     from .._session.closed import SessionClosedError
@@ -38,7 +40,7 @@ class EventQueue:
         self._max_bytes = max_bytes
         self._events: deque[tuple[ConversationEvent, int]] = deque()
         self._bytes = 0
-        self._news = trio.lowlevel.ParkingLot()
+        self._news = WakeUp()
         self._receiving = False
         self._has_ended = False
         self._ending: _SessionEnding = None
@@ -63,14 +65,14 @@ class EventQueue:
         while self._bytes > self._max_bytes:
             self._bytes -= self._events.popleft()[1]
             self.dropped += 1
-        self._news.unpark_all()
+        self._news.wake_all()
 
     def end(self, ending: SessionClosedError | trio.ClosedResourceError | None = None) -> None:
         """End the queue; only ends of speech may still come. The first ending counts."""
         if not self._has_ended:
             self._has_ended = True
             self._ending = ending
-            self._news.unpark_all()
+            self._news.wake_all()
 
     async def receive(self) -> ConversationEvent:
         """Receive the next event. Cancelling this loses none.
@@ -85,9 +87,9 @@ class EventQueue:
             raise trio.BusyResourceError("another task is already receiving from this conversation")
         self._receiving = True
         try:
-            await trio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
             while not self._events and not self._has_ended:
-                await self._news.park()
+                await self._news.wait()
         finally:
             self._receiving = False
         return self._next()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    import trio
+    import anyio
 
 
 class Failures:
@@ -20,7 +20,7 @@ class Failures:
         first: The first failure; later ones are notes of it.
     """
 
-    def __init__(self, scope: trio.CancelScope) -> None:
+    def __init__(self, scope: anyio.CancelScope) -> None:
         self._scope = scope
         self.first: Exception | None = None
 
@@ -37,7 +37,7 @@ class Failures:
             self.first = failure
         else:
             self.first.add_note(f"After it, the audio conversation met {failure!r}")
-        self._scope.cancel(reason="the audio conversation failed")
+        self._scope.cancel("the audio conversation failed")
 
 
 def raise_bare(error: Exception) -> None:

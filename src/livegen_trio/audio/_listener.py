@@ -11,6 +11,8 @@ from ..types import Reconnected, ServerContent
 from ._events import without_sound
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
     from .._session.session import LiveSession
     from ..types import ServerEvent
     from ._calls import HandledCalls
@@ -29,7 +31,7 @@ class Listener:
         self._events = events
         self._calls = calls
 
-    async def run(self, nursery: trio.Nursery) -> None:
+    async def run(self, tasks: TaskGroup) -> None:
         """Listen until the session ends; after a normal end, wait until all was heard.
 
         Raises:
@@ -37,7 +39,7 @@ class Listener:
         """
         try:
             while True:
-                self._route(await self._session.receive(), nursery)
+                self._route(await self._session.receive(), tasks)
         except trio.EndOfChannel:
             self._note_end()
             await self._playback.wait_played()
@@ -46,9 +48,9 @@ class Listener:
             self._note_end()
             self._events.end(exc)
 
-    def _route(self, event: ServerEvent, nursery: trio.Nursery) -> None:
+    def _route(self, event: ServerEvent, tasks: TaskGroup) -> None:
         if self._calls is not None:
-            self._calls.observe(event, nursery)
+            self._calls.observe(event, tasks)
         match event:
             case ServerContent():
                 self._route_content(event)

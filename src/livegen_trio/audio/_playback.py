@@ -7,11 +7,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import trio
+import anyio
+import anyio.lowlevel
 
 from .._errors import LiveError
 from .._protocol.sound import SAMPLE_WIDTH, SampleCutter, is_playable
 from ._account import SpeechAccount
+from ._wake_up import WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,8 +82,8 @@ class Playback:
         self._waiting: deque[_Sound] = deque()
         self._samples = SampleCutter()
         self._account = SpeechAccount(emit)
-        self._news = trio.lowlevel.ParkingLot()
-        self._silence = trio.lowlevel.ParkingLot()
+        self._news = WakeUp()
+        self._silence = WakeUp()
         self.waiting_bytes: int = 0
 
     # State
@@ -151,7 +153,7 @@ class Playback:
         self._sink.flush()
         self._update()
         self._account.cut()
-        self._silence.unpark_all()
+        self._silence.wake_all()
 
     def _add(self, blob: Blob) -> None:
         if self.waiting_bytes + len(blob.data) > self._max_bytes:
@@ -165,7 +167,7 @@ class Playback:
         record = self._account.receive(len(pcm) // SAMPLE_WIDTH, rate)
         self._waiting.append(_Sound(record, pcm, rate))
         self.waiting_bytes += len(pcm)
-        self._news.unpark_all()
+        self._news.wake_all()
 
     # Outgoing
 
@@ -181,9 +183,9 @@ class Playback:
 
     async def wait_played(self) -> None:
         """Wait until all that has come was heard, or was cut."""
-        await trio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint()
         while self.is_speaking:
-            await self._silence.park()
+            await self._silence.wait()
 
     async def _write(self) -> None:
         sound = self._waiting[0]
@@ -198,9 +200,9 @@ class Playback:
         """Wait for more sound, and meanwhile for the end of what is being heard."""
         left = self._account.unheard_seconds
         if not left:
-            self._silence.unpark_all()
-        with trio.move_on_after(max(left, _SHORTEST_WAIT) if left else math.inf):
-            await self._news.park()
+            self._silence.wake_all()
+        with anyio.move_on_after(max(left, _SHORTEST_WAIT) if left else math.inf):
+            await self._news.wait()
 
     def _update(self) -> None:
         self._account.play(self._sink.played_samples)

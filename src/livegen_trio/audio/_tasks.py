@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+import anyio
 import trio
 
 from .._session.closed import SessionClosedError
@@ -49,14 +50,14 @@ class ConversationTasks:
         self._events = events
         self._calls = calls
         self._listener = Listener(session, playback, events, calls)
-        self._block = trio.CancelScope()  # the block and the tasks
-        self._tasks = trio.CancelScope()  # the tasks alone
+        self._block = anyio.CancelScope()  # the block and the tasks
+        self._tasks = anyio.CancelScope()  # the tasks alone
         self._failures = Failures(self._block)
-        self.stopped: trio.Event = trio.Event()
+        self.stopped: anyio.Event = anyio.Event()
 
     def stop(self, reason: str) -> None:
         """Stop the tasks; the block goes on."""
-        self._tasks.cancel(reason=reason)
+        self._tasks.cancel(reason)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -72,11 +73,11 @@ class ConversationTasks:
             await _check_free(self._session)
             _conversing.add(self._session)
             with self._block, single_exception():
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._work)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._work)
                     yield
                     self.stop("the audio conversation was left")
-        except trio.Cancelled:
+        except anyio.get_cancelled_exc_class():
             self._raise_failure()
             raise
         except BaseException as exc:
@@ -92,13 +93,13 @@ class ConversationTasks:
         guard = self._failures.guard
         try:
             with self._tasks, single_exception():
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(guard, self._capture.run)
-                    nursery.start_soon(guard, self._playback.run)
-                    nursery.start_soon(guard, self._listener.run, nursery)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(guard, self._capture.run)
+                    tasks.start_soon(guard, self._playback.run)
+                    tasks.start_soon(guard, self._listener.run, tasks)
         finally:
             self._fall_silent()
-            with trio.move_on_after(CLOSING_TIMEOUT, shield=True):
+            with anyio.move_on_after(CLOSING_TIMEOUT, shield=True):
                 await self._send_last_messages()
             _conversing.discard(self._session)
             self._end()
@@ -136,6 +137,6 @@ async def _check_free(session: LiveSession) -> None:
     if session in _conversing:
         raise trio.BusyResourceError("an audio conversation is already in progress for this session")
     # Whether another task is receiving shows only by receiving; cancelled, that takes no event.
-    with trio.CancelScope() as scope:
-        scope.cancel(reason="no event is wanted")
+    with anyio.CancelScope() as scope:
+        scope.cancel("no event is wanted")
         await session.receive()

@@ -63,8 +63,10 @@ class DeviceStatistics:
         underruns: Gaps in what was played: the next sound wasn't there in time.
         overruns: Periods of 10 ms of the microphone that were lost, since this process was too slow for them.
         dropped_seconds: Sound of the microphone that was dropped since nobody received it for a second.
-        late_periods: Periods that came more than 10 ms late from the sound system.
-        clock_drift: By how many millionths the device's clock is faster than this machine's; None in the first seconds.
+        late_periods: Periods that came more than 10 ms late from the sound system, and may be heard as gaps: the
+            machine is too busy.
+        clock_drift: By how many millionths the device's clock is faster than this machine's, measured since the last
+            late period; None in the first seconds of that.
         reopened: How often the devices were left for new default ones.
     """
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import anyio
 import trio
+
+from .._wake_up import WakeUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,21 +17,20 @@ class Signal:
     """Wakes all tasks that wait for it. Made in a task, for tasks of its loop."""
 
     def __init__(self) -> None:
-        self._event = anyio.Event()
+        self._waiting = WakeUp()
         self._post = _poster()
 
     def notify(self) -> None:
         """Wake them. From any thread; without effect when the loop has ended."""
-        self._post(self.wake)
+        self._post(self._waiting.wake_all)
 
     def wake(self) -> None:
         """Wake them. On the loop."""
-        event, self._event = self._event, anyio.Event()
-        event.set()
+        self._waiting.wake_all()
 
     async def wait(self) -> None:
         """Wait for the next time."""
-        await self._event.wait()
+        await self._waiting.wait()
 
 
 def _poster() -> Callable[[Callable[[], None]], None]:

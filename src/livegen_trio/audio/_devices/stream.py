@@ -152,9 +152,10 @@ class DeviceStream:
         now = time.perf_counter()
         if now - self.last_at > 2 * PERIOD_SECONDS:
             self.late_periods += 1
+            self._first = None  # a stream that has stood still says nothing about its clock
         self.last_at = now
         self.periods += 1
-        if self._first is None and self.periods >= _SETTLED:
+        if self._first is None and self.periods % _SETTLED == 0:
             self._first = (self.periods, now)
 
 

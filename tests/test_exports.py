@@ -169,6 +169,8 @@ INNER = (
     "livegen_trio._session.interface.",
     "livegen_trio._protocol.",
     "livegen_trio.anyio._view.View",
+    "livegen_trio.audio._devices.",
+    "livegen_trio.audio._gates.SpeechGate",
     "livegen_trio.stores._keeper.LeaseKeeper",
     "livegen_trio.stores._lease_table.LeaseTable",
     "livegen_trio.transports.memory._Line",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 import anyio.lowlevel
 import trio
 
+from ..._no_public_constructor import NoPublicConstructor, construct
 from ..._protocol.sound import SAMPLE_WIDTH, SampleCutter, check_rate
 from .periods import MICROPHONE_RATE
 
@@ -53,7 +54,7 @@ class DeviceUse:
             raise self.worker.lost.with_traceback(None)
 
 
-class Microphone:
+class Microphone(metaclass=NoPublicConstructor):
     """An open microphone: an `AudioSource` of the user's voice, in chunks of 10 ms at 16 kHz.
 
     What nobody receives for a second is dropped, oldest first, and counted.
@@ -103,7 +104,7 @@ class Microphone:
         return self._use.worker.chunks.popleft()
 
 
-class Speaker:
+class Speaker(metaclass=NoPublicConstructor):
     """An open loudspeaker: an `AudioSink` that takes sound of any rate. One task writes."""
 
     def __init__(self, use: DeviceUse) -> None:
@@ -162,7 +163,7 @@ class Speaker:
         self._use.signal.wake()
 
 
-class AudioDevices:
+class AudioDevices(metaclass=NoPublicConstructor):
     """A microphone and a loudspeaker, opened together.
 
     Attributes:
@@ -172,8 +173,8 @@ class AudioDevices:
 
     def __init__(self, use: DeviceUse) -> None:
         self._use = use
-        self.microphone: Microphone = Microphone(use)
-        self.speaker: Speaker = Speaker(use)
+        self.microphone: Microphone = construct(Microphone, use)
+        self.speaker: Speaker = construct(Speaker, use)
 
     def statistics(self) -> DeviceStatistics:
         """Return how the devices have done."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
+from ..._no_public_constructor import construct
 from .ends import AudioDevices, DeviceUse, Microphone, Speaker
 from .options import DeviceOptions, ProcessingOptions
 from .packages import require
@@ -73,7 +74,7 @@ async def open_devices(
         backend=backend,
     )
     async with _opened(options) as use:
-        yield AudioDevices(use)
+        yield construct(AudioDevices, use)
 
 
 @asynccontextmanager
@@ -113,7 +114,7 @@ async def open_microphone(
         backend=backend,
     )
     async with _opened(options) as use:
-        yield Microphone(use)
+        yield construct(Microphone, use)
 
 
 @asynccontextmanager
@@ -143,7 +144,7 @@ async def open_speaker(
         backend=backend,
     )
     async with _opened(options) as use:
-        yield Speaker(use)
+        yield construct(Speaker, use)
 
 
 @asynccontextmanager

@@ -821,3 +821,11 @@ def test_an_empty_turn_may_be_the_answer_to_several_questions() -> None:
     assert talk.account.grace == LIKELY_GRACE
     assert talk.wait() is not None
     assert second.ends_with is not None
+
+
+def test_an_empty_turn_of_a_thinking_model_leaves_the_questions_behind_it_as_they_are() -> None:
+    talk = Conversation()
+    talk.ask()
+    talk.ask()
+    talk.hear(content(turnComplete=True, interactionStatus="IN_PROGRESS"))
+    assert talk.account.grace is None

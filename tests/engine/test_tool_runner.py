@@ -331,6 +331,18 @@ async def test_calls_of_one_message_beyond_a_limit_are_refused_with_an_answer() 
     assert failed.call.id == "256"
 
 
+async def test_refusals_go_out_in_small_messages_one_at_a_time() -> None:
+    sizes: list[int] = []
+    async with conversation(tools=[double]) as (_, peer):
+        for _ in range(3):
+            await peer.say(many(500, "missing"))
+        while sum(sizes) < 244:  # those beyond 256; a call that came twice is answered once
+            responses = (await peer.hear())["toolResponse"]["functionResponses"]
+            if responses[0]["response"]["error"].startswith("too many"):
+                sizes.append(len(responses))
+    assert max(sizes) == 64
+
+
 async def test_so_are_calls_beyond_a_limit_of_those_that_wait() -> None:
     async with conversation(tools=[FunctionDeclaration(name="mine")]) as (session, peer):
         for begin in range(0, 1280, 256):

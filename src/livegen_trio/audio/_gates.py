@@ -108,7 +108,7 @@ class SpeechGate(ABC):
                 if self.is_open and self._held:
                     self._is_closing = True
                     return self._give()
-                await self._end_activity()
+                await self._end_activity()  # noqa: ASYNC120 - it puts a mark, and doesn't wait
                 raise
             self._heard += len(chunk)
             self._held += chunk

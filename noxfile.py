@@ -175,6 +175,13 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Talk to the playground in Chromium; without one, or without speech engines, its tests are skipped."""
+    install(session, package(), *group("test"), "playwright")
+    session.run("pytest", "tests/web", *session.posargs)
+
+
+@nox.session
 def live(session: nox.Session) -> None:
     """Converse with the real service, with the key or the credentials that the environment has.
 

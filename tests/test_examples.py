@@ -237,6 +237,7 @@ async def lines(stream: Any, count: int) -> list[bytes]:
 
 
 TESTED_ELSEWHERE = {
+    "browser_login.py": "web/test_relay.py",
     "browser_relay.py": "anyio_/test_web_servers.py",
     "fleet.py": "stores/test_fleet.py",
 }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import runpy
 import struct
 from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,12 +55,12 @@ class Page:
             pass
         return message
 
-    async def run(self, app: Starlette, headers: dict[str, str], protocols: list[str]) -> None:
+    async def run(self, app: Starlette, headers: dict[str, str], protocols: list[str], path: str) -> None:
         await self.up.send({"type": "websocket.connect"})
         await app(
             {
                 "type": "websocket",
-                "path": "/live",
+                "path": path,
                 "root_path": "",
                 "query_string": b"",
                 "subprotocols": protocols,
@@ -70,10 +73,15 @@ class Page:
 
 @asynccontextmanager
 async def open_page(
-    nursery: trio.Nursery, app: Starlette, *, protocols: tuple[str, ...] = ("livegen.v1",), **headers: str
+    nursery: trio.Nursery,
+    app: Starlette,
+    *,
+    protocols: tuple[str, ...] = ("livegen.v1",),
+    path: str = "/live",
+    **headers: str,
 ) -> AsyncGenerator[Page]:
     page = Page()
-    nursery.start_soon(page.run, app, {"host": "here", **headers}, list(protocols))
+    nursery.start_soon(page.run, app, {"host": "here", **headers}, list(protocols), path)
     assert (await page.receive())["type"] == "websocket.accept"
     yield page
 
@@ -240,3 +248,13 @@ def test_the_head_of_sound_is_eight_bytes() -> None:
         [struct.pack("<BxHI", 1, 0, 1) + b"cdefgh"],
         [],
     ]
+
+
+async def test_the_example_with_a_login_lets_in_those_who_are_logged_in(nursery: trio.Nursery) -> None:
+    example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "browser_login.py"))
+    example["people"]["cookie"] = "Ada"
+    async with open_page(nursery, example["app"], path="/voice/live") as page:
+        await page.send(type="start")
+        assert (await page.wait("error"))["code"] == "refused"
+    websocket = SimpleNamespace(cookies={"login": "cookie"})
+    assert await example["authorize"](websocket) == "Ada"

@@ -240,6 +240,7 @@ TESTED_ELSEWHERE = {
     "browser_login.py": "web/test_relay.py",
     "browser_relay.py": "anyio_/test_web_servers.py",
     "fleet.py": "stores/test_fleet.py",
+    "talk.py": "audio/test_devices.py",
 }
 
 
@@ -251,6 +252,8 @@ def test_every_example_is_tested_here() -> None:
         "ephemeral_token.py",
         "speak_over_a_tool.py",
         "firebase_chat.py",
+        "live_transcription.py",
+        "live_translation.py",
         "survive.py",
         "text_service.py",
     }

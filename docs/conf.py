@@ -135,6 +135,25 @@ def docs_of(name: str) -> str:
     return ""
 
 
+class CommandLine(SphinxDirective):
+    """The help of the command line and of each of its commands, from the parser itself."""
+
+    def run(self) -> list[Node]:
+        """Write a block for each command."""
+        parser = make_parser()
+        [commands] = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001 - it has no other way in
+        nodes: list[Node] = []
+        for command in (parser, *commands.choices.values()):
+            text = command.format_help()
+            nodes += [addnodes_paragraph(command.prog), literal_block(text, text, language="text")]
+        return nodes
+
+
+def addnodes_paragraph(name: str) -> Node:
+    """A line with the name of a command."""
+    return rubric(name, name)
+
+
 class SupportMatrix(SphinxDirective):
     """A table of what each known model takes, from the profiles themselves."""
 

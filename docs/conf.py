@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import importlib
 import inspect
@@ -14,12 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from docutils.nodes import literal_block
 from sphinx.errors import PycodeError
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.logging import getLogger
 
 from livegen_trio import ModelProfile, profile_of
+from livegen_trio.cli import make_parser
 
 if TYPE_CHECKING:
     from docutils.nodes import Node
@@ -136,22 +139,14 @@ def docs_of(name: str) -> str:
 
 
 class CommandLine(SphinxDirective):
-    """The help of the command line and of each of its commands, from the parser itself."""
+    """Show the help of the command line and of each of its commands, from the parser itself."""
 
     def run(self) -> list[Node]:
         """Write a block for each command."""
         parser = make_parser()
-        [commands] = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]  # noqa: SLF001 - it has no other way in
-        nodes: list[Node] = []
-        for command in (parser, *commands.choices.values()):
-            text = command.format_help()
-            nodes += [addnodes_paragraph(command.prog), literal_block(text, text, language="text")]
-        return nodes
-
-
-def addnodes_paragraph(name: str) -> Node:
-    """A line with the name of a command."""
-    return rubric(name, name)
+        [commands] = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+        helps = [command.format_help() for command in (parser, *commands.choices.values())]
+        return [literal_block(text, text, language="text") for text in helps]
 
 
 class SupportMatrix(SphinxDirective):
@@ -216,6 +211,7 @@ def check_reference(_app: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> None:
     """Convert docstrings before napoleon reads their sections, and check the reference once all is read."""
     app.add_directive("aliases", Aliases)
+    app.add_directive("command-line", CommandLine)
     app.add_directive("support-matrix", SupportMatrix)
     app.connect("autodoc-process-docstring", from_markdown, priority=100)
     app.connect("env-check-consistency", check_reference)

@@ -394,6 +394,24 @@ async def test_live_transcription_sends_whole_hypotheses_and_no_answer() -> None
         assert await client.drain() == []
 
 
+@pytest.mark.parametrize("model", [TRANSCRIBE, LIVE_3_8])
+async def test_what_was_read_and_not_answered_is_answered_on_the_next_connection(model: str) -> None:
+    server = LocalServer(text_engines())
+    modality = "TEXT" if model == TRANSCRIBE else "AUDIO"
+    async with connection(server) as client:
+        await client.say(setup(model, modality, sessionResumption={}))
+        await client.hear()
+        [handle] = await handles_of(client)
+        await client.say({"realtimeInput": {"text": "word"}})
+        await client.drain()  # it was read, and more of it is awaited
+    async with connection(server) as client:
+        await client.say(setup(model, modality, sessionResumption={"handle": handle}))
+        await client.hear()
+        with trio.fail_after(5):
+            while "word" not in str(await client.hear()):
+                pass
+
+
 async def test_live_transcription_ends_after_ten_minutes(autojump_clock: MockClock) -> None:
     async with conversation(message=setup(TRANSCRIBE, "TEXT")) as client:
         start = trio.current_time()

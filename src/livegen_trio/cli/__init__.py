@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: With 0 after `--help` and `--version`, with 2 if the arguments make no sense.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = make_parser().parse_args(argv)
     _write_what_can_be_written()
     with _logging(verbose=arguments.verbose):
         code = _carry_out(arguments)
@@ -73,7 +73,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"livegen-trio: {message}; see {self.prog} --help\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with all of its commands."""
     parser = _Parser(
         prog="livegen-trio",
         description="Live voice and text conversations, with an embedded server or with Gemini's Live API.",

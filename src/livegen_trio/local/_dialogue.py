@@ -57,6 +57,7 @@ class Dialogue:
             self._turns.marks.issue_handle = self._issue_handle
             self._issue_handle()
         self._turns.resume()
+        self._listening.resume()
 
     async def understand(self) -> None:
         """Answer what the user says, until cancelled."""
@@ -84,6 +85,7 @@ class Dialogue:
 
     def leave(self) -> None:
         """Note that the connection is over."""
+        self._listening.leave()
         self._turns.leave()
 
     def _issue_handle(self, *, consumed: int | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,7 @@ _logger: Final = logging.getLogger("livegen_trio.local")
 
 _BACKLOG: Final = 16  # utterances that wait to be transcribed
 _BACKLOG_BYTES: Final = 8 * 2**20  # of their sound and text: four minutes at 16 kHz
+_KEPT_BYTES: Final = 2**18  # of them for another connection: eight seconds
 _SLICE_SECONDS: Final = 0.5  # of audio that is judged at once, before other sessions have theirs
 
 
@@ -56,6 +58,7 @@ class Listening:
         self._is_transcribed = is_transcribed
         self._is_signalled = is_signalled
         self._to_understand, self._said = trio.open_memory_channel[Utterance](_BACKLOG)
+        self._in_work: Utterance | None = None
         self._not_understood = 0
         self._not_understood_bytes = 0
         self._typing = Typing(turns.nursery, self._end_typing)
@@ -78,13 +81,35 @@ class Listening:
         if message.audio_stream_end:
             self._note(self._ears.end_stream())
 
+    def resume(self) -> None:
+        """Go on with what the user had said on the connection before."""
+        unheard, self._session.unheard = self._session.unheard, []
+        for utterance in unheard:
+            self._queue(utterance)
+
+    def leave(self) -> None:
+        """Keep what has no turn so far for the connection that resumes the session: the client knows it as read."""
+        waiting = [] if self._in_work is None else [self._in_work]
+        with suppress(trio.WouldBlock):
+            while True:
+                waiting.append(self._said.receive_nowait())
+        if self._typing.is_under_way:
+            waiting.append(Utterance(text=self._typing.take()))
+        size = 0
+        for utterance in waiting:
+            size += _size_of(utterance)
+            if size <= _KEPT_BYTES:
+                self._session.unheard.append(utterance)
+
     async def run(self) -> None:
         """Answer utterances, one after the other."""
         async for utterance in self._said:
+            self._in_work = utterance
             spoken = await self._transcribe(utterance)
             self._not_understood -= 1
             self._not_understood_bytes -= _size_of(utterance)
             self._update_activity()
+            self._in_work = None
             with self._line.share.working():
                 self._respond(utterance, spoken)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ..types import Blob
+    from ._hearing import Utterance
     from ._setup_rules import Model
 
 SESSIONS: Final = 128  # handles that are kept
@@ -37,6 +38,7 @@ class SessionState:
         meter: Tokens of the turn under way.
         audio_seconds: Audio received since the session began.
         frame: The newest picture of the video, until a turn has seen it.
+        unheard: What the user had said when the connection ended, and was not made a turn of.
         is_reply_due: Whether the connection ended in the middle of a reply, which is then given again.
         is_connected: Whether a connection has it.
         handles: That lead to it, oldest first.
@@ -48,6 +50,7 @@ class SessionState:
     meter: Meter = field(default_factory=Meter)
     audio_seconds: float = 0.0
     frame: Blob | None = None
+    unheard: list[Utterance] = field(default_factory=list["Utterance"], repr=False)
     is_reply_due: bool = False
     is_connected: bool = False
     handles: deque[str] = field(default_factory=deque[str], repr=False)
@@ -79,6 +82,7 @@ class SessionState:
         if behavior.handles_between_turns:
             self.history.forget_after(contents)
             self.is_reply_due = False
+            self.unheard.clear()
         if behavior.unfinished_calls == "forgotten":
             self.calls.forget()
         elif behavior.unfinished_calls == "stale":

@@ -116,7 +116,7 @@ async def _embedded(nursery: trio.Nursery) -> Backend:
 
 async def _serve(model: partial[LiveGenerativeModel], listener: socket.socket, host: str) -> None:
     from hypercorn.config import Config  # noqa: PLC0415 - the extra brings it
-    from hypercorn.trio import serve  # noqa: PLC0415
+    from hypercorn.trio import serve  # pyright: ignore[reportUnknownVariableType] # noqa: PLC0415
 
     from ..web import playground  # noqa: PLC0415
 

@@ -127,7 +127,7 @@ class Downlink:
         self._show_tools = show_tools
         self._epoch = 0
         self._samples = 0
-        self._half = b""  # of a sample
+        self._half: bytes = b""  # of a sample
 
     def messages(self, event: ServerEvent) -> list[bytes | str]:
         """Return what the browser gets for *event*."""

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from .._errors import LiveError
 from .._model import ConnectOptions, LiveGenerativeModel
-from ..anyio import connect
+from ..anyio import connect  # noqa: ASYNC106 - our own
 from ..types import OUTPUT_SAMPLE_RATE
 from ._connection import converse, receive_message, refuse
 from ._conversation import Conversation
@@ -123,7 +123,9 @@ class _Relay:
     resume_seconds: float
     options: ConnectOptions
     show_tools: bool
-    conversations: dict[str, tuple[Conversation, object]] = field(default_factory=dict)
+    conversations: dict[str, tuple[Conversation, object]] = field(
+        default_factory=dict[str, "tuple[Conversation, object]"]
+    )
     count: int = 0
 
     async def serve(self, websocket: WebSocket) -> None:

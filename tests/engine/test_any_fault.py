@@ -266,5 +266,5 @@ def test_what_was_sent_was_heard_or_is_reported(
     assert missing <= reported
     again = heard.total() - len(heard) + server.answered.total() - len(server.answered)
     assert again <= sum(one.replayed for one in client.reports)
-    for call_id in client.called.keys() - client.cancelled:
-        assert server.answered[call_id]
+    unanswered = sum(not server.answered[call_id] for call_id in client.called.keys() - client.cancelled)
+    assert missing + unanswered <= reported  # an answer may be quarantined as well, after three connections

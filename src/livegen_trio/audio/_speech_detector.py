@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ._devices.packages import require
+from ._samples import to_samples
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -66,7 +66,4 @@ class SpeechDetector:
 
 
 def _floats(pcm: bytes) -> array[float]:
-    samples = array("h", pcm)
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return array("f", (sample / 32768 for sample in samples))
+    return array("f", (sample / 32768 for sample in to_samples(pcm)))

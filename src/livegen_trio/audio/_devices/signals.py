@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import trio
@@ -45,6 +44,8 @@ def _poster() -> Callable[[Callable[[], None]], None]:
                 return
 
         return post_to_trio
+    import asyncio  # noqa: PLC0415 - Trio programs have no use for it
+
     loop = asyncio.get_running_loop()
 
     def post_to_asyncio(job: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ import anyio
 import trio
 
 from .._errors import LiveError
+from .._protocol.sound import SampleCutter
 from ..types import Blob
 from ._messages import Activity, Downlink, End, Image, MicrophoneOff, Text, error
 
@@ -38,7 +39,7 @@ class Conversation:
         self._session = session
         self._limits = limits
         self._activities = activities
-        self._half = b""  # of a sample
+        self._samples = SampleCutter()
         self._over = anyio.Event()
         self._left = anyio.Event()
         self._connection: anyio.CancelScope | None = None
@@ -91,7 +92,7 @@ class Conversation:
             self._connection.cancel()
         self._connection = scope
         self._left = anyio.Event()
-        self._half = b""
+        self._samples.clear()
 
     def leave(self, scope: anyio.CancelScope) -> None:
         """Note that a connection has ended."""
@@ -106,12 +107,9 @@ class Conversation:
 
     async def hear(self, data: bytes) -> None:
         """Send sound of the browser to the model, in whole samples."""
-        data = self._half + data
-        whole = len(data) & ~1
-        self._half = data[whole:]
-        if whole:
+        if samples := self._samples.cut(data):
             self.active_at = anyio.current_time()
-            await self._session.send_audio_realtime(data[:whole])
+            await self._session.send_audio_realtime(samples)
 
     async def do(self, message: Upward) -> None:
         """Carry out what a browser asks for.

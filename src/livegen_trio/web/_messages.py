@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from .._protocol.sound import SAMPLE_WIDTH, SampleCutter
 from ..types import (
     Reconnected,
     Reconnecting,
@@ -127,7 +128,7 @@ class Downlink:
         self._show_tools = show_tools
         self._epoch = 0
         self._samples = 0
-        self._half: bytes = b""  # of a sample
+        self._cutter = SampleCutter()
 
     def messages(self, event: ServerEvent) -> list[bytes | str]:
         """Return what the browser gets for *event*."""
@@ -164,7 +165,8 @@ class Downlink:
     def _content(self, content: ServerContent) -> list[bytes | str]:
         messages: list[bytes | str] = []
         if content.audio_epoch != self._epoch or content.interrupted:
-            self._epoch, self._samples, self._half = content.audio_epoch, 0, b""
+            self._epoch, self._samples = content.audio_epoch, 0
+            self._cutter.clear()
             messages.append(write("interrupted", epoch=self._epoch))
         for who, transcript in (
             ("user", content.input_transcription),
@@ -188,11 +190,9 @@ class Downlink:
         return messages
 
     def _audio(self, data: bytes) -> bytes:
-        data = self._half + data
-        whole = len(data) & ~1
-        self._half = data[whole:]
-        if not whole:
+        samples = self._cutter.cut(data)
+        if not samples:
             return b""
         head = _HEAD.pack(_AUDIO, self._epoch & 0xFFFF, self._samples & 0xFFFFFFFF)
-        self._samples += whole // 2
-        return head + data[:whole]
+        self._samples += len(samples) // SAMPLE_WIDTH
+        return head + samples

@@ -78,21 +78,25 @@ def _check_name(field: str, value: str, known: tuple[str, ...]) -> None:
 
 
 class _Way:
-    """One direction, up to its fault."""
+    """One direction, up to its fault.
+
+    Attributes:
+        fault: The fault, until it has happened.
+    """
 
     def __init__(self, fault: Fault | None) -> None:
-        self._fault = fault
+        self.fault: Fault | None = fault
         self._left = math.inf if fault is None else fault.at
         self.is_stalled = False
         self.is_closed = False
 
     def pass_on(self, data: bytes) -> tuple[bytes, Fault | None]:
         """Return the part of *data* that comes through, and the fault if it happens now."""
-        if self._fault is None or len(data) < self._left:
+        if self.fault is None or len(data) < self._left:
             self._left -= len(data)
             return data, None
-        fault, before = self._fault, int(self._left)
-        self._fault, self._left = None, math.inf
+        fault, before = self.fault, int(self._left)
+        self.fault, self._left = None, math.inf
         self.is_stalled = fault.kind == "stall"
         self.is_closed = fault.kind in ("half close", "cut")
         if fault.kind == "garbage":
@@ -107,20 +111,21 @@ class FaultyStream(trio.abc.Stream):
         stream: The stream to wrap. It is closed with this.
         faults: At most one each way.
 
-    Attributes:
-        pending_faults: Those that have not happened.
-
     Raises:
         ConfigError: There are two faults for one direction.
     """
 
     def __init__(self, stream: trio.abc.Stream, faults: Iterable[Fault]) -> None:
         by_direction = _by_direction(faults)
-        self.pending_faults: list[Fault] = list(by_direction.values())
         self._stream = stream
         self._to_server = _Way(by_direction.get("to server"))
         self._to_client = _Way(by_direction.get("to client"))
         self._cut = trio.Event()
+
+    @property
+    def pending_faults(self) -> list[Fault]:
+        """The faults that have not happened so far."""
+        return [way.fault for way in (self._to_server, self._to_client) if way.fault is not None]
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send *data* as far as it comes through; what a stalled network swallows counts as sent.
@@ -181,7 +186,6 @@ class FaultyStream(trio.abc.Stream):
     async def _suffer(self, fault: Fault | None) -> None:
         if fault is None:
             return
-        self.pending_faults.remove(fault)
         if fault.kind == "half close" and fault.direction == "to server":
             await _send_eof(self._stream)
         if fault.kind == "cut":

@@ -66,10 +66,7 @@ class History:
         """
         if self._is_heard and self._has_room():
             text = f" {text}"
-            content, size = self._contents.pop()
-            self.size -= size
-            self.count -= 1
-            self._append(msgspec.structs.replace(content, parts=(*content.parts, Part(text=text))))
+            self._continue(Part(text=text))
         else:
             self.add(Content(role="user", parts=(Part(text=text),)))
         self._is_heard = True
@@ -77,10 +74,7 @@ class History:
 
     def add_seen(self, picture: Blob) -> None:
         """Append a picture to the user's turn."""
-        content, size = self._contents.pop()
-        self.size -= size
-        self.count -= 1
-        self._append(msgspec.structs.replace(content, parts=(*content.parts, Part(inline_data=picture))))
+        self._continue(Part(inline_data=picture))
 
     def forget_after(self, count: int) -> None:
         """Forget what came after so many contents."""
@@ -92,6 +86,13 @@ class History:
     def _has_room(self) -> bool:
         content, size = self._contents[-1]
         return size < _MERGED_SIZE and len(content.parts) < _MERGED_PARTS
+
+    def _continue(self, part: Part) -> None:
+        """Append a part to the last content."""
+        content, size = self._contents.pop()
+        self.size -= size
+        self.count -= 1
+        self._append(msgspec.structs.replace(content, parts=(*content.parts, part)))
 
     def _append(self, content: Content) -> None:
         size = size_of_content(content)

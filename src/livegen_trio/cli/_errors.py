@@ -32,6 +32,12 @@ class CommandError(LiveError):
         self.exit_code = exit_code
 
 
+def cannot_listen(host: str, port: int, cause: OSError | UnicodeError, *, advice: str) -> CommandError:
+    """Return the error of a server that can't listen; a `UnicodeError` is about what can't be the name of a host."""
+    reason = cause.strerror if isinstance(cause, OSError) else "no host can have this name"
+    return CommandError(f"can't listen at {host}, port {port}: {reason}; {advice}")
+
+
 def exit_code(error: LiveError) -> int:
     """Return the exit code of a process that *error* ends."""
     if isinstance(error, CommandError):

@@ -25,7 +25,7 @@ from ..types import (
     VoiceConfig,
 )
 from . import _arguments
-from ._errors import OK, CommandError
+from ._errors import OK, CommandError, cannot_listen
 from ._flights import FlightSearch
 from ._weather import get_weather
 
@@ -134,10 +134,7 @@ def _listen(host: str, port: int) -> socket.socket:
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
         )
     except (OSError, UnicodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "no host can have this name"
-        raise CommandError(
-            f"can't listen at {host}, port {port}: {reason}; choose others with --host and --port"
-        ) from exc
+        raise cannot_listen(host, port, exc, advice="choose others with --host and --port") from exc
     if not _is_loopback(host):
         print(
             f"livegen-trio: everybody who reaches {host} can talk at your cost, and browsers allow no microphone "

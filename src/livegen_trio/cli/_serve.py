@@ -16,7 +16,7 @@ from .._single_exception import single_exception
 from ..local import LocalServer, load_engines, text_engines
 from ..local._native import run_native
 from . import _arguments
-from ._errors import OK, CommandError
+from ._errors import OK, CommandError, cannot_listen
 
 if TYPE_CHECKING:
     import argparse
@@ -108,12 +108,9 @@ async def run(
         async with trio.open_nursery() as nursery:
             try:
                 addresses: list[Address] = await nursery.start(server, arguments.port)
-            except (OSError, UnicodeError) as exc:  # UnicodeError: what can't be a name of a host
-                reason = exc.strerror if isinstance(exc, OSError) else "no host can have this name"
-                raise CommandError(
-                    f"can't listen at {arguments.host}, port {arguments.port}: {reason}; "
-                    "choose others with --host and --port, or port 0 for any that is free"
-                ) from exc
+            except (OSError, UnicodeError) as exc:
+                advice = "choose others with --host and --port, or port 0 for any that is free"
+                raise cannot_listen(arguments.host, arguments.port, exc, advice=advice) from exc
             urls = [_url(address, is_secure=ssl_context is not None) for address in addresses]
             _warn_if_open(addresses, arguments)
             for url in urls:

@@ -27,6 +27,7 @@ from livegen_trio import HandshakeError
 from livegen_trio.local import LocalServer, text_engines
 from livegen_trio.transports.base import ConnectionClosed
 from support.fleet import Worker, ask, connected, fleet, free_port
+from support.loopback import carry
 from support.valkey_server import valkey_server
 
 CONVERSATIONS = 50
@@ -66,26 +67,14 @@ async def relay(port: int, held: list[Held], client: trio.SocketStream) -> None:
     """Carry one connection between a worker and the Live server, and read what the server says."""
     connection = Held(trio.current_time())
     held.append(connection)
-    server = await trio.open_tcp_stream("127.0.0.1", port)
+
+    def read(data: bytes | bytearray) -> None:
+        connection.text += "".join(re.findall(r'"text":"([^"]*)"', data.decode("utf-8", "replace")))
+
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(carry, client, server, nursery.cancel_scope)
-            async for data in server:
-                connection.text += "".join(re.findall(r'"text":"([^"]*)"', data.decode("utf-8", "replace")))
-                await client.send_all(data)
-            nursery.cancel_scope.cancel()
-    except* trio.BrokenResourceError:
-        pass  # one of them was killed
+        await carry(port, client, see=read)
     finally:
         connection.ended = trio.current_time()
-        await trio.aclose_forcefully(server)
-
-
-async def carry(source: trio.SocketStream, sink: trio.SocketStream, scope: trio.CancelScope) -> None:
-    """Carry bytes until *source* ends."""
-    async for data in source:
-        await sink.send_all(data)
-    scope.cancel()
 
 
 async def converse(talk: Talk, workers: tuple[Worker, Worker], begin: int) -> None:

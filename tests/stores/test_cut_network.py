@@ -15,6 +15,7 @@ import pytest
 import trio
 
 from livegen_trio.stores.valkey import ValkeyResumeStore
+from support.loopback import carry
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -86,22 +87,6 @@ async def line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     text: str = await trio.to_thread.run_sync(process.stdout.readline, abandon_on_cancel=True)
     return text.strip()
-
-
-async def carry(port: int, client: trio.SocketStream) -> None:
-    """Carry one connection of a host's to the store, which listens on the loopback alone."""
-    async with await trio.open_tcp_stream("127.0.0.1", port) as server, trio.open_nursery() as nursery:
-
-        async def copy(source: trio.SocketStream, sink: trio.SocketStream) -> None:
-            try:
-                async for data in source:
-                    await sink.send_all(data)
-            except trio.BrokenResourceError:
-                pass  # its host was cut off
-            nursery.cancel_scope.cancel()
-
-        nursery.start_soon(copy, client, server)
-        nursery.start_soon(copy, server, client)
 
 
 async def test_a_host_that_was_cut_off_writes_nothing_when_the_network_heals(valkey_port: int) -> None:

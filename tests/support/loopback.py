@@ -35,6 +35,25 @@ async def serving(
         nursery.cancel_scope.cancel()
 
 
+async def carry(
+    port: int, client: trio.abc.Stream, *, see: Callable[[bytes | bytearray], None] = lambda _: None
+) -> None:
+    """Carry a client's connection to a server on localhost, until either ends; *see* is given what the server says."""
+
+    async def copy(
+        source: trio.abc.Stream, sink: trio.abc.Stream, see: Callable[[bytes | bytearray], None]
+    ) -> None:
+        with suppress(trio.BrokenResourceError):  # one of the two was killed, or cut off
+            async for data in source:
+                see(data)
+                await sink.send_all(data)
+        nursery.cancel_scope.cancel()
+
+    async with await trio.open_tcp_stream("127.0.0.1", port) as server, trio.open_nursery() as nursery:
+        nursery.start_soon(copy, client, server, lambda _: None)
+        nursery.start_soon(copy, server, client, see)
+
+
 @asynccontextmanager
 async def upgrades(
     handler: Callable[[UpgradeRequest], Awaitable[object]], *, tls: ssl.SSLContext | None = None

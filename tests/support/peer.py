@@ -29,7 +29,7 @@ SETUP_COMPLETE: dict[str, Any] = {"setupComplete": {}}
 
 
 class Peer:
-    """A server's end of a transport. It reads all the time, unless it is told to freeze.
+    """A server's end of a transport. It reads all the time, until it is frozen.
 
     Attributes:
         closed: How the connection ended, once it has.

@@ -348,9 +348,8 @@ def get_live_generative_model(
         model: Its name, short or with the collection in front.
         backend: Where it is reached.
         generation_config: How it listens and answers: modalities, voice, transcription, turn detection; a dict of its
-            fields is converted. Without one,
-            what the model says is transcribed, so that its answers have a text; `LiveGenerationConfig()` turns that
-            off.
+            fields is converted. Without one, what the model says is transcribed, so that its answers have a text;
+            `LiveGenerationConfig()` turns that off.
         system_instruction: Its instruction: text, a `Part`, or a `Content`.
         tools: Functions, which the session calls itself, their declarations taken from their signatures;
             `FunctionDeclaration`s, whose calls you answer; whole `Tool`s; or open clients of the `mcp` package, whose
